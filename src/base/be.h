@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* Big-endian loads from unaligned bytes; everything in a qcow2 file is big endian. Pure. */
+#ifndef BASE_BE_H
+#define BASE_BE_H
+
+#include <endian.h>
+#include <stdint.h>
+#include <string.h>
+
+static inline uint16_t be16_load(const void *p)
+{
+    uint16_t n;
+
+    memcpy(&n, p, sizeof(n));
+    return be16toh(n);
+}
+
+static inline uint32_t be32_load(const void *p)
+{
+    uint32_t n;
+
+    memcpy(&n, p, sizeof(n));
+    return be32toh(n);
+}
+
+static inline uint64_t be64_load(const void *p)
+{
+    uint64_t n;
+
+    memcpy(&n, p, sizeof(n));
+    return be64toh(n);
+}
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* Byte sizes and counts, between numbers and the text that people read and write. */
+#ifndef BASE_SIZE_H
+#define BASE_SIZE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define SIZE_TEXT_MAX 32 /* enough for any result of the functions below, with the final NUL */
+
+/*
+ * Three significant digits with a binary unit: "0 B", "512 B", "64 KiB", "1.12 MiB", "100 GiB".
+ * Rounds half up; a size that is a whole number of units shows no decimals.
+ */
+void size_format(char text[SIZE_TEXT_MAX], uint64_t bytes);
+
+/* The same for a mean; fractions of a byte are rounded. */
+void size_format_mean(char text[SIZE_TEXT_MAX], double bytes);
+
+/* A count with thousands separated by commas: "704,512". */
+void size_format_count(char text[SIZE_TEXT_MAX], uint64_t count);
+
+/*
+ * Reads "4096", "64K", "1.5G", "2TiB": a number, then optionally K, M, G, T, P or E (powers of
+ * 1024, upper or lower case) with an optional "iB" or "B". False when the text is anything else,
+ * is negative or exceeds 2^64 - 1.
+ */
+bool size_parse(const char *text, uint64_t *bytes);
+
+#endif

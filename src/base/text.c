@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+/* Owns the decision which bytes are safe to show. Never trusts a length inside the text. */
+#include "text.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool continuation(unsigned char c)
+{
+    return (c & 0xc0) == 0x80;
+}
+
+/*
+ * The length of the well-formed UTF-8 sequence at @p (Unicode 15, table 3-7: no overlong forms, no
+ * surrogates, nothing above U+10FFFF), or 0. @code receives the character.
+ */
+static size_t utf8_sequence(const unsigned char *p, size_t len, uint32_t *code)
+{
+    size_t need = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
+
+    if (need == 0 || p[0] > 0xf4 || need > len)
+        return 0;
+    for (size_t i = 1; i < need; i++)
+        if (!continuation(p[i]))
+            return 0;
+    if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
+        (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
+        return 0;
+
+    *code = need == 1 ? p[0] : p[0] & (0xffu >> (need + 1));
+    for (size_t i = 1; i < need; i++)
+        *code = *code << 6 | (p[i] & 0x3fu);
+    return need;
+}
+
+/*
+ * Characters that move the cursor, change colours or reorder the line: C0, DEL and C1 controls,
+ * the bidirectional overrides and isolates, the line and paragraph separators.
+ */
+static bool is_control(uint32_t code)
+{
+    return code < 0x20 || (code >= 0x7f && code < 0xa0) || (code >= 0x200e && code <= 0x200f) ||
+           (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
+}
+
+char *text_escape(const char *bytes, size_t len)
+{
+    const unsigned char *p = (const unsigned char *)bytes;
+    char *text = malloc(4 * len + 1); /* at worst \xNN for every byte */
+    char *out = text;
+
+    if (text == NULL)
+        return NULL;
+    for (size_t i = 0; i < len;) {
+        uint32_t code = 0;
+        size_t n = utf8_sequence(p + i, len - i, &code);
+        bool plain = n > 0 && !is_control(code) && code != '\\';
+
+        if (plain) {
+            memcpy(out, p + i, n);
+            out += n;
+        }
+        for (size_t k = 0; !plain && k < (n > 0 ? n : 1); k++)
+            out += sprintf(out, "\\x%02x", p[i + k]);
+        i += n > 0 ? n : 1;
+    }
+    *out = '\0';
+    return text;
+}
+
+char *text_to_utf8(const char *bytes, size_t len)
+{
+    static const char replacement[] = "\xef\xbf\xbd"; /* U+FFFD */
+    const unsigned char *p = (const unsigned char *)bytes;
+    char *text = malloc(3 * len + 1);
+    char *out = text;
+
+    if (text == NULL)
+        return NULL;
+    for (size_t i = 0; i < len;) {
+        uint32_t code = 0;
+        size_t n = utf8_sequence(p + i, len - i, &code);
+        bool valid = n > 0 && code != 0;
+        const void *from = valid ? (const void *)(p + i) : replacement;
+        size_t width = valid ? n : 3;
+
+        memcpy(out, from, width);
+        out += width;
+        i += n > 0 ? n : 1;
+    }
+    *out = '\0';
+    return text;
+}

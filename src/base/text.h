@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Hostile text: names from inside an image, or from a directory, on their way to a terminal or
+ * into JSON. Lengths are in bytes; the input need not end in a NUL and may contain some.
+ */
+#ifndef BASE_TEXT_H
+#define BASE_TEXT_H
+
+#include <stddef.h>
+
+/*
+ * For a terminal or a log line: control characters, the backslash and bytes that are not UTF-8
+ * become \xNN; the rest stays. Returns a new string (free it), or NULL without memory.
+ */
+char *text_escape(const char *bytes, size_t len);
+
+/*
+ * For JSON and CSV: each byte that is not part of valid UTF-8, and NUL, becomes U+FFFD.
+ * Returns a new string (free it), or NULL without memory.
+ */
+char *text_to_utf8(const char *bytes, size_t len);
+
+#endif
