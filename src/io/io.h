@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Where the bytes of an image come from. Everything above reads through this one seam, so that a
+ * file, a remote image or a failing test device look alike.
+ *
+ * One io may be read by several threads at once. Nothing here writes.
+ */
+#ifndef IO_IO_H
+#define IO_IO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct err;
+struct io;
+
+/*
+ * One read of [off, off + len). @len may be 0. After a successful io_read, @got bytes came from the
+ * image and the rest of @buf is zero: an image reads as zeros past its end, as it does in QEMU.
+ */
+struct io_request {
+    uint64_t off;
+    size_t len;
+    void *buf;
+    size_t got;
+};
+
+struct io_ops {
+    /* The present size in bytes, asked anew at each call. */
+    int (*size)(struct io *io, uint64_t *bytes, struct err *err);
+
+    /* All of @n requests, in any order. On failure the buffers hold anything. */
+    int (*read)(struct io *io, struct io_request *requests, size_t n, struct err *err);
+
+    /* Frees @io. */
+    void (*close)(struct io *io);
+};
+
+/* The head of every implementation's own struct. */
+struct io {
+    const struct io_ops *ops;
+};
+
+int io_size(struct io *io, uint64_t *bytes, struct err *err);
+int io_read_batch(struct io *io, struct io_request *requests, size_t n, struct err *err);
+
+/* One request; bytes past the end of the image are zero. */
+int io_read(struct io *io, uint64_t off, void *buf, size_t len, struct err *err);
+
+/* NULL is allowed. */
+void io_close(struct io *io);
+
+/*
+ * Opens a regular file or a block device, read only. Never waits: a FIFO, a socket, a character
+ * device or a directory is an error at once. Takes no lock and changes nothing.
+ */
+int io_file_open(const char *path, struct io **io, struct err *err);
+
+/* The device and inode numbers of an io made by io_file_open, for finding the same file again. */
+void io_file_identity(const struct io *io, uint64_t *device, uint64_t *inode);
+
+/* Its file descriptor; borrowed: valid until io_close. */
+int io_file_descriptor(const struct io *io);
+
+#endif

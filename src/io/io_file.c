@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Owns one file descriptor, opened read only. Must never write, create, lock, wait, or open
+ * anything but the path that it was given.
+ */
+#include "err.h"
+#include "io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct io_file {
+    struct io io;
+    int fd;
+    dev_t device;
+    ino_t inode;
+};
+
+static struct io_file *file_of(struct io *io)
+{
+    return (struct io_file *)io; /* the first member */
+}
+
+/* lseek knows the size of regular files and of block devices alike. Reads use pread, so moving
+ * the file position disturbs no other thread. */
+static int file_size(struct io *io, uint64_t *bytes, struct err *err)
+{
+    off_t end = lseek(file_of(io)->fd, 0, SEEK_END);
+
+    if (end < 0)
+        return err_set(err, errno, "cannot find the size of the file: %s", strerror(errno));
+    *bytes = (uint64_t)end;
+    return 0;
+}
+
+static int read_one(struct io_file *file, struct io_request *request, struct err *err)
+{
+    char *buf = request->buf;
+
+    request->got = 0;
+    while (request->got < request->len) {
+        uint64_t off = request->off + request->got;
+        ssize_t n;
+
+        if (off > INT64_MAX) /* no file has bytes there */
+            break;
+        n = pread(file->fd, buf + request->got, request->len - request->got, (off_t)off);
+        if (n == 0)
+            break;
+        if (n > 0)
+            request->got += (size_t)n;
+        else if (errno != EINTR)
+            return err_set(err, errno, "cannot read %zu bytes at offset 0x%" PRIx64 ": %s",
+                           request->len - request->got, off, strerror(errno));
+    }
+    memset(buf + request->got, 0, request->len - request->got);
+    return 0;
+}
+
+static int file_read(struct io *io, struct io_request *requests, size_t n, struct err *err)
+{
+    for (size_t i = 0; i < n; i++) {
+        int ret = read_one(file_of(io), &requests[i], err);
+
+        if (ret < 0)
+            return ret;
+    }
+    return 0;
+}
+
+static void file_close(struct io *io)
+{
+    close(file_of(io)->fd);
+    free(io);
+}
+
+static const struct io_ops file_ops = {
+    .size = file_size,
+    .read = file_read,
+    .close = file_close,
+};
+
+/* Regular files and block devices hold images; the rest could block, or never end. */
+static int check_type(mode_t mode, struct err *err)
+{
+    if (S_ISREG(mode) || S_ISBLK(mode))
+        return 0;
+    return err_set(err, S_ISDIR(mode) ? EISDIR : EINVAL,
+                   "is %s, not a disk image; name a regular file or a block device",
+                   S_ISDIR(mode)    ? "a directory"
+                   : S_ISFIFO(mode) ? "a FIFO"
+                   : S_ISSOCK(mode) ? "a socket"
+                   : S_ISCHR(mode)  ? "a character device"
+                                    : "a special file");
+}
+
+int io_file_open(const char *path, struct io **io, struct err *err)
+{
+    struct io_file *file;
+    struct stat st;
+    int fd, ret;
+
+    /* Look before opening: already the opening of a FIFO or of a tape has effects on others. */
+    if (stat(path, &st) < 0)
+        return err_set(err, errno, "cannot open: %s", strerror(errno));
+    ret = check_type(st.st_mode, err);
+    if (ret < 0)
+        return ret;
+
+    /* O_NONBLOCK: should the name have become a FIFO meanwhile, this does not wait for it. */
+    fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0)
+        return err_set(err, errno, "cannot open for reading: %s", strerror(errno));
+    ret = fstat(fd, &st) < 0 ? err_set(err, errno, "cannot examine: %s", strerror(errno))
+                             : check_type(st.st_mode, err);
+    file = ret < 0 ? NULL : malloc(sizeof(*file));
+    if (file == NULL) {
+        close(fd);
+        return ret < 0 ? ret : err_no_memory(err);
+    }
+    *file = (struct io_file){{&file_ops}, fd, st.st_dev, st.st_ino};
+    *io = &file->io;
+    return 0;
+}
+
+void io_file_identity(const struct io *io, uint64_t *device, uint64_t *inode)
+{
+    const struct io_file *file = (const struct io_file *)io;
+
+    *device = file->device;
+    *inode = file->inode;
+}
+
+int io_file_descriptor(const struct io *io)
+{
+    return ((const struct io_file *)io)->fd;
+}
