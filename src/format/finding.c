@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT
+/* Owns the list of findings and its limits. Does not judge: severities come from the table. */
+#include "finding.h"
+
+#include "vec.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+    const char *name;
+    enum format_severity severity;
+} codes[FORMAT_FINDING_N_CODES] = {
+#define X(id, name, severity) {name, FORMAT_##severity},
+    FORMAT_FINDING_CODES(X)
+#undef X
+};
+
+const char *format_finding_name(enum format_finding_code code)
+{
+    return codes[code].name;
+}
+
+enum format_severity format_finding_severity(enum format_finding_code code)
+{
+    return codes[code].severity;
+}
+
+/* The list holds the first few of each code, so its length says nothing about one code. */
+static uint64_t kept_of(const struct format_findings *findings, enum format_finding_code code)
+{
+    uint64_t n = findings->per_code[code];
+
+    return n < FORMAT_FINDINGS_PER_CODE ? n : FORMAT_FINDINGS_PER_CODE;
+}
+
+bool format_findings_wants(const struct format_findings *findings, enum format_finding_code code)
+{
+    return kept_of(findings, code) < FORMAT_FINDINGS_PER_CODE &&
+           findings->n_list < FORMAT_FINDINGS_MAX;
+}
+
+void format_findings_add(struct format_findings *findings, enum format_finding_code code,
+                         const char *where, const uint64_t *host_off, const char *message, ...)
+{
+    bool keep = format_findings_wants(findings, code);
+    struct format_finding *finding;
+    va_list args;
+
+    findings->total++;
+    findings->per_code[code]++;
+    if (!keep || vec_reserve(findings, list) < 0)
+        return;
+    finding = &findings->list[findings->n_list++];
+    finding->code = code;
+    snprintf(finding->where, sizeof(finding->where), "%s", where);
+    finding->has_host_off = host_off != NULL;
+    finding->host_off = host_off != NULL ? *host_off : 0;
+    va_start(args, message);
+    vsnprintf(finding->message, sizeof(finding->message), message, args);
+    va_end(args);
+}
+
+void format_findings_merge(struct format_findings *left, struct format_findings *right)
+{
+    uint64_t kept[FORMAT_FINDING_N_CODES];
+
+    for (int code = 0; code < FORMAT_FINDING_N_CODES; code++)
+        kept[code] = kept_of(left, (enum format_finding_code)code);
+    for (size_t i = 0; i < right->n_list; i++) {
+        const struct format_finding *finding = &right->list[i];
+
+        if (kept[finding->code] >= FORMAT_FINDINGS_PER_CODE ||
+            left->n_list >= FORMAT_FINDINGS_MAX || vec_reserve(left, list) < 0)
+            continue;
+        left->list[left->n_list++] = *finding;
+        kept[finding->code]++;
+    }
+    left->total += right->total;
+    for (int code = 0; code < FORMAT_FINDING_N_CODES; code++)
+        left->per_code[code] += right->per_code[code];
+    format_findings_free(right);
+}
+
+bool format_findings_have_error(const struct format_findings *findings)
+{
+    for (int code = 0; code < FORMAT_FINDING_N_CODES; code++)
+        if (findings->per_code[code] > 0 && codes[code].severity == FORMAT_ERROR)
+            return true;
+    return false;
+}
+
+void format_findings_free(struct format_findings *findings)
+{
+    free(findings->list);
+    memset(findings, 0, sizeof(*findings));
+}

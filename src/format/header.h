@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The first cluster of a qcow2 image: header, header extensions and the names they carry.
+ *
+ * The checks, their order and their limits are those of QEMU's own open (block/qcow2.c,
+ * qcow2_do_open), with two differences: what QEMU lets pass although no figure could be true (an L1
+ * table outside the file) is an error here, and what hinders only writing (a missing refcount
+ * table) is a finding.
+ */
+#ifndef FORMAT_HEADER_H
+#define FORMAT_HEADER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct err;
+struct format_findings;
+struct io;
+
+#define FORMAT_MAGIC UINT32_C(0x514649fb) /* "QFI\xfb" */
+#define FORMAT_HEADER_V2_BYTES 72
+#define FORMAT_HEADER_V3_BYTES 104 /* the least that version 3 allows */
+#define FORMAT_CLUSTER_BITS_MIN 9
+#define FORMAT_CLUSTER_BITS_MAX 21
+
+/* QCOW_MAX_L1_SIZE: 32 MiB of 8-byte entries, enough for 2 EiB with 2 MiB clusters. */
+#define FORMAT_L1_ENTRIES_MAX (UINT32_C(32) << 20 >> 3)
+/* QCOW_MAX_REFTABLE_SIZE */
+#define FORMAT_REFTABLE_BYTES_MAX (UINT64_C(8) << 20)
+#define FORMAT_SNAPSHOTS_MAX UINT32_C(65536)
+#define FORMAT_BITMAPS_MAX UINT32_C(65535)
+#define FORMAT_BACKING_NAME_MAX 1023
+/* QEMU keeps a format name in 16 bytes. */
+#define FORMAT_BACKING_FORMAT_MAX 15
+/* PATH_MAX; QEMU sets no limit of its own. */
+#define FORMAT_DATA_FILE_NAME_MAX 4096
+
+enum format_incompatible {
+    FORMAT_INCOMPAT_DIRTY = 1 << 0,
+    FORMAT_INCOMPAT_CORRUPT = 1 << 1,
+    FORMAT_INCOMPAT_DATA_FILE = 1 << 2,
+    FORMAT_INCOMPAT_COMPRESSION = 1 << 3,
+    FORMAT_INCOMPAT_EXTENDED_L2 = 1 << 4,
+    FORMAT_INCOMPAT_KNOWN = (1 << 5) - 1,
+};
+
+enum format_compatible {
+    FORMAT_COMPAT_LAZY_REFCOUNTS = 1 << 0,
+};
+
+enum format_autoclear {
+    FORMAT_AUTOCLEAR_BITMAPS = 1 << 0,
+    FORMAT_AUTOCLEAR_DATA_FILE_RAW = 1 << 1,
+};
+
+enum format_crypt { FORMAT_CRYPT_NONE, FORMAT_CRYPT_AES, FORMAT_CRYPT_LUKS };
+enum format_compression { FORMAT_ZLIB, FORMAT_ZSTD };
+
+/* A name from inside the image: bytes of a stranger. @bytes is NULL when there is none. */
+struct format_name {
+    char *bytes; /* followed by a NUL that is not counted */
+    size_t len;
+};
+
+struct format_header {
+    uint32_t version;       /* 2 or 3 */
+    unsigned cluster_bits;  /* 9 .. 21 */
+    uint64_t cluster_bytes; /* 1 << cluster_bits */
+    uint64_t virtual_bytes; /* rounded down to 512, as QEMU does */
+    uint32_t header_bytes;  /* 72 in version 2 */
+    uint64_t incompatible;  /* 0 in version 2, like the next two */
+    uint64_t compatible;
+    uint64_t autoclear;
+    unsigned refcount_bits; /* 1, 2, 4 .. 64 */
+    enum format_crypt crypt;
+    enum format_compression compression;
+    bool extended_l2;
+    bool external_data;      /* guest clusters live in another file */
+    unsigned l2_entry_bytes; /* 8, or 16 with extended L2 */
+    unsigned l2_bits;        /* log2 of the entries in an L2 table */
+    uint32_t l2_entries;     /* 1 << l2_bits */
+    uint64_t l1_off;         /* host offset; the table lies wholly inside the file */
+    uint32_t l1_entries;     /* as stored: may exceed what the disk needs (VM state) */
+    uint64_t reftable_off;   /* host offset; not yet compared with the file */
+    uint32_t reftable_clusters;
+    uint64_t snapshots_off; /* host offset */
+    uint32_t n_snapshots;
+    uint32_t n_bitmaps; /* 0 when there are none that are valid */
+    struct format_name backing_file;
+    struct format_name backing_format;
+    struct format_name data_file;
+};
+
+/* Guest bytes that one L2 table maps. At most 2^39: no overflow. */
+static inline uint64_t format_l2_span(const struct format_header *header)
+{
+    return header->cluster_bytes << header->l2_bits;
+}
+
+/* L1 entries that a disk of @virtual_bytes needs. */
+uint64_t format_l1_needed(const struct format_header *header, uint64_t virtual_bytes);
+
+/*
+ * Reads and checks the header and its extensions. @file_bytes is the length of the file. On
+ * failure @header holds nothing to free. On success release it with format_header_free.
+ */
+int format_header_read(struct io *io, uint64_t file_bytes, struct format_header *header,
+                       struct format_findings *findings, struct err *err);
+
+void format_header_free(struct format_header *header);
+
+/* Do these bytes begin a qcow2 image of any version from 2 up? For finding images in a folder. */
+bool format_header_probe(const unsigned char *bytes, size_t len);
+
+#endif

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Owns the walk over the snapshot table. It ends: the header limits the number of entries, each
+ * entry goes forward, and the whole stays inside the file and below 64 MiB.
+ */
+#include "snapshot.h"
+
+#include "be.h"
+#include "checked.h"
+#include "err.h"
+#include "finding.h"
+#include "io.h"
+#include "vec.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ENTRY_BYTES 40
+
+struct reader {
+    struct io *io;
+    uint64_t file_bytes;
+    const struct format_header *header;
+    struct format_findings *findings;
+    struct err *err;
+    uint64_t off; /* of the next entry */
+    size_t index; /* of that entry */
+};
+
+struct entry_lengths {
+    uint32_t extra, id, name;
+};
+
+static int fail_entry(struct reader *reader, const char *what)
+{
+    return err_set(reader->err, EINVAL,
+                   "snapshot table: entry %zu at offset 0x%" PRIx64 " %s; the image is damaged: "
+                   "restore it from a copy",
+                   reader->index, reader->off, what);
+}
+
+/* Are @len bytes behind the entry's begin still inside the file and the limit of the table? */
+static bool fits(const struct reader *reader, uint64_t len)
+{
+    uint64_t used = reader->off - reader->header->snapshots_off;
+
+    return checked_inside(reader->off, len, reader->file_bytes) &&
+           checked_inside(used, len, FORMAT_SNAPSHOT_TABLE_BYTES_MAX);
+}
+
+/* Bytes 0 .. 7: VM state size, 8 .. 15: disk size; older images have fewer, or none. */
+static int read_disk_size(struct reader *reader, uint32_t extra_bytes,
+                          struct format_snapshot *snapshot)
+{
+    unsigned char raw[16];
+    uint64_t size, place = reader->off + ENTRY_BYTES + 8;
+    char where[64];
+    int ret;
+
+    snapshot->virtual_bytes = reader->header->virtual_bytes;
+    if (extra_bytes < sizeof(raw))
+        return 0;
+    ret = io_read(reader->io, reader->off + ENTRY_BYTES, raw, sizeof(raw), reader->err);
+    if (ret < 0)
+        return ret;
+    size = be64_load(raw + 8);
+    if (format_l1_needed(reader->header, size) > FORMAT_L1_ENTRIES_MAX) {
+        snprintf(where, sizeof(where), "snapshot %zu", reader->index);
+        format_findings_add(reader->findings, FORMAT_FINDING_SNAPSHOT_SIZE, where, &place,
+                            "its disk size, %" PRIu64 " bytes, is beyond the format's limit; the "
+                            "disk size of the image is taken instead",
+                            size);
+        return 0;
+    }
+    snapshot->virtual_bytes = size & ~UINT64_C(511);
+    return 0;
+}
+
+static int read_text(struct reader *reader, uint64_t off, size_t len, struct format_name *name)
+{
+    name->bytes = malloc(len + 1);
+    if (name->bytes == NULL)
+        return err_no_memory(reader->err);
+    name->len = len;
+    name->bytes[len] = '\0';
+    return io_read(reader->io, off, name->bytes, len, reader->err);
+}
+
+/* QEMU checks a snapshot's L1 table only when it is used. */
+static void check_l1(struct reader *reader, struct format_snapshot *snapshot)
+{
+    uint64_t len_bytes = (uint64_t)snapshot->l1_entries * 8;
+    const char *problem = NULL;
+    char where[64];
+
+    if (snapshot->l1_entries == 0)
+        problem = NULL;
+    else if (snapshot->l1_entries > FORMAT_L1_ENTRIES_MAX)
+        problem = "has more entries than the format allows";
+    else if (!is_aligned(snapshot->l1_off, reader->header->cluster_bytes))
+        problem = "does not begin at a cluster";
+    else if (snapshot->l1_off == 0)
+        problem = "overlaps the header";
+    else if (!checked_inside(snapshot->l1_off, len_bytes, reader->file_bytes))
+        problem = "reaches past the end of the file";
+
+    snapshot->readable = problem == NULL;
+    if (problem == NULL)
+        return;
+    snprintf(where, sizeof(where), "snapshot %zu", reader->index);
+    format_findings_add(reader->findings, FORMAT_FINDING_SNAPSHOT_L1, where, &reader->off,
+                        "its L1 table (%" PRIu32 " entries at offset 0x%" PRIx64 ") %s; this "
+                        "snapshot is left out",
+                        snapshot->l1_entries, snapshot->l1_off, problem);
+}
+
+static int check_lengths(struct reader *reader, const struct entry_lengths *lengths)
+{
+    if (lengths->extra > FORMAT_SNAPSHOT_EXTRA_MAX)
+        return fail_entry(reader, "has more extra data than the format allows");
+    if (lengths->extra == 0 && reader->header->version >= 3)
+        return fail_entry(reader, "lacks the extra data that version 3 requires");
+    if (!fits(reader, (uint64_t)ENTRY_BYTES + lengths->extra + lengths->id + lengths->name))
+        return fail_entry(reader, "reaches past the end of the file or the limit of 64 MiB");
+    return 0;
+}
+
+static int read_entry(struct reader *reader, struct format_snapshot *snapshot)
+{
+    unsigned char raw[ENTRY_BYTES];
+    struct entry_lengths lengths;
+    uint64_t text_off;
+    int ret;
+
+    if (!fits(reader, ENTRY_BYTES))
+        return fail_entry(reader, "reaches past the end of the file or the limit of 64 MiB");
+    ret = io_read(reader->io, reader->off, raw, sizeof(raw), reader->err);
+    if (ret < 0)
+        return ret;
+    snapshot->l1_off = be64_load(raw);
+    snapshot->l1_entries = be32_load(raw + 8);
+    lengths = (struct entry_lengths){be32_load(raw + 36), be16_load(raw + 12), be16_load(raw + 14)};
+    ret = check_lengths(reader, &lengths);
+    if (ret == 0)
+        ret = read_disk_size(reader, lengths.extra, snapshot);
+    text_off = reader->off + ENTRY_BYTES + lengths.extra;
+    if (ret == 0)
+        ret = read_text(reader, text_off, lengths.id, &snapshot->id);
+    if (ret == 0)
+        ret = read_text(reader, text_off + lengths.id, lengths.name, &snapshot->name);
+    if (ret < 0)
+        return ret;
+    check_l1(reader, snapshot);
+    /* Entries are aligned to 8 bytes; the end of one fits in the file, so this cannot overflow. */
+    reader->off = (text_off + lengths.id + lengths.name + 7) & ~UINT64_C(7);
+    return 0;
+}
+
+int format_snapshots_read(struct io *io, uint64_t file_bytes, const struct format_header *header,
+                          struct format_snapshots *snapshots, struct format_findings *findings,
+                          struct err *err)
+{
+    struct reader reader = {io, file_bytes, header, findings, err, header->snapshots_off, 0};
+
+    memset(snapshots, 0, sizeof(*snapshots));
+    for (; reader.index < header->n_snapshots; reader.index++) {
+        struct format_snapshot *snapshot;
+        int ret;
+
+        if (vec_reserve(snapshots, list) < 0)
+            return err_no_memory(err);
+        snapshot = &snapshots->list[snapshots->n_list++];
+        memset(snapshot, 0, sizeof(*snapshot));
+        ret = read_entry(&reader, snapshot);
+        if (ret < 0)
+            return ret;
+    }
+    return 0;
+}
+
+void format_snapshots_free(struct format_snapshots *snapshots)
+{
+    for (size_t i = 0; i < snapshots->n_list; i++) {
+        free(snapshots->list[i].id.bytes);
+        free(snapshots->list[i].name.bytes);
+    }
+    free(snapshots->list);
+    memset(snapshots, 0, sizeof(*snapshots));
+}
