@@ -1,0 +1,521 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Owns the way from the raw bytes of an L2 table to pieces and counts.
+ *
+ * Entries are looked at 64 at a time. A block that holds only whole, sound, standard clusters (or
+ * nothing at all) takes the fast path: a few loops over arrays, no decision per entry. Any other
+ * block goes entry by entry through the classifier of format/entry.h. Both ways give the same
+ * figures; the fast one is only a shorter way to say them.
+ */
+#include "l2.h"
+
+#include "checked.h"
+#include "clones.h"
+#include "finding.h"
+#include "header.h"
+
+#include <endian.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define BLOCK 64
+#define NONE UINT64_MAX
+#define REQUEST_BYTES (UINT64_C(1) << 20)           /* of the guest, for the read split */
+#define DEFAULT_L2_CACHE_BYTES (UINT64_C(32) << 20) /* DEFAULT_L2_CACHE_MAX_SIZE, on Linux */
+#define SMALL_SLICE_BYTES 4096
+
+uint64_t run_l2_clusters(const struct format_header *header, uint64_t virtual_bytes)
+{
+    return div_round_up(virtual_bytes, header->cluster_bytes);
+}
+
+uint64_t run_l2_cache_bytes(const struct format_header *header, uint64_t virtual_bytes)
+{
+    /* At most 2^52 clusters of 16 bytes: no overflow. */
+    uint64_t bytes = run_l2_clusters(header, virtual_bytes) * header->l2_entry_bytes;
+
+    return (bytes + header->cluster_bytes - 1) & ~(header->cluster_bytes - 1);
+}
+
+uint32_t run_l2_slice_bytes(const struct format_header *header, uint64_t virtual_bytes)
+{
+    if (run_l2_cache_bytes(header, virtual_bytes) <= DEFAULT_L2_CACHE_BYTES ||
+        header->cluster_bytes < SMALL_SLICE_BYTES)
+        return (uint32_t)header->cluster_bytes;
+    return SMALL_SLICE_BYTES;
+}
+
+struct run_l2_rules run_l2_rules_of(const struct format_header *header,
+                                    const struct format_entry_rules *entry, uint64_t virtual_bytes,
+                                    bool detail)
+{
+    return (struct run_l2_rules){
+        .entry = *entry,
+        .entries = header->l2_entries,
+        .entry_bytes = header->l2_entry_bytes,
+        .slice_entries = run_l2_slice_bytes(header, virtual_bytes) / header->l2_entry_bytes,
+        .detail = detail,
+    };
+}
+
+/* ---- the batch under construction ---- */
+
+static int flush(struct run_l2_walk *walk)
+{
+    struct run_batch *batch = walk->batch;
+    int ret = batch->n == 0 ? 0 : walk->output.sink.take(walk->output.sink.context, batch);
+
+    batch->n = 0;
+    return ret;
+}
+
+static int add_piece(struct run_l2_walk *walk, struct run_piece piece)
+{
+    struct run_batch *batch = walk->batch;
+    int ret = 0;
+
+    if (batch->n == RUN_BATCH_PIECES || (batch->n > 0 && batch->uniform))
+        ret = flush(walk);
+    batch->uniform = false;
+    batch->guest_off[batch->n] = piece.guest_off;
+    batch->guest_bytes[batch->n] = (uint32_t)piece.guest_bytes;
+    batch->begin[batch->n] = piece.begin;
+    batch->end[batch->n] = piece.end;
+    batch->mapped_bytes[batch->n] = (uint32_t)piece.mapped_bytes;
+    batch->kind[batch->n] = (uint8_t)piece.kind;
+    batch->n++;
+    return ret;
+}
+
+/* Room for a block of pieces that follow the batch's last one on the guest disk. */
+static int uniform_room(struct run_l2_walk *walk, uint64_t guest_off)
+{
+    struct run_batch *batch = walk->batch;
+    uint64_t cluster_bytes = walk->rules->entry.cluster_bytes;
+    int ret = 0;
+
+    if (batch->n > 0 && (!batch->uniform || batch->n > RUN_BATCH_PIECES - BLOCK ||
+                         batch->guest_first + batch->n * cluster_bytes != guest_off))
+        ret = flush(walk);
+    if (batch->n == 0) {
+        batch->uniform = true;
+        batch->guest_first = guest_off;
+    }
+    return ret;
+}
+
+/* ---- one entry at a time ---- */
+
+static uint64_t guest_off_of(const struct run_l2_walk *walk, uint32_t index)
+{
+    return walk->guest_off + (uint64_t)index * walk->rules->entry.cluster_bytes;
+}
+
+static const char *describe(enum format_finding_code damage)
+{
+    switch (damage) {
+    case FORMAT_FINDING_L2_RESERVED:
+        return "has reserved bits set; it is read without them";
+    case FORMAT_FINDING_L2_UNALIGNED:
+        return "points to an offset that is not the begin of a cluster; it is left out";
+    case FORMAT_FINDING_L2_PAST_END:
+        return "points past the end of the file; it is left out";
+    case FORMAT_FINDING_L2_ZERO_V2:
+        return "has the zero flag, which version 2 does not know; it is left out";
+    case FORMAT_FINDING_L2_COMPRESSED_COPIED:
+        return "is compressed, but has the flag \"copied\"";
+    case FORMAT_FINDING_L2_COMPRESSED_RESERVED:
+        return "is compressed, with an offset of more than 56 bits; it is left out";
+    case FORMAT_FINDING_L2_COMPRESSED_PAST_END:
+        return "is compressed, with data past the end of the file; it is left out";
+    case FORMAT_FINDING_L2_COMPRESSED_HEADER:
+        return "is compressed, with data inside the header; it is left out";
+    case FORMAT_FINDING_L2_COMPRESSED_DATA_FILE:
+        return "is compressed, which an external data file forbids; it is left out";
+    case FORMAT_FINDING_L2_COMPRESSED_BITMAP:
+        return "is compressed, but has subcluster bits";
+    case FORMAT_FINDING_L2_BITMAP:
+        return "has contradictory subcluster bits; it is left out";
+    case FORMAT_FINDING_L2_DATA_FILE_OFFSET:
+        return "points to another offset of the data file than its own; it is left out";
+    default:
+        return "is damaged";
+    }
+}
+
+static void report_damage(struct run_l2_walk *walk, uint32_t index, uint64_t entry,
+                          enum format_finding_code damage)
+{
+    struct format_findings *findings = walk->output.findings;
+    uint64_t place = walk->l2_off + (uint64_t)index * walk->rules->entry_bytes;
+    char where[64];
+
+    walk->output.counts->corrupt_entries++;
+    if (findings == NULL)
+        return;
+    snprintf(where, sizeof(where), "%sl2[%" PRIu32 "][%" PRIu32 "]", walk->output.table_name,
+             walk->l1_index, index);
+    format_findings_add(findings, damage, where, &place, "entry 0x%016" PRIx64 " %s", entry,
+                        describe(damage));
+}
+
+/*
+ * block/qcow2-refcount.c, check_refcounts_l2: goes by the type of the entry alone, damaged or not;
+ * compressed clusters always count as fragmented.
+ */
+static void count_check(struct run_l2_walk *walk, uint64_t entry, uint64_t bitmap)
+{
+    const struct format_entry_rules *rules = &walk->rules->entry;
+    struct run_counts *counts = walk->output.counts;
+    uint64_t off = entry & FORMAT_ENTRY_OFFSET;
+    bool zero_flag = !rules->extended_l2 && (entry & FORMAT_ENTRY_ZERO);
+
+    if (entry & FORMAT_ENTRY_COMPRESSED) {
+        if (rules->external_data || bitmap != 0)
+            return;
+        counts->check_allocated++;
+        counts->check_compressed++;
+        counts->check_fragmented++;
+    } else if (off != 0 || (rules->external_data && (entry & FORMAT_ENTRY_COPIED) && !zero_flag)) {
+        counts->check_allocated++;
+        counts->check_fragmented += walk->check_next != 0 && off != walk->check_next;
+        walk->check_next = off + rules->cluster_bytes;
+    }
+}
+
+/* The parts, in 32nds, of the cluster at @guest_off that lie on the disk: it may end inside. */
+static uint32_t on_disk(const struct run_l2_walk *walk, uint64_t guest_off)
+{
+    uint64_t cluster_bytes = walk->rules->entry.cluster_bytes, parts;
+
+    if (guest_off < guest_off_of(walk, walk->whole))
+        return UINT32_MAX;
+    parts = div_round_up(walk->last_bytes * FORMAT_SUBCLUSTERS, cluster_bytes);
+    return parts == FORMAT_SUBCLUSTERS ? UINT32_MAX : (UINT32_C(1) << parts) - 1;
+}
+
+/*
+ * Data reads of a standard cluster. With extended L2 each stretch of allocated subclusters is a
+ * read of its own; bit 0 goes on with the cluster before if that one's last subcluster did.
+ */
+static void count_reads(struct run_l2_walk *walk, const struct format_entry *entry,
+                        uint64_t guest_off, uint32_t alloc)
+{
+    const struct format_entry_rules *rules = &walk->rules->entry;
+    struct run_counts *counts = walk->output.counts;
+    uint32_t starts = alloc & ~(alloc << 1);
+    uint32_t borders = (guest_off & (walk->request_bytes - 1)) == 0 ? 1 : 0;
+    bool goes_on = (alloc & 1) && walk->adjacent_end != NONE && borders == 0;
+
+    if (rules->cluster_bytes > REQUEST_BYTES) /* 2 MiB: a request begins in its middle, too */
+        borders |= UINT32_C(1) << (FORMAT_SUBCLUSTERS / 2);
+    starts |= alloc & borders;
+    counts->reads_unbroken += (uint64_t)__builtin_popcount(starts) - goes_on;
+    counts->reads +=
+        (uint64_t)__builtin_popcount(starts) - (goes_on && walk->adjacent_end == entry->begin);
+    walk->adjacent_end = alloc >> (FORMAT_SUBCLUSTERS - 1) ? entry->end : NONE;
+}
+
+/* Detail mode: a piece for each stretch of subclusters that are alike. */
+static int add_subclusters(struct run_l2_walk *walk, const struct format_entry *entry,
+                           uint64_t guest_off)
+{
+    uint64_t sub_bytes = walk->rules->entry.cluster_bytes / FORMAT_SUBCLUSTERS;
+    bool has_cluster = entry->kind != FORMAT_ZERO_PLAIN;
+
+    for (unsigned i = 0, next; i < FORMAT_SUBCLUSTERS; i = next) {
+        bool alloc = entry->alloc >> i & 1, zero = entry->zero >> i & 1;
+        struct run_piece piece;
+        int ret;
+
+        for (next = i + 1; next < FORMAT_SUBCLUSTERS; next++)
+            if ((entry->alloc >> next & 1) != alloc || (entry->zero >> next & 1) != zero)
+                break;
+        if (!alloc && !zero)
+            continue;
+        piece = (struct run_piece){.kind = alloc         ? RUN_DATA
+                                           : has_cluster ? RUN_ZERO_ALLOCATED
+                                                         : RUN_ZERO,
+                                   .guest_off = guest_off + i * sub_bytes,
+                                   .guest_bytes = (next - i) * sub_bytes,
+                                   .begin = has_cluster ? entry->begin + i * sub_bytes : 0};
+        piece.end = has_cluster ? piece.begin + piece.guest_bytes : 0;
+        piece.mapped_bytes = alloc ? piece.guest_bytes : 0;
+        ret = add_piece(walk, piece);
+        if (ret < 0)
+            return ret;
+    }
+    return 0;
+}
+
+static int add_zero(struct run_l2_walk *walk, const struct format_entry *entry, uint64_t guest_off)
+{
+    struct run_counts *counts = walk->output.counts;
+    bool allocated = entry->kind == FORMAT_ZERO_ALLOCATED;
+
+    counts->zero_clusters++;
+    counts->zero_allocated_clusters += allocated;
+    walk->adjacent_end = NONE;
+    if (!walk->rules->detail)
+        return 0;
+    if (walk->rules->entry.extended_l2)
+        return add_subclusters(walk, entry, guest_off);
+    return add_piece(walk, (struct run_piece){allocated ? RUN_ZERO_ALLOCATED : RUN_ZERO, guest_off,
+                                              walk->rules->entry.cluster_bytes, entry->begin,
+                                              allocated ? entry->end : 0, 0});
+}
+
+static int add_compressed(struct run_l2_walk *walk, const struct format_entry *entry,
+                          uint64_t guest_off)
+{
+    struct run_counts *counts = walk->output.counts;
+    uint64_t cluster_bytes = walk->rules->entry.cluster_bytes;
+
+    counts->mapped_clusters++;
+    counts->mapped_bytes += cluster_bytes;
+    counts->compressed_clusters++;
+    counts->reads++;
+    counts->reads_unbroken++;
+    walk->adjacent_end = NONE;
+    return add_piece(walk, (struct run_piece){RUN_COMPRESSED, guest_off, cluster_bytes,
+                                              entry->begin, entry->end, cluster_bytes});
+}
+
+static int add_standard(struct run_l2_walk *walk, const struct format_entry *entry,
+                        uint64_t guest_off)
+{
+    struct run_counts *counts = walk->output.counts;
+    uint64_t cluster_bytes = walk->rules->entry.cluster_bytes;
+    uint64_t held =
+        (uint64_t)__builtin_popcount(entry->alloc) * (cluster_bytes / FORMAT_SUBCLUSTERS);
+
+    if (!walk->rules->entry.extended_l2)
+        held = cluster_bytes; /* alloc is all ones; a 512-byte cluster divides as well */
+    counts->mapped_clusters++;
+    counts->mapped_bytes += held;
+    count_reads(walk, entry, guest_off, entry->alloc & on_disk(walk, guest_off));
+    if (walk->rules->detail && walk->rules->entry.extended_l2)
+        return add_subclusters(walk, entry, guest_off);
+    return add_piece(walk, (struct run_piece){RUN_DATA, guest_off, cluster_bytes, entry->begin,
+                                              entry->end, held});
+}
+
+static int walk_entry(struct run_l2_walk *walk, uint32_t index, uint64_t word, uint64_t bitmap)
+{
+    uint64_t guest_off = guest_off_of(walk, index);
+    struct format_entry entry;
+
+    if (index % walk->rules->slice_entries == 0)
+        walk->adjacent_end = NONE;
+    if (word == 0 && bitmap == 0) {
+        walk->adjacent_end = NONE;
+        return 0;
+    }
+    count_check(walk, word, bitmap);
+    if (index >= walk->inside)
+        return 0;
+    entry = format_entry_of(&walk->rules->entry, word, bitmap, guest_off);
+    if (entry.damage != FORMAT_SOUND)
+        report_damage(walk, index, word, entry.damage);
+
+    switch (entry.kind) {
+    case FORMAT_STANDARD:
+        return add_standard(walk, &entry, guest_off);
+    case FORMAT_COMPRESSED:
+        return add_compressed(walk, &entry, guest_off);
+    case FORMAT_ZERO_PLAIN:
+    case FORMAT_ZERO_ALLOCATED:
+        return add_zero(walk, &entry, guest_off);
+    default:
+        walk->adjacent_end = NONE;
+        return 0;
+    }
+}
+
+/* ---- 64 entries at a time ---- */
+
+enum block_kind { BLOCK_EMPTY, BLOCK_DENSE, BLOCK_MIXED };
+
+/*
+ * Decodes 64 entries and says of which kind they are. @begin receives the host offsets, valid for
+ * a dense block only. An entry is plain when it has no bit but COPIED and an aligned offset.
+ */
+CLONES_PART enum block_kind decode_block(const struct format_entry_rules *rules,
+                                         const uint64_t raw[BLOCK], uint64_t begin[BLOCK])
+{
+    const uint64_t plain = FORMAT_ENTRY_OFFSET & ~(rules->cluster_bytes - 1);
+    const int64_t file_bytes = (int64_t)rules->file_bytes; /* a file has at most 2^63 - 1 bytes */
+    uint64_t seen = 0, outside = 0;
+
+    for (unsigned i = 0; i < BLOCK; i++) {
+        uint64_t entry = be64toh(raw[i]);
+
+        seen |= entry;
+        begin[i] = entry & plain;
+        outside |= (uint64_t)(begin[i] == 0) | (uint64_t)((int64_t)begin[i] >= file_bytes);
+    }
+    if (seen == 0)
+        return BLOCK_EMPTY;
+    if ((seen & ~(plain | FORMAT_ENTRY_COPIED)) != 0 || outside || rules->external_data)
+        return BLOCK_MIXED;
+    return BLOCK_DENSE;
+}
+
+/*
+ * Bit i: cluster i does not begin where cluster i - 1 ends; @before is the begin before [0]. All
+ * in order and all broken are the common cases, and need no look at single bits.
+ */
+CLONES_PART uint64_t block_breaks(const uint64_t begin[BLOCK], uint64_t before,
+                                  uint64_t cluster_bytes)
+{
+    uint64_t some = 0, none = 0, breaks = begin[0] != before + cluster_bytes;
+
+    for (unsigned i = 1; i < BLOCK; i++) {
+        uint64_t difference = begin[i] ^ (begin[i - 1] + cluster_bytes);
+
+        some |= difference;
+        none |= (uint64_t)(difference == 0);
+    }
+    if (some == 0)
+        return breaks;
+    if (none == 0)
+        return breaks | ~UINT64_C(1);
+    for (unsigned i = 1; i < BLOCK; i++)
+        breaks |= (uint64_t)(begin[i] != begin[i - 1] + cluster_bytes) << i;
+    return breaks;
+}
+
+/* Bit i: a request or a slice begins with cluster i of the block. */
+CLONES_PART uint64_t block_borders(const struct run_l2_walk *walk, uint64_t guest_off)
+{
+    uint64_t distance = walk->request_bytes / walk->rules->entry.cluster_bytes;
+
+    if (distance <= 1)
+        return UINT64_MAX;
+    if (distance >= BLOCK)
+        return (guest_off & (walk->request_bytes - 1)) == 0;
+    return UINT64_MAX / ((UINT64_C(1) << distance) - 1); /* a one every @distance bits */
+}
+
+CLONES_PART void count_block(struct run_l2_walk *walk, uint64_t first, uint64_t breaks,
+                             uint64_t guest_off)
+{
+    struct run_counts *counts = walk->output.counts;
+    uint64_t borders = block_borders(walk, guest_off);
+    uint64_t halves = walk->rules->entry.cluster_bytes > REQUEST_BYTES ? BLOCK : 0;
+    uint64_t inner = breaks & ~UINT64_C(1);
+
+    counts->mapped_clusters += BLOCK;
+    counts->mapped_bytes += BLOCK * walk->rules->entry.cluster_bytes;
+    if (walk->adjacent_end == NONE)
+        borders |= 1;
+    counts->reads_unbroken += (uint64_t)__builtin_popcountll(borders) + halves;
+    counts->reads +=
+        (uint64_t)__builtin_popcountll(borders | inner | (walk->adjacent_end != first)) + halves;
+}
+
+CLONES_PART int walk_dense(struct run_l2_walk *walk, uint32_t index, const uint64_t begin[BLOCK])
+{
+    struct run_counts *counts = walk->output.counts;
+    struct run_batch *batch = walk->batch;
+    uint64_t cluster_bytes = walk->rules->entry.cluster_bytes;
+    uint64_t guest_off = guest_off_of(walk, index), breaks;
+    int ret = uniform_room(walk, guest_off);
+
+    if (ret < 0)
+        return ret;
+    breaks = block_breaks(begin, batch->n > 0 ? batch->begin[batch->n - 1] : 0, cluster_bytes);
+    counts->check_allocated += BLOCK;
+    counts->check_fragmented += (uint64_t)__builtin_popcountll(breaks & ~UINT64_C(1)) +
+                                (walk->check_next != 0 && begin[0] != walk->check_next);
+    walk->check_next = begin[BLOCK - 1] + cluster_bytes;
+
+    if (index % walk->rules->slice_entries == 0)
+        walk->adjacent_end = NONE;
+    count_block(walk, begin[0], breaks, guest_off);
+    walk->adjacent_end = walk->check_next;
+
+    memcpy(&batch->begin[batch->n], begin, BLOCK * sizeof(begin[0]));
+    batch->breaks[batch->n / BLOCK] = breaks;
+    batch->n += BLOCK;
+    return 0;
+}
+
+CLONES_PART int walk_block(struct run_l2_walk *walk, uint32_t index, const uint64_t raw[BLOCK])
+{
+    uint64_t begin[BLOCK];
+    enum block_kind kind = decode_block(&walk->rules->entry, raw, begin);
+    int ret = 0;
+
+    if (kind == BLOCK_EMPTY) {
+        walk->adjacent_end = NONE;
+        return 0;
+    }
+    if (kind == BLOCK_DENSE && index + BLOCK <= walk->whole)
+        return walk_dense(walk, index, begin);
+    for (uint32_t i = 0; i < BLOCK && ret == 0; i++)
+        ret = walk_entry(walk, index + i, be64toh(raw[i]), 0);
+    return ret;
+}
+
+/* ---- a table ---- */
+
+void run_l2_begin(struct run_l2_walk *walk, const struct run_l2_rules *rules,
+                  struct run_l2_output output, struct run_batch *batch, uint64_t l2_off,
+                  uint32_t l1_index, uint64_t virtual_bytes)
+{
+    uint64_t cluster_bytes = rules->entry.cluster_bytes;
+    uint64_t table_bytes = cluster_bytes * rules->entries;
+    uint64_t guest_off = l1_index * table_bytes;
+    uint64_t left = guest_off < virtual_bytes ? virtual_bytes - guest_off : 0;
+    uint64_t slice_bytes = cluster_bytes * rules->slice_entries;
+
+    batch->n = 0;
+    batch->cluster_bytes = cluster_bytes;
+    *walk = (struct run_l2_walk){
+        .rules = rules,
+        .output = output,
+        .l2_off = l2_off,
+        .guest_off = guest_off,
+        .l1_index = l1_index,
+        .inside =
+            left >= table_bytes ? rules->entries : (uint32_t)div_round_up(left, cluster_bytes),
+        .whole = left >= table_bytes ? rules->entries : (uint32_t)(left / cluster_bytes),
+        .last_bytes = left % cluster_bytes,
+        .adjacent_end = NONE,
+        .request_bytes = slice_bytes < REQUEST_BYTES ? slice_bytes : REQUEST_BYTES,
+        .batch = batch,
+    };
+}
+
+static int walk_extended(struct run_l2_walk *walk, const uint64_t *raw, size_t n)
+{
+    int ret = 0;
+
+    for (size_t i = 0; i < n && ret == 0; i++, walk->next++)
+        ret = walk_entry(walk, walk->next, be64toh(raw[2 * i]), be64toh(raw[2 * i + 1]));
+    return ret;
+}
+
+/* The smallest table has 64 entries, and chunks are multiples of 4 KiB: whole blocks. */
+CLONES static int walk_plain(struct run_l2_walk *walk, const uint64_t *raw, size_t n)
+{
+    int ret = 0;
+
+    for (size_t i = 0; i < n && ret == 0; i += BLOCK, walk->next += BLOCK)
+        ret = walk_block(walk, walk->next, raw + i);
+    return ret;
+}
+
+int run_l2_chunk(struct run_l2_walk *walk, const uint64_t *raw, size_t len_bytes)
+{
+    size_t n = len_bytes / walk->rules->entry_bytes;
+
+    return walk->rules->entry.extended_l2 ? walk_extended(walk, raw, n) : walk_plain(walk, raw, n);
+}
+
+int run_l2_end(struct run_l2_walk *walk)
+{
+    return flush(walk);
+}

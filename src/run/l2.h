@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One L2 table to batches of pieces and counts. The caller reads the table and hands over its
+ * bytes in chunks; this side reads nothing.
+ */
+#ifndef RUN_L2_H
+#define RUN_L2_H
+
+#include "batch.h"
+#include "counts.h"
+#include "entry.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct format_findings;
+struct format_header;
+
+/* Chunks are whole multiples of this, or the whole table: no slice lies across two chunks. */
+#define RUN_L2_CHUNK_BYTES_MIN 4096
+
+/*
+ * The granule of QEMU's L2 cache: a whole table while the default cache of 32 MiB covers the disk,
+ * else at most 4 KiB of it (block/qcow2.c, read_cache_sizes). A data read ends at its border.
+ */
+uint32_t run_l2_slice_bytes(const struct format_header *header, uint64_t virtual_bytes);
+
+/* Guest clusters of a disk; the last one may be partly outside. */
+uint64_t run_l2_clusters(const struct format_header *header, uint64_t virtual_bytes);
+
+/* What QEMU's L2 cache needs to cover the disk, in whole clusters (same function). */
+uint64_t run_l2_cache_bytes(const struct format_header *header, uint64_t virtual_bytes);
+
+struct run_l2_rules {
+    struct format_entry_rules entry;
+    uint32_t entries; /* in a table */
+    unsigned entry_bytes;
+    uint32_t slice_entries;
+    bool detail; /* pieces for zero clusters, too, and for each stretch of subclusters */
+};
+
+struct run_l2_rules run_l2_rules_of(const struct format_header *header,
+                                    const struct format_entry_rules *entry, uint64_t virtual_bytes,
+                                    bool detail);
+
+/* Where the results of a walk go. @findings may be NULL: damage is then only counted. */
+struct run_l2_output {
+    struct run_sink sink;
+    struct run_counts *counts;
+    struct format_findings *findings;
+    const char *table_name; /* "" or "snapshot 2 ", for the findings */
+};
+
+/* The state of a walk through one table. Several walks may be under way at once. */
+struct run_l2_walk {
+    const struct run_l2_rules *rules;
+    struct run_l2_output output;
+    uint64_t l2_off;        /* host offset of the table */
+    uint64_t guest_off;     /* of the table's first cluster */
+    uint32_t l1_index;      /* for the findings */
+    uint32_t next;          /* entry that comes next */
+    uint32_t inside;        /* entries that lie on the disk; the rest only counts for check */
+    uint32_t whole;         /* entries whose whole cluster does */
+    uint64_t last_bytes;    /* bytes of the cluster after those that do */
+    uint64_t check_next;    /* formula of check: where the next cluster should be; 0: none yet */
+    uint64_t adjacent_end;  /* host end of the cluster just before on the guest disk, or NONE */
+    uint64_t request_bytes; /* guest bytes between two borders of requests or slices */
+    struct run_batch *batch;
+};
+
+/*
+ * Begins a walk. @batch is room for the pieces, borrowed until run_l2_end; @virtual_bytes is the
+ * size of the disk.
+ */
+void run_l2_begin(struct run_l2_walk *walk, const struct run_l2_rules *rules,
+                  struct run_l2_output output, struct run_batch *batch, uint64_t l2_off,
+                  uint32_t l1_index, uint64_t virtual_bytes);
+
+/* The next @len_bytes of the table, 8-byte aligned. Returns what the sink returned. */
+int run_l2_chunk(struct run_l2_walk *walk, const uint64_t *raw, size_t len_bytes);
+
+/* Hands over what is still in the batch. */
+int run_l2_end(struct run_l2_walk *walk);
+
+#endif
