@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The figures of a walk over pieces in guest order: breaks, jumps, runs. Definitions: see
+ * doc/definitions.md.
+ *
+ * A meter is a monoid. Cut a walk into parts anywhere, give each part a meter of its own, merge
+ * them from left to right, and the result is that of the whole walk, to the last bit. So parts can
+ * be walked by several threads, and the result for a shared L2 table can be used again.
+ */
+#ifndef METER_METER_H
+#define METER_METER_H
+
+#include "batch.h"
+#include "jumps.h"
+#include "lengths.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum meter_direction { METER_BACKWARD, METER_FORWARD, METER_N_DIRECTIONS };
+
+/* One side of a seam between two pieces: enough to tell what the step over it is. */
+struct meter_edge {
+    uint64_t guest_off; /* first piece: where it begins; last piece: where it ends */
+    uint64_t position;  /* where it begins in the file */
+    uint64_t end;       /* where it ends in the file */
+    bool compressed;
+};
+
+struct meter {
+    uint64_t cluster_bytes;
+    bool any; /* false: no piece yet, and the edges mean nothing */
+    struct meter_edge first, last;
+    uint64_t breaks;
+    uint64_t near_jumps;
+    uint64_t first_run_bytes;     /* mapped bytes before the first break; valid if breaks > 0 */
+    uint64_t open_run_bytes;      /* mapped bytes since the last break, or since the begin */
+    struct meter_lengths lengths; /* runs that have a break on either side */
+    uint64_t fresh_bound; /* no fresh sum of a jump bin exceeds this */
+    struct meter_jumps jumps[METER_N_DIRECTIONS];
+};
+
+/* @unit_bytes: the granule of run lengths, a power of two; only speed depends on it. */
+struct meter *meter_new(uint64_t cluster_bytes, uint64_t unit_bytes);
+
+/* NULL is allowed. */
+void meter_free(struct meter *meter);
+
+/* Forgets all pieces. */
+void meter_clear(struct meter *meter);
+
+/* The pieces of @batch follow those seen so far. Pieces of zero clusters are passed over. */
+void meter_take(struct meter *meter, const struct run_batch *batch);
+
+/* The pieces of @right follow those of @left. */
+void meter_merge(struct meter *left, const struct meter *right);
+
+/* -ENOMEM if memory ran out at any time, else 0. */
+int meter_error(const struct meter *meter);
+
+/* Contiguous runs of each length, the two outer ones included: as meter_lengths_sorted. */
+struct meter_length *meter_runs_sorted(const struct meter *meter, size_t *n);
+
+#endif
