@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* The commands: glue between the command line, the reports and the renderers. */
+#ifndef CMD_H
+#define CMD_H
+
+struct options;
+
+enum cmd_status {
+    CMD_DONE = 0,
+    CMD_FAILED = 1,  /* something could not be done */
+    CMD_DAMAGED = 2, /* measured, but a finding has severity error */
+};
+
+/* How a command talks to the user besides its result. @path may be NULL. */
+struct cmd_console {
+    void (*complain)(const char *path, const char *text);
+    /* A line that replaces the one before; NULL removes it. */
+    void (*progress)(const char *text);
+};
+
+/* Each returns the exit status. */
+int cmd_measure(const struct options *options, const struct cmd_console *console);
+int cmd_map(const struct options *options, const struct cmd_console *console);
+
+/* The worse of two: with several images the first of 1, 2 that applies to any. */
+static inline int cmd_worse(int a, int b)
+{
+    return a == CMD_DONE ? b : b == CMD_DONE ? a : a < b ? a : b;
+}
+
+#endif

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+/* Owns the course of `qcow2frag map --list`. Runs are printed as they come, none is kept. */
+#include "cmd.h"
+
+#include "err.h"
+#include "list.h"
+#include "options.h"
+#include "output.h"
+#include "render_list.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static int take(void *context, const struct report_run *run)
+{
+    const struct render_list *list = context;
+
+    return render_list_run(list, run);
+}
+
+static int tell_damage(const struct options *options, const struct cmd_console *console,
+                       const struct format_findings *findings)
+{
+    if (!format_findings_have_error(findings))
+        return CMD_DONE;
+    for (size_t i = 0; i < findings->n_list; i++) {
+        char text[512];
+
+        if (format_finding_severity(findings->list[i].code) != FORMAT_ERROR)
+            continue;
+        snprintf(text, sizeof(text), "%s: %s", findings->list[i].where, findings->list[i].message);
+        console->complain(options->paths[0], text);
+    }
+    return CMD_DAMAGED;
+}
+
+int cmd_map(const struct options *options, const struct cmd_console *console)
+{
+    struct render_list list = {.json = options->format == OPTIONS_JSON,
+                               .bytes = options->bytes,
+                               .noheadings = options->noheadings};
+    const struct report_list_choice choice = {
+        .snapshot = options->n_snapshots > 0 ? options->snapshots[0] : NULL,
+        .take = take,
+        .context = &list,
+    };
+    struct format_findings findings = {0};
+    struct io_output output;
+    struct err err = {0}, output_err = {0};
+    int status = CMD_FAILED;
+
+    if (io_output_open(&output, options->output, &output_err) == 0) {
+        int ret;
+
+        list.stream = output.stream;
+        render_list_begin(&list);
+        ret = report_list(options->paths[0], &choice, &findings, &err);
+        if (ret == 0 || output.temporary == NULL)
+            ret = io_output_commit(&output, &output_err) < 0 ? -1 : ret;
+        else
+            io_output_abort(&output);
+        if (ret == 0)
+            status = tell_damage(options, console, &findings);
+    }
+    if (err.code != 0)
+        console->complain(options->paths[0], err.text);
+    if (output_err.code != 0)
+        console->complain(NULL, output_err.text);
+    format_findings_free(&findings);
+    return status;
+}

@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: MIT
+/* Owns the spelling and the meaning of the command line. Opens nothing, prints only the help. */
+#include "options.h"
+
+#include "err.h"
+#include "vec.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ON_MEASURE (1u << OPTIONS_MEASURE)
+#define ON_MAP (1u << OPTIONS_MAP)
+#define ON_ALL (ON_MEASURE | ON_MAP)
+
+enum id {
+    ID_ALL_SNAPSHOTS = 'S',
+    ID_BYTES = 'b',
+    ID_FORMAT = 'f',
+    ID_HELP = 'h',
+    ID_JSON = 'j',
+    ID_NOHEADINGS = 'n',
+    ID_OUTPUT = 'o',
+    ID_QUIET = 'q',
+    ID_SNAPSHOT = 's',
+    ID_VERBOSE = 'v',
+    ID_VERSION = 'V',
+    ID_COLUMNS = 256,
+    ID_HISTOGRAM,
+    ID_LIST,
+    ID_PROGRESS,
+};
+
+static const struct spec {
+    enum id id; /* below 256: also the short option */
+    const char *name;
+    const char *argument; /* NULL: none; in brackets: optional */
+    unsigned commands;
+    const char *help;
+} specs[] = {
+    {ID_SNAPSHOT, "snapshot", "ID-OR-NAME", ON_ALL,
+     "this snapshot instead of the active state (id:ID, name:NAME)"},
+    {ID_ALL_SNAPSHOTS, "all-snapshots", NULL, ON_MEASURE, "the active state and every snapshot"},
+    {ID_FORMAT, "format", "FORMAT", ON_MEASURE, "text (the default), json or csv"},
+    {ID_JSON, "json", NULL, ON_ALL, "the same as --format json; with map, JSON lines"},
+    {ID_COLUMNS, "columns", "LIST", ON_MEASURE, "columns of the table, separated by commas"},
+    {ID_HISTOGRAM, "histogram", NULL, ON_MEASURE, "add the histograms of runs and jumps"},
+    {ID_LIST, "list", NULL, ON_MAP, "every run, a line each"},
+    {ID_BYTES, "bytes", NULL, ON_ALL, "sizes in bytes, not in KiB, MiB, ..."},
+    {ID_NOHEADINGS, "noheadings", NULL, ON_ALL, "no line of column names"},
+    {ID_OUTPUT, "output", "FILE", ON_ALL, "write the result there, whole or not at all"},
+    {ID_PROGRESS, "progress", "[WHEN]", ON_MEASURE, "never, auto (the default) or always"},
+    {ID_QUIET, "quiet", NULL, ON_MEASURE, "no result, only messages and the exit status"},
+    {ID_VERBOSE, "verbose", NULL, ON_MEASURE, "explain each figure"},
+    {ID_HELP, "help", NULL, ON_ALL, "this text"},
+    {ID_VERSION, "version", NULL, ON_ALL, "the version"},
+};
+
+#define N_SPECS (sizeof(specs) / sizeof(specs[0]))
+
+static const char *const command_names[] = {"measure", "map"};
+#define N_COMMANDS (sizeof(command_names) / sizeof(command_names[0]))
+
+/* ---- the tables of getopt, made of ours ---- */
+
+static int argument_kind(const struct spec *spec)
+{
+    return spec->argument == NULL     ? no_argument
+           : spec->argument[0] == '[' ? optional_argument
+                                      : required_argument;
+}
+
+static void fill_getopt(char *letters, struct option *longs)
+{
+    *letters++ = ':'; /* say ':' for a missing argument */
+    for (size_t i = 0; i < N_SPECS; i++) {
+        longs[i] = (struct option){specs[i].name, argument_kind(&specs[i]), NULL, (int)specs[i].id};
+        if (specs[i].id >= 256)
+            continue;
+        *letters++ = (char)specs[i].id;
+        if (specs[i].argument != NULL)
+            *letters++ = ':';
+    }
+    *letters = '\0';
+    longs[N_SPECS] = (struct option){NULL, 0, NULL, 0};
+}
+
+static const struct spec *find_spec(int id)
+{
+    for (size_t i = 0; i < N_SPECS; i++)
+        if ((int)specs[i].id == id)
+            return &specs[i];
+    return NULL;
+}
+
+/* ---- single options ---- */
+
+/* The index of @text in @words, or an error that lists them. */
+static int choose_word(const char *option, const char *text, const char *const *words, size_t n,
+                       struct err *err)
+{
+    char list[128] = "";
+
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(text, words[i]) == 0)
+            return (int)i;
+        strcat(strcat(list, i == 0 ? "" : i + 1 < n ? ", " : " or "), words[i]);
+    }
+    return err_set(err, EINVAL, "--%s takes %s, not \"%s\"", option, list, text);
+}
+
+static int parse_columns(const char *list, struct options *options, struct err *err)
+{
+    while (true) {
+        size_t len = strcspn(list, ",");
+        const struct render_column *column = render_column_find(list, len);
+
+        if (column == NULL)
+            return err_set(err, EINVAL, "--columns: there is no column \"%.*s\"; --help lists them",
+                           (int)len, list);
+        if (options->n_columns == RENDER_COLUMNS_MAX)
+            return err_set(err, EINVAL, "--columns: more than %d columns", RENDER_COLUMNS_MAX);
+        options->columns[options->n_columns++] = column;
+        if (list[len] == '\0')
+            return 0;
+        list += len + 1;
+    }
+}
+
+static int add_snapshot(const char *text, struct options *options, struct err *err)
+{
+    if (vec_reserve(options, snapshots) < 0)
+        return err_no_memory(err);
+    options->snapshots[options->n_snapshots++] = text;
+    return 0;
+}
+
+static int apply(const struct spec *spec, const char *argument, struct options *options,
+                 struct err *err)
+{
+    static const char *const formats[] = {"text", "json", "csv"};
+    static const char *const whens[] = {"auto", "never", "always"};
+    int word = 0;
+
+    switch (spec->id) {
+    case ID_ALL_SNAPSHOTS:
+        options->all_snapshots = true;
+        break;
+    case ID_BYTES:
+        options->bytes = true;
+        break;
+    case ID_FORMAT:
+        word = choose_word("format", argument, formats, 3, err);
+        options->format = (enum options_format)word;
+        break;
+    case ID_HELP:
+        options->action = OPTIONS_HELP;
+        break;
+    case ID_JSON:
+        options->format = OPTIONS_JSON;
+        break;
+    case ID_NOHEADINGS:
+        options->noheadings = true;
+        break;
+    case ID_OUTPUT:
+        options->output = argument;
+        break;
+    case ID_QUIET:
+        options->quiet = true;
+        break;
+    case ID_SNAPSHOT:
+        return add_snapshot(argument, options, err);
+    case ID_VERBOSE:
+        options->verbose = true;
+        break;
+    case ID_VERSION:
+        options->action = OPTIONS_VERSION;
+        break;
+    case ID_COLUMNS:
+        return parse_columns(argument, options, err);
+    case ID_HISTOGRAM:
+        options->histogram = true;
+        break;
+    case ID_LIST:
+        options->list = true;
+        break;
+    case ID_PROGRESS:
+        word = argument == NULL ? OPTIONS_PROGRESS_ALWAYS
+                                : choose_word("progress", argument, whens, 3, err);
+        options->progress = (enum options_progress)word;
+        break;
+    }
+    return word < 0 ? word : 0;
+}
+
+/* ---- the whole line ---- */
+
+/* The first argument may name a command. Returns how many arguments that took. */
+static int parse_command(int argc, char **argv, struct options *options)
+{
+    for (size_t i = 0; argc > 1 && i < N_COMMANDS; i++) {
+        if (strcmp(argv[1], command_names[i]) == 0) {
+            options->command = (enum options_command)i;
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static int check(const struct options *options, unsigned used[N_SPECS], struct err *err)
+{
+    if (options->action != OPTIONS_RUN)
+        return 0;
+    for (size_t i = 0; i < N_SPECS; i++)
+        if (used[i] && !(specs[i].commands & 1u << options->command))
+            return err_set(err, EINVAL, "--%s does not go with %s", specs[i].name,
+                           command_names[options->command]);
+    if (options->n_paths == 0)
+        return err_set(err, EINVAL, "no image is named");
+    for (size_t i = 0; i < options->n_paths; i++)
+        if (strcmp(options->paths[i], "-") == 0)
+            return err_set(err, EINVAL,
+                           "\"-\" is no image: an image must be a file or a block "
+                           "device, since it is read out of order");
+    if (options->command != OPTIONS_MAP)
+        return 0;
+    if (!options->list)
+        return err_set(err, EINVAL, "map needs --list");
+    if (options->n_paths > 1)
+        return err_set(err, EINVAL, "map takes one image");
+    if (options->n_snapshots > 1)
+        return err_set(err, EINVAL, "map takes one --snapshot");
+    return 0;
+}
+
+/* getopt's own messages name the program as it was called, and cannot be caught: ours instead. */
+static int parse_error(int found, char **argv, struct err *err)
+{
+    const char *last = argv[optind - 1];
+    bool is_long = strncmp(last, "--", 2) == 0;
+
+    if (found == ':')
+        return err_set(err, EINVAL, "%s%.1s needs a value", is_long ? last : "-",
+                       is_long ? "" : (const char[]){(char)optopt, '\0'});
+    if (is_long)
+        return err_set(err, EINVAL, "%s: no such option, or not clear, or it takes no value", last);
+    return err_set(err, EINVAL, "-%c: no such option", optopt);
+}
+
+int options_parse(int argc, char **argv, struct options *options, struct err *err)
+{
+    char letters[2 * N_SPECS + 2];
+    struct option longs[N_SPECS + 1];
+    unsigned used[N_SPECS] = {0};
+    int found, taken, ret = 0;
+
+    memset(options, 0, sizeof(*options));
+    fill_getopt(letters, longs);
+    taken = parse_command(argc, argv, options);
+    argc -= taken;
+    argv += taken;
+    opterr = 0;
+    optind = 1;
+    while (ret == 0 && (found = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
+        const struct spec *spec = find_spec(found);
+
+        if (found == ':' || found == '?' || spec == NULL)
+            return parse_error(found, argv, err);
+        used[spec - specs] = 1;
+        ret = apply(spec, optarg, options, err);
+    }
+    options->paths = argv + optind;
+    options->n_paths = (size_t)(argc - optind);
+    return ret < 0 ? ret : check(options, used, err);
+}
+
+void options_free(struct options *options)
+{
+    free(options->snapshots);
+    options->snapshots = NULL;
+}
+
+/* ---- help ---- */
+
+static void print_option(FILE *stream, const struct spec *spec)
+{
+    char left[64];
+    bool optional = argument_kind(spec) == optional_argument;
+    char letter[8] = "    ";
+
+    if (spec->id < 256)
+        snprintf(letter, sizeof(letter), "-%c, ", (int)spec->id);
+    if (spec->argument == NULL)
+        snprintf(left, sizeof(left), "%s--%s", letter, spec->name);
+    else if (optional)
+        snprintf(left, sizeof(left), "%s--%s[=%.*s]", letter, spec->name,
+                 (int)strlen(spec->argument) - 2, spec->argument + 1);
+    else
+        snprintf(left, sizeof(left), "%s--%s %s", letter, spec->name, spec->argument);
+    fprintf(stream, "  %-30s %s%s\n", left, spec->help, spec->commands == ON_MAP ? " (map)" : "");
+}
+
+void options_print_help(FILE *stream)
+{
+    fputs("Usage: qcow2frag [measure] [options] IMAGE|DIRECTORY ...\n"
+          "       qcow2frag map --list [options] IMAGE\n"
+          "\n"
+          "Measures the fragmentation of qcow2 disk images. Never writes to them.\n"
+          "\n"
+          "Options:\n",
+          stream);
+    for (size_t i = 0; i < N_SPECS; i++)
+        print_option(stream, &specs[i]);
+    fputs("\nColumns for --columns (* shown by default):\n", stream);
+    for (size_t i = 0; i < render_n_columns; i++)
+        fprintf(stream, "  %c %-14s %s\n", render_columns[i].by_default ? '*' : ' ',
+                render_columns[i].name, render_columns[i].help);
+    fputs("\nExit status: 0 done; 1 something could not be done; 2 measured, but an image is "
+          "damaged.\nThe manual pages are qcow2frag(1) and qcow2frag-json(5).\n",
+          stream);
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The command line. One table of options, in options.c, feeds the parser, --help and the test that
+ * compares both with the manual page.
+ */
+#ifndef OPTIONS_H
+#define OPTIONS_H
+
+#include "column.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+struct err;
+
+enum options_command { OPTIONS_MEASURE, OPTIONS_MAP };
+
+/* What to do before any command. */
+enum options_action { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_VERSION };
+
+enum options_format { OPTIONS_TEXT, OPTIONS_JSON, OPTIONS_CSV };
+
+enum options_progress { OPTIONS_PROGRESS_AUTO, OPTIONS_PROGRESS_NEVER, OPTIONS_PROGRESS_ALWAYS };
+
+struct options {
+    enum options_action action;
+    enum options_command command;
+    enum options_format format;
+    enum options_progress progress;
+    bool bytes;
+    bool noheadings;
+    bool quiet;
+    bool verbose;
+    bool histogram;
+    bool list;
+    bool all_snapshots;
+    const char *output; /* borrowed from argv, as all texts here; NULL: standard output */
+    const char **snapshots;
+    size_t n_snapshots, cap_snapshots;
+    const struct render_column *columns[RENDER_COLUMNS_MAX];
+    size_t n_columns;
+    char *const *paths;
+    size_t n_paths;
+};
+
+/* Returns 0, or -EINVAL with a message. Release with options_free, also on failure. */
+int options_parse(int argc, char **argv, struct options *options, struct err *err);
+void options_free(struct options *options);
+
+void options_print_help(FILE *stream);
+
+#endif

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+/* Owns how single values look. Decimal points are points, whatever the locale: no setlocale. */
+#include "cell.h"
+
+#include "size.h"
+#include "text.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+static char *format_real(double value)
+{
+    char digits[40];
+
+    for (int precision = 6; precision <= 17; precision++) {
+        snprintf(digits, sizeof(digits), "%.*g", precision, value);
+        if (strtod(digits, NULL) == value)
+            break;
+    }
+    return strdup(digits);
+}
+
+char *render_cell_for_people(const struct render_column *column, struct render_value value,
+                             bool bytes)
+{
+    char text[SIZE_TEXT_MAX];
+
+    if (!value.known)
+        return strdup(column->type == RENDER_TEXT ? "" : "-");
+    switch (column->type) {
+    case RENDER_TEXT:
+        return text_escape(value.text, value.text_len);
+    case RENDER_COUNT:
+        snprintf(text, sizeof(text), "%" PRIu64, value.integer);
+        break;
+    case RENDER_BYTES:
+        if (bytes)
+            snprintf(text, sizeof(text), "%" PRIu64, value.integer);
+        else
+            size_format(text, value.integer);
+        break;
+    case RENDER_MEAN_BYTES:
+        if (bytes)
+            snprintf(text, sizeof(text), "%.0f", value.real);
+        else
+            size_format_mean(text, value.real);
+        break;
+    case RENDER_RATIO:
+        snprintf(text, sizeof(text), "%.2f %%", 100 * value.real);
+        break;
+    case RENDER_FACTOR:
+        snprintf(text, sizeof(text), "%.2f", value.real);
+        break;
+    }
+    return strdup(text);
+}
+
+char *render_cell_for_programs(const struct render_column *column, struct render_value value)
+{
+    char text[SIZE_TEXT_MAX];
+
+    if (!value.known)
+        return strdup("");
+    switch (column->type) {
+    case RENDER_TEXT:
+        return text_to_utf8(value.text, value.text_len);
+    case RENDER_COUNT:
+    case RENDER_BYTES:
+        snprintf(text, sizeof(text), "%" PRIu64, value.integer);
+        return strdup(text);
+    default:
+        return format_real(value.real);
+    }
+}
+
+size_t render_chosen_columns(const struct render_options *options, bool all,
+                             const struct render_column **list)
+{
+    size_t n = 0;
+
+    if (options->columns != NULL) {
+        memcpy(list, options->columns, options->n_columns * sizeof(*list));
+        return options->n_columns;
+    }
+    for (size_t i = 0; i < render_n_columns; i++)
+        if (all || render_columns[i].by_default)
+            list[n++] = &render_columns[i];
+    return n;
+}

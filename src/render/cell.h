@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* One cell of a table or of CSV as text, and the rows that both walk over. */
+#ifndef RENDER_CELL_H
+#define RENDER_CELL_H
+
+#include "column.h"
+#include "render.h"
+
+/* For people: 12.4 %, 1.1 MiB, names escaped. A new string (free it); NULL: no memory. */
+char *render_cell_for_people(const struct render_column *column, struct render_value value,
+                             bool bytes);
+
+/* For programs: plain numbers, UTF-8. An unknown value is empty. As above. */
+char *render_cell_for_programs(const struct render_column *column, struct render_value value);
+
+/* The columns chosen, or those shown by default (@all: every one). @list has room for all. */
+size_t render_chosen_columns(const struct render_options *options, bool all,
+                             const struct render_column **list);
+
+#endif

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: MIT
+/* Owns which figures can stand in a table. Getters only: nothing is computed here. */
+#include "column.h"
+
+#include <string.h>
+#include <strings.h>
+
+static struct render_value text(const char *bytes, size_t len)
+{
+    return (struct render_value){.known = bytes != NULL, .text = bytes, .text_len = len};
+}
+
+static struct render_value integer(bool known, uint64_t n)
+{
+    return (struct render_value){.known = known, .integer = n};
+}
+
+static struct render_value real(bool known, double n)
+{
+    return (struct render_value){.known = known, .real = n};
+}
+
+/* A figure that exists once a table has been walked. */
+#define GET(function, kind, expression)                                                            \
+    static struct render_value function(const struct report_image *image,                          \
+                                        const struct report_table *table)                          \
+    {                                                                                              \
+        (void)image;                                                                               \
+        if (table == NULL || !table->measured)                                                     \
+            return (struct render_value){.known = false};                                          \
+        return kind(expression);                                                                   \
+    }
+
+#define INTEGER(n) integer(true, (n))
+#define OPT_INTEGER(n) integer((n).known, (n).value)
+#define OPT_REAL(n) real((n).known, (n).value)
+
+GET(get_mapped, INTEGER, table->walk.mapped_bytes)
+GET(get_clusters, INTEGER, table->mapped_clusters)
+GET(get_compressed, INTEGER, table->walk.compressed_clusters)
+GET(get_zero, INTEGER, table->walk.zero_clusters)
+GET(get_corrupt, INTEGER, table->walk.corrupt_entries)
+GET(get_score, OPT_REAL, table->walk.fragmentation_score)
+GET(get_backward, INTEGER, table->walk.backward_steps)
+GET(get_forward, INTEGER, table->walk.forward_jumps)
+GET(get_near, INTEGER, table->walk.near_jumps)
+GET(get_breaks, INTEGER, table->walk.breaks)
+GET(get_back_mean, OPT_REAL, table->walk.backward_jump_mean_bytes)
+GET(get_forward_mean, OPT_REAL, table->walk.forward_jump_mean_bytes)
+GET(get_ascending, INTEGER, table->walk.ascending_runs)
+GET(get_ascending_mean, OPT_REAL, table->walk.ascending_run_mean_bytes)
+GET(get_runs, INTEGER, table->walk.contiguous_runs)
+GET(get_run_mean, OPT_REAL, table->walk.contiguous_run_mean_bytes)
+GET(get_half, OPT_INTEGER, table->walk.contiguous_run_half_bytes)
+GET(get_max, OPT_INTEGER, table->walk.contiguous_run_max_bytes)
+GET(get_split, OPT_REAL, table->read_split)
+
+static struct render_value get_image(const struct report_image *image,
+                                     const struct report_table *table)
+{
+    (void)table;
+    return text(image->path, image->path != NULL ? strlen(image->path) : 0);
+}
+
+static struct render_value get_snapshot_id(const struct report_image *image,
+                                           const struct report_table *table)
+{
+    (void)image;
+    return table != NULL ? text(table->id.bytes, table->id.len) : text(NULL, 0);
+}
+
+static struct render_value get_snapshot(const struct report_image *image,
+                                        const struct report_table *table)
+{
+    (void)image;
+    return table != NULL ? text(table->name.bytes, table->name.len) : text(NULL, 0);
+}
+
+static struct render_value get_virtual(const struct report_image *image,
+                                       const struct report_table *table)
+{
+    (void)image;
+    return table != NULL ? integer(true, table->virtual_bytes) : integer(false, 0);
+}
+
+static struct render_value get_file(const struct report_image *image,
+                                    const struct report_table *table)
+{
+    (void)table;
+    return integer(image->has_format, image->format.file_bytes);
+}
+
+static struct render_value get_cluster(const struct report_image *image,
+                                       const struct report_table *table)
+{
+    (void)table;
+    return integer(image->has_format, image->format.cluster_bytes);
+}
+
+static struct render_value get_findings(const struct report_image *image,
+                                        const struct report_table *table)
+{
+    (void)table;
+    return integer(image->error == NULL, image->findings.total);
+}
+
+static struct render_value get_error(const struct report_image *image,
+                                     const struct report_table *table)
+{
+    (void)table;
+    return text(image->error, image->error != NULL ? strlen(image->error) : 0);
+}
+
+/* The formula of qemu-img check; there is none for a snapshot. */
+static struct render_value get_qemu(const struct report_image *image,
+                                    const struct report_table *table)
+{
+    (void)image;
+    if (table == NULL || !table->has_check || table->check.allocated_clusters == 0)
+        return real(false, 0);
+    return real(true,
+                (double)table->check.fragmented_clusters / (double)table->check.allocated_clusters);
+}
+
+const struct render_column render_columns[] = {
+    {"SCORE", RENDER_RATIO, true, "fragmentation score: backward steps per mapped cluster",
+     get_score},
+    {"RUNS", RENDER_COUNT, true, "contiguous runs", get_runs},
+    {"MEAN", RENDER_MEAN_BYTES, true, "mean length of a contiguous run", get_run_mean},
+    {"HALF", RENDER_BYTES, true, "half of the data lie in contiguous runs of at least this length",
+     get_half},
+    {"MAX", RENDER_BYTES, false, "the longest contiguous run", get_max},
+    {"BREAKS", RENDER_COUNT, false, "steps that are not contiguous", get_breaks},
+    {"BACK", RENDER_COUNT, true, "backward steps", get_backward},
+    {"FORWARD", RENDER_COUNT, true, "forward jumps", get_forward},
+    {"NEAR", RENDER_COUNT, false, "forward jumps over at most 512 KiB", get_near},
+    {"BACKMEAN", RENDER_MEAN_BYTES, false, "mean distance of a backward step", get_back_mean},
+    {"FORWARDMEAN", RENDER_MEAN_BYTES, false, "mean distance of a forward jump", get_forward_mean},
+    {"ASCENDING", RENDER_COUNT, false, "ascending runs", get_ascending},
+    {"ASCENDINGMEAN", RENDER_MEAN_BYTES, false, "mean length of an ascending run",
+     get_ascending_mean},
+    {"SPLIT", RENDER_FACTOR, false,
+     "data reads for the whole disk, as a multiple of those without breaks", get_split},
+    {"QEMU", RENDER_RATIO, false, "\"fragmented\" as qemu-img check computes it", get_qemu},
+    {"MAPPED", RENDER_BYTES, true, "guest bytes that the file holds", get_mapped},
+    {"CLUSTERS", RENDER_COUNT, false, "mapped clusters", get_clusters},
+    {"COMPRESSED", RENDER_COUNT, false, "mapped clusters that are compressed", get_compressed},
+    {"ZERO", RENDER_COUNT, false, "zero clusters", get_zero},
+    {"CORRUPT", RENDER_COUNT, false, "damaged table entries", get_corrupt},
+    {"VIRTUAL", RENDER_BYTES, true, "size of the guest disk", get_virtual},
+    {"FILE", RENDER_BYTES, false, "length of the file", get_file},
+    {"CLUSTER", RENDER_BYTES, false, "cluster size", get_cluster},
+    {"FINDINGS", RENDER_COUNT, false, "warnings and errors found in the image", get_findings},
+    {"SNAPSHOTID", RENDER_TEXT, false, "id of the snapshot; empty: the active state",
+     get_snapshot_id},
+    {"SNAPSHOT", RENDER_TEXT, false, "name of the snapshot; empty: the active state", get_snapshot},
+    {"IMAGE", RENDER_TEXT, true, "the image file", get_image},
+    {"ERROR", RENDER_TEXT, false, "why the image could not be measured", get_error},
+};
+
+_Static_assert(sizeof(render_columns) / sizeof(render_columns[0]) < RENDER_COLUMNS_MAX,
+               "room for the columns");
+const size_t render_n_columns = sizeof(render_columns) / sizeof(render_columns[0]);
+
+const struct render_column *render_column_find(const char *name, size_t len)
+{
+    for (size_t i = 0; i < render_n_columns; i++)
+        if (strlen(render_columns[i].name) == len &&
+            strncasecmp(render_columns[i].name, name, len) == 0)
+            return &render_columns[i];
+    return NULL;
+}

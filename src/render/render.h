@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The ways to show reports. Each function writes to @stream and returns 0 or -errno; whether the
+ * bytes arrive is for the owner of the stream to check. None of them opens an image.
+ */
+#ifndef RENDER_RENDER_H
+#define RENDER_RENDER_H
+
+#include "column.h"
+#include "report.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+struct render_options {
+    bool bytes;                                 /* plain numbers instead of KiB, MiB ... */
+    bool noheadings;                            /* no line of column names */
+    bool verbose;                               /* text: explain each figure */
+    bool histogram;                             /* text: add the histograms */
+    const struct render_column *const *columns; /* table, CSV; NULL: the default ones */
+    size_t n_columns;                           /* at most RENDER_COLUMNS_MAX */
+};
+
+/* One image as a page for people. */
+int render_text(FILE *stream, const struct report_image *image,
+                const struct render_options *options);
+
+/* A row for each table of each image, worst first. */
+int render_table(FILE *stream, const struct report_image *images, size_t n_images,
+                 const struct render_options *options);
+
+/* The same rows in the order given, as RFC 4180 wants them but with plain newlines. */
+int render_csv(FILE *stream, const struct report_image *images, size_t n_images,
+               const struct render_options *options);
+
+/* One document with all images in the order given: see qcow2frag-json(5). */
+int render_json(FILE *stream, const struct report_image *images, size_t n_images);
+
+#endif

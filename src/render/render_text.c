@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Owns the page for people: what the image is, its figures, and what they mean in plain words.
+ * The words state what was measured; they promise nothing.
+ */
+#include "render.h"
+
+#include "size.h"
+#include "text.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LABEL "  %-24s "
+
+struct page {
+    FILE *stream;
+    const struct render_options *options;
+};
+
+/* Several sizes in one printf need a buffer each: a ring of them lives as long as a statement. */
+static const char *size_text(const struct page *page, uint64_t bytes)
+{
+    static char ring[8][SIZE_TEXT_MAX];
+    static unsigned next;
+    char *text = ring[next++ % 8];
+
+    if (page->options->bytes)
+        snprintf(text, SIZE_TEXT_MAX, "%" PRIu64 " B", bytes);
+    else
+        size_format(text, bytes);
+    return text;
+}
+
+static const char *mean_text(const struct page *page, struct opt_f64 bytes)
+{
+    if (!bytes.known)
+        return "-";
+    return size_text(page, bytes.value >= 0x1p64 ? UINT64_MAX : (uint64_t)(bytes.value + 0.5));
+}
+
+static const char *count_text(uint64_t count)
+{
+    static char ring[8][SIZE_TEXT_MAX];
+    static unsigned next;
+    char *text = ring[next++ % 8];
+
+    size_format_count(text, count);
+    return text;
+}
+
+static void print_name(const struct page *page, const char *bytes, size_t len)
+{
+    char *escaped = text_escape(bytes, len);
+
+    fputs(escaped != NULL ? escaped : "?", page->stream);
+    free(escaped);
+}
+
+static void explain(const struct page *page, const char *sentence)
+{
+    if (page->options->verbose)
+        fprintf(page->stream, "      %s\n", sentence);
+}
+
+/* ---- what the image is ---- */
+
+static void print_title(const struct page *page, const struct report_image *image)
+{
+    const struct report_format *format = &image->format;
+    const struct report_table *main_table = report_main_table(image);
+
+    print_name(page, image->path, strlen(image->path));
+    fprintf(page->stream, ": qcow2 v%" PRIu32 ", %s clusters, %s virtual", format->version,
+            size_text(page, format->cluster_bytes), size_text(page, format->virtual_bytes));
+    if (main_table != NULL && main_table->measured && !main_table->is_snapshot)
+        fprintf(page->stream, ", %s mapped", size_text(page, main_table->walk.mapped_bytes));
+    putc('\n', page->stream);
+}
+
+static void print_file_name(const struct page *page, const char *label,
+                            const struct format_name *name, const char *remark)
+{
+    if (name->bytes == NULL)
+        return;
+    fprintf(page->stream, LABEL, label);
+    print_name(page, name->bytes, name->len);
+    fprintf(page->stream, "%s\n", remark);
+}
+
+static void print_properties(const struct page *page, const struct report_image *image)
+{
+    const struct report_format *format = &image->format;
+    const struct report_table *main_table = report_main_table(image);
+
+    print_file_name(page, "backing file", &format->backing_file,
+                    "  (not opened; only this file is measured)");
+    print_file_name(page, "external data file", &format->data_file,
+                    "  (not opened; offsets below are offsets in it)");
+    if (format->encryption != FORMAT_CRYPT_NONE)
+        fprintf(page->stream, LABEL "%s  (no key is needed to measure)\n", "encryption",
+                format->encryption == FORMAT_CRYPT_AES ? "AES" : "LUKS");
+    if (format->snapshot_count > 0 && image->n_tables == 1 && !main_table->is_snapshot)
+        fprintf(page->stream, LABEL "%s  (--all-snapshots measures each)\n", "internal snapshots",
+                count_text(format->snapshot_count));
+}
+
+/* ---- the figures of one table ---- */
+
+static void print_score(const struct page *page, const struct report_table *table)
+{
+    const struct report_walk *walk = &table->walk;
+    char score[SIZE_TEXT_MAX];
+
+    snprintf(score, sizeof(score), "%.2f %%", 100 * walk->fragmentation_score.value);
+    fprintf(page->stream, LABEL "%-11s %s step%s back over %s mapped cluster%s\n",
+            "fragmentation score", score, count_text(walk->backward_steps), walk->backward_steps == 1 ? "" : "s",
+            count_text(table->mapped_clusters), table->mapped_clusters == 1 ? "" : "s");
+    explain(page, "Read in guest order, the place in the file goes backwards this often, in "
+                  "percent of the clusters.");
+    explain(page, "On a spinning disk each step back costs a seek and half a turn.");
+    fprintf(page->stream, LABEL "%-11s mean %s\n", "ascending runs",
+            count_text(walk->ascending_runs), mean_text(page, walk->ascending_run_mean_bytes));
+    explain(page, "Stretches between two steps back; jumps forward may lie in them.");
+}
+
+static void print_runs(const struct page *page, const struct report_walk *walk)
+{
+    fprintf(page->stream,
+            LABEL "%-11s mean %s, half of the data in runs of %s or more, longest %s\n",
+            "contiguous runs", count_text(walk->contiguous_runs),
+            mean_text(page, walk->contiguous_run_mean_bytes),
+            size_text(page, walk->contiguous_run_half_bytes.value),
+            size_text(page, walk->contiguous_run_max_bytes.value));
+    explain(page, "Stretches that can be read without any jump. The half length weighs long runs "
+                  "more: it is");
+    explain(page, "the length that a byte picked at random is likely to lie in.");
+}
+
+static void print_jumps(const struct page *page, const struct report_walk *walk)
+{
+    fprintf(page->stream, LABEL, "jumps");
+    if (walk->breaks == 0) {
+        fprintf(page->stream, "none\n");
+        return;
+    }
+    fprintf(page->stream, "%s back", count_text(walk->backward_steps));
+    if (walk->backward_steps > 0)
+        fprintf(page->stream, " (mean %s)", mean_text(page, walk->backward_jump_mean_bytes));
+    fprintf(page->stream, ", %s forward", count_text(walk->forward_jumps));
+    if (walk->forward_jumps > 0)
+        fprintf(page->stream, " (mean %s; %s of them near)",
+                mean_text(page, walk->forward_jump_mean_bytes), count_text(walk->near_jumps));
+    putc('\n', page->stream);
+    explain(page, "A near jump skips at most 512 KiB forward: a disk reads over it faster than it "
+                  "seeks. An L2 table");
+    explain(page, "or a refcount block between two data clusters makes such a jump, too.");
+}
+
+static void print_reads(const struct page *page, const struct report_table *table)
+{
+    const struct report_walk *walk = &table->walk;
+
+    if (table->read_split.known)
+        fprintf(page->stream, LABEL "%.2f times as many as without breaks\n", "data reads",
+                table->read_split.value);
+    explain(page, "Counted for a guest that reads its whole disk in requests of 1 MiB. This is "
+                  "what an SSD feels.");
+    if (walk->compressed_clusters > 0)
+        fprintf(page->stream, LABEL "%s of %s mapped clusters\n", "compressed",
+                count_text(walk->compressed_clusters), count_text(table->mapped_clusters));
+    if (walk->zero_clusters > 0)
+        fprintf(page->stream, LABEL "%s (%s of them keep space in the file)\n", "zero clusters",
+                count_text(walk->zero_clusters), count_text(walk->zero_allocated_clusters));
+    if (walk->corrupt_entries > 0)
+        fprintf(page->stream, LABEL "%s\n", "damaged table entries",
+                count_text(walk->corrupt_entries));
+}
+
+/* dump_human_image_check in qemu-img.c prints these three ratios. */
+static void print_check(const struct page *page, const struct report_table *table)
+{
+    const struct report_check *check = &table->check;
+
+    if (!page->options->verbose || !table->has_check || check->allocated_clusters == 0)
+        return;
+    fprintf(page->stream, LABEL "%s/%s = %.2f%% allocated, %.2f%% fragmented, %.2f%% compressed\n",
+            "as qemu-img check says", count_text(check->allocated_clusters),
+            count_text(check->total_clusters),
+            100.0 * (double)check->allocated_clusters / (double)check->total_clusters,
+            100.0 * (double)check->fragmented_clusters / (double)check->allocated_clusters,
+            100.0 * (double)check->compressed_clusters / (double)check->allocated_clusters);
+    explain(page,
+            "Its \"fragmented\" counts every cluster that does not follow the one before, near "
+            "or far, forward");
+    explain(page, "or back; it starts anew at each L2 table, counts every compressed cluster and "
+                  "every hole kept in");
+    explain(page, "step, and includes VM state and zero clusters that hold space. So it differs "
+                  "from the score.");
+}
+
+/* ---- histograms ---- */
+
+static void print_bar(const struct page *page, double share)
+{
+    int n = (int)(share * 30 + 0.5);
+
+    for (int i = 0; i < n; i++)
+        putc('#', page->stream);
+    putc('\n', page->stream);
+}
+
+static void print_run_histogram(const struct page *page, const struct report_walk *walk)
+{
+    fprintf(page->stream, "\n  contiguous runs by length (share of the data)\n");
+    for (size_t i = 0; i < walk->run_histogram.n; i++) {
+        const struct report_run_class *class = &walk->run_histogram.list[i];
+        double share = (double)class->bytes / (double)walk->mapped_bytes;
+
+        fprintf(page->stream, "    from %9s  %13s run%s %9s %6.2f %%  ",
+                size_text(page, class->from_bytes), count_text(class->runs),
+                class->runs == 1 ? " " : "s", size_text(page, class->bytes), 100 * share);
+        print_bar(page, share);
+    }
+}
+
+static void print_jump_histogram(const struct page *page, const struct report_walk *walk)
+{
+    if (walk->breaks == 0)
+        return;
+    fprintf(page->stream, "\n  jumps by distance (share of all jumps)\n");
+    for (size_t i = 0; i < walk->jump_histogram.n; i++) {
+        const struct report_jump_class *class = &walk->jump_histogram.list[i];
+        double share = (double)(class->backward + class->forward) / (double)walk->breaks;
+
+        fprintf(page->stream, "    from %9s  %13s back %13s forward %6.2f %%  ",
+                size_text(page, class->from_bytes), count_text(class->backward),
+                count_text(class->forward), 100 * share);
+        print_bar(page, share);
+    }
+}
+
+/* ---- what it means ---- */
+
+static void print_meaning(const struct page *page, const struct report_walk *walk)
+{
+    uint64_t far_jumps = walk->breaks - walk->near_jumps;
+
+    putc('\n', page->stream);
+    if (walk->contiguous_runs == 0) {
+        fprintf(page->stream, "  Nothing is mapped: there is nothing that could be fragmented.\n");
+        return;
+    }
+    if (walk->breaks == 0) {
+        fprintf(page->stream, "  The data lie in guest order without a break: reading the disk from "
+                              "front to back never jumps.\n");
+        return;
+    }
+    if (far_jumps == 0) {
+        fprintf(page->stream,
+                "  Reading the disk from front to back only skips short gaps, %s of them; a "
+                "spinning disk reads\n  over them.\n",
+                count_text(walk->near_jumps));
+        return;
+    }
+    fprintf(page->stream,
+            "  Reading the disk from front to back takes a spinning disk %s seek%s, one for every "
+            "%s of data.\n",
+            count_text(far_jumps), far_jumps == 1 ? "" : "s",
+            size_text(page, walk->mapped_bytes / far_jumps));
+    if (walk->near_jumps > 0)
+        fprintf(page->stream, "  Besides, it reads over %s short gap%s.\n",
+                count_text(walk->near_jumps), walk->near_jumps == 1 ? "" : "s");
+    fprintf(page->stream, "  An SSD does not seek: it only gets more and smaller reads.\n");
+}
+
+static void print_findings(const struct page *page, const struct format_findings *findings)
+{
+    for (size_t i = 0; i < findings->n_list; i++) {
+        const struct format_finding *finding = &findings->list[i];
+        bool error = format_finding_severity(finding->code) == FORMAT_ERROR;
+
+        fprintf(page->stream, "  %s: %s", error ? "damage" : "note", finding->where);
+        if (finding->has_host_off)
+            fprintf(page->stream, " (offset 0x%" PRIx64 ")", finding->host_off);
+        fprintf(page->stream, ": %s\n", finding->message);
+    }
+    if (findings->total > findings->n_list)
+        fprintf(page->stream, "  and %s more of these kinds\n",
+                count_text(findings->total - findings->n_list));
+}
+
+static void print_snapshot_title(const struct page *page, const struct report_table *table)
+{
+    fprintf(page->stream, "\n  snapshot ");
+    print_name(page, table->id.bytes, table->id.len);
+    fprintf(page->stream, " \"");
+    print_name(page, table->name.bytes, table->name.len);
+    fprintf(page->stream, "\": %s virtual", size_text(page, table->virtual_bytes));
+    if (table->measured)
+        fprintf(page->stream, ", %s mapped\n", size_text(page, table->walk.mapped_bytes));
+    else
+        fprintf(page->stream, ", not readable\n");
+}
+
+static void print_table(const struct page *page, const struct report_table *table)
+{
+    const struct report_walk *walk = &table->walk;
+
+    if (table->is_snapshot)
+        print_snapshot_title(page, table);
+    if (!table->measured)
+        return;
+    if (table->mapped_clusters > 0) {
+        print_score(page, table);
+        print_runs(page, walk);
+        print_jumps(page, walk);
+    }
+    print_reads(page, table);
+    print_check(page, table);
+    if (page->options->histogram && table->mapped_clusters > 0) {
+        print_run_histogram(page, walk);
+        print_jump_histogram(page, walk);
+    }
+}
+
+int render_text(FILE *stream, const struct report_image *image,
+                const struct render_options *options)
+{
+    const struct page page = {stream, options};
+
+    print_title(&page, image);
+    print_properties(&page, image);
+    for (size_t i = 0; i < image->n_tables; i++)
+        print_table(&page, &image->tables[i]);
+    if (image->n_tables == 1 && image->tables[0].measured)
+        print_meaning(&page, &image->tables[0].walk);
+    print_findings(&page, &image->findings);
+    return 0;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* From what the user typed to the tables of an image: the active one and snapshots. */
+#ifndef REPORT_CHOOSE_H
+#define REPORT_CHOOSE_H
+
+#include <stddef.h>
+
+struct err;
+struct format_image;
+struct report_choice;
+
+#define CHOOSE_ACTIVE ((size_t)-1)
+
+/*
+ * Sets *@chosen (free it, also on failure) to the tables in the order of the choice: nothing
+ * chosen is the active one. A text that fits no snapshot, or more than one, is an error that lists
+ * what there is.
+ */
+int report_choose(const struct format_image *image, const struct report_choice *choice,
+                  size_t **chosen, size_t *n_chosen, struct err *err);
+
+#endif

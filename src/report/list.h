@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/* The list of all runs of one table: what `map --list` prints, one at a time, in guest order. */
+#ifndef REPORT_LIST_H
+#define REPORT_LIST_H
+
+#include "batch.h"
+#include "finding.h"
+#include "opt.h"
+
+#include <stdint.h>
+
+struct err;
+
+/*
+ * A maximal stretch of one kind that lies in one piece both on the guest disk and in the file.
+ * Each compressed cluster is a run of its own. Bytes.
+ */
+struct report_run {
+    uint64_t guest_off;
+    uint64_t guest_bytes;
+    enum run_kind kind;
+    unsigned depth;   /* 0: the image itself */
+    const char *file; /* that holds the data; borrowed for the call */
+    struct opt_u64 host_off;
+    struct opt_u64 host_bytes;
+    struct opt_u64 physical_off;
+};
+
+struct report_list_choice {
+    const char *snapshot; /* NULL: the active state */
+    /* A negative return value stops the list and is returned. */
+    int (*take)(void *context, const struct report_run *run);
+    void *context;
+};
+
+/*
+ * Opens @path read only and calls take for each run. @findings receives what was found damaged,
+ * also on failure: free it.
+ */
+int report_list(const char *path, const struct report_list_choice *choice,
+                struct format_findings *findings, struct err *err);
+
+const char *report_kind_name(enum run_kind kind);
+
+#endif

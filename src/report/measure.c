@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Owns the course of a measurement: open, choose tables, walk them, turn meters into figures.
+ * Never prints; what goes wrong becomes the report's error.
+ */
+#include "measure.h"
+
+#include "choose.h"
+#include "err.h"
+#include "figures.h"
+#include "image.h"
+#include "io.h"
+#include "l2.h"
+#include "walk.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* Snapshots walked at once: a meter takes 64 KiB, and a hostile image can have 65,536 of them. */
+#define GROUP_TABLES 64
+
+static int copy_name(const struct format_name *from, struct format_name *to)
+{
+    if (from->bytes == NULL)
+        return 0;
+    to->bytes = malloc(from->len + 1);
+    if (to->bytes == NULL)
+        return -1;
+    memcpy(to->bytes, from->bytes, from->len + 1);
+    to->len = from->len;
+    return 0;
+}
+
+static int fill_format(const struct format_image *image, struct report_format *format,
+                       struct err *err)
+{
+    const struct format_header *header = &image->header;
+
+    *format = (struct report_format){
+        .version = header->version,
+        .cluster_bytes = header->cluster_bytes,
+        .virtual_bytes = header->virtual_bytes,
+        .file_bytes = image->file_bytes,
+        .refcount_bits = header->refcount_bits,
+        .extended_l2 = header->extended_l2,
+        .compression = header->compression,
+        .encryption = header->crypt,
+        .data_file_raw = header->autoclear & FORMAT_AUTOCLEAR_DATA_FILE_RAW,
+        .lazy_refcounts = header->compatible & FORMAT_COMPAT_LAZY_REFCOUNTS,
+        .dirty = header->incompatible & FORMAT_INCOMPAT_DIRTY,
+        .corrupt = header->incompatible & FORMAT_INCOMPAT_CORRUPT,
+        .snapshot_count = image->snapshots.n_list,
+        .bitmap_count = header->n_bitmaps,
+        .l1_entries = header->l1_entries,
+        .l2_cache_bytes = run_l2_cache_bytes(header, header->virtual_bytes),
+    };
+    if (copy_name(&header->backing_file, &format->backing_file) < 0 ||
+        copy_name(&header->backing_format, &format->backing_format) < 0 ||
+        copy_name(&header->data_file, &format->data_file) < 0)
+        return err_no_memory(err);
+    return 0;
+}
+
+/* ---- from a walked table to its figures ---- */
+
+static int fill_figures(const struct format_image *image, const struct run_table *walked,
+                        const struct meter *meter, struct report_table *table)
+{
+    const struct run_counts *counts = &walked->counts;
+    int ret = report_figures(meter, counts->mapped_clusters, &table->walk);
+
+    if (ret < 0)
+        return ret;
+    table->measured = true;
+    table->mapped_clusters = counts->mapped_clusters;
+    table->walk.compressed_clusters = counts->compressed_clusters;
+    table->walk.zero_clusters = counts->zero_clusters;
+    table->walk.zero_allocated_clusters = counts->zero_allocated_clusters;
+    table->walk.corrupt_entries = counts->corrupt_entries;
+    table->read_split = opt_ratio((double)counts->reads, (double)counts->reads_unbroken);
+    table->has_check = !table->is_snapshot;
+    table->check = (struct report_check){
+        .allocated_clusters = counts->check_allocated,
+        .total_clusters = run_l2_clusters(&image->header, image->header.virtual_bytes),
+        .fragmented_clusters = counts->check_fragmented,
+        .compressed_clusters = counts->check_compressed,
+    };
+    return 0;
+}
+
+/* ---- the tables of one image ---- */
+
+struct work {
+    struct format_image *image;
+    const struct report_choice *choice;
+    struct report_image *report;
+    struct err *err;
+    size_t *chosen; /* what to walk: CHOOSE_ACTIVE, or the index of a snapshot */
+    size_t n_chosen;
+};
+
+static const struct format_snapshot *snapshot_of(const struct work *work, size_t chosen)
+{
+    return chosen == CHOOSE_ACTIVE ? NULL : &work->image->snapshots.list[chosen];
+}
+
+static int begin_table(const struct work *work, size_t chosen, struct report_table *table,
+                       struct run_table *walk)
+{
+    const struct format_header *header = &work->image->header;
+    const struct format_snapshot *snapshot = snapshot_of(work, chosen);
+
+    *table = (struct report_table){.is_snapshot = snapshot != NULL, .chain_depth = 1};
+    table->virtual_bytes = snapshot != NULL ? snapshot->virtual_bytes : header->virtual_bytes;
+    if (snapshot != NULL &&
+        (copy_name(&snapshot->id, &table->id) < 0 || copy_name(&snapshot->name, &table->name) < 0))
+        return err_no_memory(work->err);
+
+    *walk = (struct run_table){
+        .l1_off = snapshot != NULL ? snapshot->l1_off : header->l1_off,
+        .l1_entries = snapshot != NULL ? snapshot->l1_entries : header->l1_entries,
+        .virtual_bytes = table->virtual_bytes,
+        .whole_l1 = snapshot == NULL,
+    };
+    if (snapshot != NULL)
+        snprintf(walk->name, sizeof(walk->name), "snapshot %zu ", chosen);
+    return 0;
+}
+
+static int finish_table(struct work *work, struct run_table *walk, const struct meter *meter,
+                        struct report_table *table)
+{
+    struct report_format *format = &work->report->format;
+
+    if (fill_figures(work->image, walk, meter, table) < 0)
+        return err_no_memory(work->err);
+    if (!table->is_snapshot) {
+        format->l2_tables = opt_u64_of(walk->counts.l2_tables);
+        format->l2_bytes = opt_u64_of(walk->counts.l2_tables * format->cluster_bytes);
+    }
+    format_findings_merge(&work->report->findings, &walk->findings);
+    return 0;
+}
+
+/* Walks the tables chosen[first ..] that fit in a group; those that cannot be read stay unknown. */
+static int measure_group(struct work *work, size_t first, size_t n)
+{
+    struct run_table walks[GROUP_TABLES];
+    struct meter *meters[GROUP_TABLES] = {NULL};
+    size_t table_of[GROUP_TABLES], n_walks = 0;
+    int ret = 0;
+
+    for (size_t i = first; i < first + n && ret == 0; i++) {
+        const struct format_snapshot *snapshot = snapshot_of(work, work->chosen[i]);
+
+        ret = begin_table(work, work->chosen[i], &work->report->tables[i], &walks[n_walks]);
+        work->report->n_tables++;
+        if (snapshot == NULL || snapshot->readable)
+            table_of[n_walks++] = i;
+    }
+    if (ret == 0)
+        ret = meter_walk(work->image, walks, n_walks, meters, &work->choice->progress, work->err);
+    for (size_t i = 0; i < n_walks; i++) {
+        if (ret == 0)
+            ret = finish_table(work, &walks[i], meters[i], &work->report->tables[table_of[i]]);
+        format_findings_free(&walks[i].findings);
+        meter_free(meters[i]);
+    }
+    return ret;
+}
+
+static int measure_tables(struct work *work)
+{
+    work->report->tables = calloc(work->n_chosen, sizeof(*work->report->tables));
+    if (work->report->tables == NULL)
+        return err_no_memory(work->err);
+    for (size_t first = 0; first < work->n_chosen; first += GROUP_TABLES) {
+        size_t left = work->n_chosen - first;
+        int ret = measure_group(work, first, left < GROUP_TABLES ? left : GROUP_TABLES);
+
+        if (ret < 0)
+            return ret;
+    }
+    return 0;
+}
+
+static int measure_opened(struct format_image *image, const struct report_choice *choice,
+                          struct report_image *report, struct err *err)
+{
+    struct work work = {.image = image, .choice = choice, .report = report, .err = err};
+    int ret = fill_format(image, &report->format, err);
+
+    report->has_format = ret == 0;
+    if (ret == 0)
+        ret = report_choose(image, choice, &work.chosen, &work.n_chosen, err);
+    if (ret == 0) {
+        format_findings_merge(&report->findings, &image->findings);
+        ret = measure_tables(&work);
+    }
+    free(work.chosen);
+    report->complete = ret == 0 && !format_findings_have_error(&report->findings);
+    return ret;
+}
+
+/* An image that failed half way keeps no half of its figures. */
+static void fail(struct report_image *report, const struct err *err)
+{
+    char *path = report->path;
+    int64_t measured_at = report->measured_at;
+
+    report->path = NULL;
+    report_image_free(report);
+    report->path = path;
+    report->measured_at = measured_at;
+    report->error = strdup(err->text);
+}
+
+void report_measure(const char *path, const struct report_choice *choice,
+                    struct report_image *report)
+{
+    struct format_image image;
+    struct err err = {0};
+    struct io *io;
+    int ret;
+
+    memset(report, 0, sizeof(*report));
+    report->path = strdup(path);
+    report->measured_at = time(NULL);
+    ret = report->path == NULL ? err_no_memory(&err) : io_file_open(path, &io, &err);
+    if (ret == 0)
+        ret = format_image_open(io, &image, &err);
+    if (ret == 0) {
+        ret = measure_opened(&image, choice, report, &err);
+        format_image_close(&image);
+    }
+    if (ret < 0)
+        fail(report, &err);
+}

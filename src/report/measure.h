@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* Measures one image: from a path to a finished report. */
+#ifndef REPORT_MEASURE_H
+#define REPORT_MEASURE_H
+
+#include "report.h"
+#include "scan.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct report_choice {
+    const char *const *snapshots; /* texts: an id, a name, "id:ID" or "name:NAME" */
+    size_t n_snapshots;
+    bool all_snapshots; /* the active state, then every snapshot */
+    struct run_progress progress;
+};
+
+/*
+ * Always fills @image (release it with report_image_free): when the image cannot be measured,
+ * error says why, in one line, and the figures are unknown. Opens @path read only, nothing else.
+ */
+void report_measure(const char *path, const struct report_choice *choice,
+                    struct report_image *image);
+
+#endif

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+/* Owns the release of a report. Computes nothing. */
+#include "report.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void table_free(struct report_table *table)
+{
+    free(table->id.bytes);
+    free(table->name.bytes);
+    free(table->walk.jump_histogram.list);
+    free(table->walk.run_histogram.list);
+}
+
+void report_image_free(struct report_image *image)
+{
+    for (size_t i = 0; i < image->n_tables; i++)
+        table_free(&image->tables[i]);
+    free(image->tables);
+    free(image->format.backing_file.bytes);
+    free(image->format.backing_format.bytes);
+    free(image->format.data_file.bytes);
+    format_findings_free(&image->findings);
+    free(image->path);
+    free(image->error);
+    memset(image, 0, sizeof(*image));
+}
+
+const struct report_table *report_main_table(const struct report_image *image)
+{
+    return image->n_tables > 0 ? &image->tables[0] : NULL;
+}

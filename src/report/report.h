@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The finished figures of one image, as plain structs: what the renderers print. The members stand
+ * in the order of the JSON keys, with their names; a value that is not known says so (opt.h).
+ * Bytes are bytes, ratios are fractions (0.124, not 12.4).
+ */
+#ifndef REPORT_REPORT_H
+#define REPORT_REPORT_H
+
+#include "finding.h"
+#include "header.h"
+#include "opt.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Jumps with distances of from_bytes up to twice that. */
+struct report_jump_class {
+    uint64_t from_bytes; /* a power of two */
+    uint64_t backward, forward;
+};
+
+/* Contiguous runs with lengths of from_bytes up to twice that. */
+struct report_run_class {
+    uint64_t from_bytes; /* a power of two */
+    uint64_t runs, bytes;
+};
+
+#define REPORT_CLASSES_MAX 65 /* 0 and 2^0 .. 2^63 */
+
+/* Only classes that are not empty, in rising order. */
+struct report_jump_histogram {
+    size_t n;
+    struct report_jump_class *list;
+};
+
+struct report_run_histogram {
+    size_t n;
+    struct report_run_class *list;
+};
+
+/* The figures of one walk in guest order. */
+struct report_walk {
+    uint64_t mapped_bytes;
+    uint64_t compressed_clusters;
+    uint64_t zero_clusters;
+    uint64_t zero_allocated_clusters;
+    uint64_t corrupt_entries;
+    uint64_t backward_steps;
+    uint64_t forward_jumps;
+    uint64_t near_jumps;
+    uint64_t file_switches;
+    uint64_t breaks;
+    struct opt_f64 backward_jump_mean_bytes;
+    struct opt_f64 forward_jump_mean_bytes;
+    struct report_jump_histogram jump_histogram;
+    struct opt_f64 fragmentation_score;
+    uint64_t ascending_runs;
+    struct opt_f64 ascending_run_mean_bytes;
+    uint64_t contiguous_runs;
+    struct opt_f64 contiguous_run_mean_bytes;
+    struct opt_u64 contiguous_run_half_bytes;
+    struct opt_u64 contiguous_run_max_bytes;
+    struct report_run_histogram run_histogram;
+};
+
+/* What `qemu-img check` prints, by its own formula. */
+struct report_check {
+    uint64_t allocated_clusters;
+    uint64_t total_clusters;
+    uint64_t fragmented_clusters;
+    uint64_t compressed_clusters;
+};
+
+/* One L1 table: the active one or that of a snapshot. */
+struct report_table {
+    bool is_snapshot;
+    struct format_name id, name; /* of the snapshot */
+    uint32_t chain_depth;
+    uint64_t virtual_bytes;
+    bool measured; /* false: its L1 table cannot be read, a finding says why, no figure is known */
+    uint64_t mapped_clusters;
+    struct report_walk walk;
+    struct opt_f64 read_split;
+    bool has_check;
+    struct report_check check;
+};
+
+struct report_format {
+    uint32_t version;
+    uint64_t cluster_bytes;
+    uint64_t virtual_bytes;
+    uint64_t file_bytes;
+    unsigned refcount_bits;
+    bool extended_l2;
+    enum format_compression compression;
+    enum format_crypt encryption;
+    struct format_name backing_file, backing_format, data_file;
+    bool data_file_raw;
+    bool lazy_refcounts;
+    bool dirty;
+    bool corrupt;
+    uint64_t snapshot_count;
+    uint64_t bitmap_count;
+    uint64_t l1_entries;
+    struct opt_u64 l2_tables; /* of the active L1 table; known if that one was walked */
+    struct opt_u64 l2_bytes;
+    uint64_t l2_cache_bytes; /* what QEMU's L2 cache needs to cover the disk */
+};
+
+struct report_image {
+    char *path;
+    int64_t measured_at; /* Unix seconds */
+    bool complete;       /* nothing had to be left out */
+    char *error;         /* NULL: measured; then has_format is true */
+    struct opt_bool in_use;
+    bool has_format;
+    struct report_format format;
+    struct report_table *tables;
+    size_t n_tables;
+    struct format_findings findings;
+};
+
+void report_image_free(struct report_image *image);
+
+/* The table that stands for the image where there is room for one only; NULL if there is none. */
+const struct report_table *report_main_table(const struct report_image *image);
+
+#endif
