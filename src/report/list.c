@@ -99,20 +99,17 @@ static int list_table(struct format_image *image, size_t chosen, struct list *li
     return ret;
 }
 
-int report_list(const char *path, const struct report_list_choice *choice,
-                struct format_findings *findings, struct err *err)
+int report_list_io(struct io *io, const char *path, const struct report_list_choice *choice,
+                   struct format_findings *findings, struct err *err)
 {
     const struct report_choice which = {.snapshots = &choice->snapshot,
                                         .n_snapshots = choice->snapshot != NULL};
     struct list list = {.choice = choice, .file = path};
     struct format_image image;
     size_t *chosen = NULL, n_chosen;
-    struct io *io;
-    int ret = io_file_open(path, &io, err);
+    int ret = format_image_open(io, &image, err);
 
     memset(findings, 0, sizeof(*findings));
-    if (ret == 0)
-        ret = format_image_open(io, &image, err);
     if (ret < 0)
         return ret;
     if (image.header.external_data && image.header.data_file.bytes != NULL)
@@ -124,4 +121,14 @@ int report_list(const char *path, const struct report_list_choice *choice,
     free(chosen);
     format_image_close(&image);
     return ret;
+}
+
+int report_list(const char *path, const struct report_list_choice *choice,
+                struct format_findings *findings, struct err *err)
+{
+    struct io *io;
+    int ret = io_file_open(path, &io, err);
+
+    memset(findings, 0, sizeof(*findings));
+    return ret < 0 ? ret : report_list_io(io, path, choice, findings, err);
 }

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 struct err;
+struct io;
 
 /*
  * A maximal stretch of one kind that lies in one piece both on the guest disk and in the file.
@@ -39,6 +40,10 @@ struct report_list_choice {
  */
 int report_list(const char *path, const struct report_list_choice *choice,
                 struct format_findings *findings, struct err *err);
+
+/* The same for an image that is already open. Takes @io (closes it); @path is only its name. */
+int report_list_io(struct io *io, const char *path, const struct report_list_choice *choice,
+                   struct format_findings *findings, struct err *err);
 
 const char *report_kind_name(enum run_kind kind);
 

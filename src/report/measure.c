@@ -217,24 +217,40 @@ static void fail(struct report_image *report, const struct err *err)
     report->error = strdup(err->text);
 }
 
-void report_measure(const char *path, const struct report_choice *choice,
-                    struct report_image *report)
+static void begin_report(const char *path, struct report_image *report)
 {
-    struct format_image image;
-    struct err err = {0};
-    struct io *io;
-    int ret;
-
     memset(report, 0, sizeof(*report));
     report->path = strdup(path);
     report->measured_at = time(NULL);
-    ret = report->path == NULL ? err_no_memory(&err) : io_file_open(path, &io, &err);
-    if (ret == 0)
-        ret = format_image_open(io, &image, &err);
+}
+
+void report_measure_io(struct io *io, const char *path, const struct report_choice *choice,
+                       struct report_image *report)
+{
+    struct format_image image;
+    struct err err = {0};
+    int ret;
+
+    begin_report(path, report);
+    ret = format_image_open(io, &image, &err);
     if (ret == 0) {
         ret = measure_opened(&image, choice, report, &err);
         format_image_close(&image);
     }
     if (ret < 0)
         fail(report, &err);
+}
+
+void report_measure(const char *path, const struct report_choice *choice,
+                    struct report_image *report)
+{
+    struct err err = {0};
+    struct io *io;
+
+    if (io_file_open(path, &io, &err) == 0) {
+        report_measure_io(io, path, choice, report);
+        return;
+    }
+    begin_report(path, report);
+    fail(report, &err);
 }

@@ -16,11 +16,17 @@ struct report_choice {
     struct run_progress progress;
 };
 
+struct io;
+
 /*
  * Always fills @image (release it with report_image_free): when the image cannot be measured,
  * error says why, in one line, and the figures are unknown. Opens @path read only, nothing else.
  */
 void report_measure(const char *path, const struct report_choice *choice,
                     struct report_image *image);
+
+/* The same for an image that is already open. Takes @io (closes it); @path is only its name. */
+void report_measure_io(struct io *io, const char *path, const struct report_choice *choice,
+                       struct report_image *image);
 
 #endif
