@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+// mkqcow2 FIXTURE.txt OUT.qcow2: makes a qcow2 image of a text that describes it.
+//
+// For tests only. README.md in this folder specifies the text. The fixture is read and laid out
+// as a whole before the output is opened, so a bad text leaves no file behind.
+
+#include "mkqcow2.h"
+
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct image image;
+
+void die(const struct image *of, int line, const char *format, ...)
+{
+    va_list arguments;
+
+    fprintf(stderr, "%s:", of ? of->fixture : "mkqcow2");
+    if (line)
+        fprintf(stderr, "%d:", line);
+    fputc(' ', stderr);
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputc('\n', stderr);
+    _exit(1);
+}
+
+void *need(void *memory)
+{
+    if (!memory)
+        die(NULL, 0, "out of memory");
+    return memory;
+}
+
+// Room for one more than n: doubles whenever n is a power of two.
+void *grow(void *memory, size_t n, size_t size)
+{
+    if (n & (n - 1))
+        return memory;
+    return need(realloc(memory, (n ? 2 * n : 1) * size));
+}
+
+uint64_t divide_up(uint64_t value, uint64_t by)
+{
+    return value / by + (value % by != 0);
+}
+
+// data-file NAME create: an empty file of the disk's size beside the image.
+static void create_data_file(const char *image_path)
+{
+    const char *slash = strrchr(image_path, '/');
+    int folder = slash ? (int)(slash - image_path + 1) : 0, fd;
+    char *path;
+
+    if (asprintf(&path, "%.*s%s", folder, image_path, image.data_file.bytes) < 0)
+        die(NULL, 0, "out of memory");
+    fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0666);
+    if (fd < 0 || ftruncate(fd, (off_t)image.size_bytes) < 0 || close(fd) < 0)
+        die(NULL, 0, "%s cannot be made: %m", path);
+    free(path);
+}
+
+int main(int argc, char **argv)
+{
+    int fd;
+
+    if (argc != 3) {
+        fprintf(stderr, "usage: mkqcow2 FIXTURE.txt|- OUT.qcow2\n");
+        return 1;
+    }
+    parse_fixture(&image, argv[1]);
+    layout_image(&image);
+    write_header(&image);
+    edit_resolve(&image);
+    fd = open(argv[2], O_RDWR | O_CREAT | O_TRUNC, 0666);
+    if (fd < 0)
+        die(NULL, 0, "%s: %m", argv[2]);
+    write_image(&image, fd);
+    edit_apply(&image, fd);
+    if (close(fd) < 0)
+        die(NULL, 0, "%s: %m", argv[2]);
+    if (image.create_data_file)
+        create_data_file(argv[2]);
+    return 0;
+}
