@@ -139,16 +139,22 @@ int format_unknown_features(struct io *io, const struct format_header *header,
 }
 
 /* The length must be 24; what the directory holds is checked by those who read bitmaps. */
-static int read_bitmaps(struct io *io, const struct extension *extension,
+static int read_bitmaps(struct io *io, uint64_t file_bytes, const struct extension *extension,
                         struct format_header *header, struct format_findings *findings,
                         struct err *err)
 {
     unsigned char raw[24];
+    uint64_t directory_off, directory_bytes;
     uint32_t n;
     int ret;
 
-    if (!(header->autoclear & FORMAT_AUTOCLEAR_BITMAPS))
-        return 0; /* by the specification their contents are no longer valid */
+    if (!(header->autoclear & FORMAT_AUTOCLEAR_BITMAPS)) {
+        format_findings_add(findings, FORMAT_FINDING_BITMAPS, "header extension",
+                            &extension->head_off,
+                            "there are bitmaps, but a program that does not know them has written "
+                            "to the image since: their contents are no longer valid");
+        return 0;
+    }
     if (extension->len_bytes != sizeof(raw)) {
         format_findings_add(findings, FORMAT_FINDING_BITMAPS, "header extension",
                             &extension->head_off,
@@ -161,31 +167,60 @@ static int read_bitmaps(struct io *io, const struct extension *extension,
     if (ret < 0)
         return ret;
     n = be32_load(raw);
-    if (n == 0 || n > FORMAT_BITMAPS_MAX || be32_load(raw + 4) != 0 ||
-        !is_aligned(be64_load(raw + 16), header->cluster_bytes))
+    directory_bytes = be64_load(raw + 8);
+    directory_off = be64_load(raw + 16);
+    if (n == 0 || n > FORMAT_BITMAPS_MAX || be32_load(raw + 4) != 0 || directory_bytes == 0 ||
+        directory_bytes > FORMAT_BITMAP_DIRECTORY_BYTES_MAX || directory_off == 0 ||
+        !is_aligned(directory_off, header->cluster_bytes) ||
+        !checked_inside(directory_off, directory_bytes, file_bytes)) {
         format_findings_add(findings, FORMAT_FINDING_BITMAPS, "header extension",
                             &extension->head_off,
                             "the bitmaps extension is invalid (%" PRIu32 " bitmaps, directory at "
                             "0x%" PRIx64 "); QEMU refuses such an image",
-                            n, be64_load(raw + 16));
-    else
-        header->n_bitmaps = n;
+                            n, directory_off);
+        return 0;
+    }
+    header->n_bitmaps = n;
+    header->bitmaps_off = directory_off;
+    header->bitmaps_bytes = directory_bytes;
     return 0;
 }
 
-static void check_crypto(const struct extension *extension, const struct format_header *header,
-                         struct format_findings *findings)
+static int read_crypto(struct io *io, uint64_t file_bytes, const struct extension *extension,
+                       struct format_header *header, struct format_findings *findings,
+                       struct err *err)
 {
-    if (header->crypt != FORMAT_CRYPT_LUKS || extension->len_bytes != 16)
+    unsigned char raw[16] = {0};
+    const char *problem = NULL;
+    uint64_t off, len;
+    int ret = extension->len_bytes == sizeof(raw)
+                  ? io_read(io, extension->head_off + 8, raw, sizeof(raw), err)
+                  : 0;
+
+    if (ret < 0)
+        return ret;
+    off = be64_load(raw);
+    len = be64_load(raw + 8);
+    if (header->crypt != FORMAT_CRYPT_LUKS)
+        problem = "there is a LUKS header extension, but the image is not LUKS encrypted";
+    else if (extension->len_bytes != sizeof(raw))
+        problem = "the LUKS header extension does not have 16 bytes";
+    else if (off == 0 || !is_aligned(off, header->cluster_bytes))
+        problem = "the LUKS header does not begin at a cluster";
+    else if (!checked_inside(off, len, file_bytes))
+        problem = "the LUKS header reaches past the end of the file";
+    if (problem != NULL) {
         format_findings_add(findings, FORMAT_FINDING_CRYPTO_HEADER, "header extension",
-                            &extension->head_off,
-                            header->crypt != FORMAT_CRYPT_LUKS
-                                ? "there is a LUKS header extension, but the image is not LUKS"
-                                : "the LUKS header extension does not have 16 bytes");
+                            &extension->head_off, "%s", problem);
+        return 0;
+    }
+    header->luks_off = off;
+    header->luks_bytes = len;
+    return 0;
 }
 
-static int read_one(struct io *io, const struct extension *extension, struct format_header *header,
-                    struct format_findings *findings, struct err *err)
+static int read_one(struct io *io, uint64_t file_bytes, const struct extension *extension,
+                    struct format_header *header, struct format_findings *findings, struct err *err)
 {
     uint64_t data_off = extension->head_off + 8;
 
@@ -209,10 +244,9 @@ static int read_one(struct io *io, const struct extension *extension, struct for
         return read_name(io, data_off, extension->len_bytes, FORMAT_DATA_FILE_NAME_MAX,
                          &header->data_file, err);
     case EXTENSION_CRYPTO:
-        check_crypto(extension, header, findings);
-        return 0;
+        return read_crypto(io, file_bytes, extension, header, findings, err);
     case EXTENSION_BITMAPS:
-        return read_bitmaps(io, extension, header, findings, err);
+        return read_bitmaps(io, file_bytes, extension, header, findings, err);
     default:
         return 0; /* the feature names, and whatever others keep there */
     }
@@ -266,7 +300,7 @@ static void tell_missing(const struct format_header *header, bool seen_crypto, b
                             "needs it given as data-file");
 }
 
-int format_extensions_read(struct io *io, struct format_backing backing,
+int format_extensions_read(struct io *io, uint64_t file_bytes, struct format_backing backing,
                            struct format_header *header, struct format_findings *findings,
                            struct err *err)
 {
@@ -278,7 +312,7 @@ int format_extensions_read(struct io *io, struct format_backing backing,
     while ((ret = walk_next(&walk, &extension, err)) == 1) {
         seen_crypto |= extension.magic == EXTENSION_CRYPTO;
         seen_bitmaps |= extension.magic == EXTENSION_BITMAPS;
-        ret = read_one(io, &extension, header, findings, err);
+        ret = read_one(io, file_bytes, &extension, header, findings, err);
         if (ret < 0)
             break;
     }

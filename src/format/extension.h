@@ -27,7 +27,7 @@ int format_unknown_features(struct io *io, const struct format_header *header,
                             uint64_t backing_name_off, struct err *err);
 
 /* Fills the names and the bitmap count. */
-int format_extensions_read(struct io *io, struct format_backing backing,
+int format_extensions_read(struct io *io, uint64_t file_bytes, struct format_backing backing,
                            struct format_header *header, struct format_findings *findings,
                            struct err *err);
 

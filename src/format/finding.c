@@ -42,6 +42,13 @@ bool format_findings_wants(const struct format_findings *findings, enum format_f
            findings->n_list < FORMAT_FINDINGS_MAX;
 }
 
+void format_findings_count(struct format_findings *findings, enum format_finding_code code,
+                           uint64_t n)
+{
+    findings->total += n;
+    findings->per_code[code] += n;
+}
+
 void format_findings_add(struct format_findings *findings, enum format_finding_code code,
                          const char *where, const uint64_t *host_off, const char *message, ...)
 {
@@ -49,8 +56,7 @@ void format_findings_add(struct format_findings *findings, enum format_finding_c
     struct format_finding *finding;
     va_list args;
 
-    findings->total++;
-    findings->per_code[code]++;
+    format_findings_count(findings, code, 1);
     if (!keep || vec_reserve(findings, list) < 0)
         return;
     finding = &findings->list[findings->n_list++];
@@ -82,6 +88,22 @@ void format_findings_merge(struct format_findings *left, struct format_findings 
     for (int code = 0; code < FORMAT_FINDING_N_CODES; code++)
         left->per_code[code] += right->per_code[code];
     format_findings_free(right);
+}
+
+void format_findings_drop_errors(struct format_findings *findings)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < findings->n_list; i++)
+        if (codes[findings->list[i].code].severity != FORMAT_ERROR)
+            findings->list[n++] = findings->list[i];
+    findings->n_list = n;
+    for (int code = 0; code < FORMAT_FINDING_N_CODES; code++) {
+        if (codes[code].severity != FORMAT_ERROR)
+            continue;
+        findings->total -= findings->per_code[code];
+        findings->per_code[code] = 0;
+    }
 }
 
 bool format_findings_have_error(const struct format_findings *findings)

@@ -33,6 +33,7 @@
     X(SNAPSHOT_DUPLICATE_ID, "snapshot-duplicate-id", WARNING)                                     \
     X(SNAPSHOT_SIZE, "snapshot-size", WARNING)                                                     \
     X(SNAPSHOT_L1_SHARED, "snapshot-l1-shared", WARNING)                                           \
+    X(BITMAP_TABLE, "bitmap-table", ERROR)                                                         \
     X(SNAPSHOT_L1, "snapshot-l1", ERROR)                                                           \
     X(SNAPSHOT_NAME, "snapshot-name", ERROR)                                                       \
     X(L1_RESERVED, "l1-reserved-bits", ERROR)                                                      \
@@ -86,6 +87,10 @@ enum format_severity format_finding_severity(enum format_finding_code code);
 /* Would one more finding of this code be kept? Spares the caller the wording. */
 bool format_findings_wants(const struct format_findings *findings, enum format_finding_code code);
 
+/* Counts @n findings without keeping any: for those that format_findings_wants declined. */
+void format_findings_count(struct format_findings *findings, enum format_finding_code code,
+                           uint64_t n);
+
 /*
  * Counts the finding, and keeps it when format_findings_wants. Out of memory it is counted only.
  * @host_off may be NULL.
@@ -96,6 +101,9 @@ void format_findings_add(struct format_findings *findings, enum format_finding_c
 
 /* @right comes after @left in the image; it is emptied. */
 void format_findings_merge(struct format_findings *left, struct format_findings *right);
+
+/* Forgets all findings of severity error: they were not found in one state of the image. */
+void format_findings_drop_errors(struct format_findings *findings);
 
 bool format_findings_have_error(const struct format_findings *findings);
 void format_findings_free(struct format_findings *findings);

@@ -333,6 +333,11 @@ static int decode_snapshots(const unsigned char *raw, uint64_t file_bytes,
     ret = check_table("snapshot table", header->snapshots_off, 0, header, err);
     if (ret < 0 || header->n_snapshots == 0)
         return ret;
+    if (header->external_data)
+        return err_set(err, EINVAL,
+                       "header: the image has an external data file and %" PRIu32
+                       " internal snapshots, which exclude each other",
+                       header->n_snapshots);
     if (header->snapshots_off == 0 || header->snapshots_off >= file_bytes)
         return err_set(err, EINVAL,
                        "header: the snapshot table at offset 0x%" PRIx64 " %s; the image is "
@@ -386,7 +391,7 @@ static int decode(struct io *io, const unsigned char *raw, uint64_t file_bytes,
     if (ret == 0)
         ret = decode_size(raw, header, findings, err);
     if (ret == 0)
-        ret = format_extensions_read(io, backing, header, findings, err);
+        ret = format_extensions_read(io, file_bytes, backing, header, findings, err);
     if (ret == 0)
         tell_state(header, findings);
     return ret;

@@ -30,6 +30,8 @@ struct io;
 #define FORMAT_REFTABLE_BYTES_MAX (UINT64_C(8) << 20)
 #define FORMAT_SNAPSHOTS_MAX UINT32_C(65536)
 #define FORMAT_BITMAPS_MAX UINT32_C(65535)
+/* QCOW2_MAX_BITMAP_DIRECTORY_SIZE: 1 KiB for each. */
+#define FORMAT_BITMAP_DIRECTORY_BYTES_MAX (UINT64_C(1024) * FORMAT_BITMAPS_MAX)
 #define FORMAT_BACKING_NAME_MAX 1023
 /* QEMU keeps a format name in 16 bytes. */
 #define FORMAT_BACKING_FORMAT_MAX 15
@@ -86,7 +88,11 @@ struct format_header {
     uint32_t reftable_clusters;
     uint64_t snapshots_off; /* host offset */
     uint32_t n_snapshots;
-    uint32_t n_bitmaps; /* 0 when there are none that are valid */
+    uint32_t n_bitmaps;     /* 0 when there are none that are valid */
+    uint64_t bitmaps_off;   /* host offset of their directory; 0: none */
+    uint64_t bitmaps_bytes; /* of the directory */
+    uint64_t luks_off;      /* host offset of the LUKS header; 0: none */
+    uint64_t luks_bytes;
     struct format_name backing_file;
     struct format_name backing_format;
     struct format_name data_file;

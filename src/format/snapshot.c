@@ -55,8 +55,8 @@ static bool fits(const struct reader *reader, uint64_t len)
 static int read_disk_size(struct reader *reader, uint32_t extra_bytes,
                           struct format_snapshot *snapshot)
 {
+    uint64_t size, vm_state_bytes, place = reader->off + ENTRY_BYTES;
     unsigned char raw[16];
-    uint64_t size, place = reader->off + ENTRY_BYTES + 8;
     char where[64];
     int ret;
 
@@ -66,9 +66,15 @@ static int read_disk_size(struct reader *reader, uint32_t extra_bytes,
     ret = io_read(reader->io, reader->off + ENTRY_BYTES, raw, sizeof(raw), reader->err);
     if (ret < 0)
         return ret;
+    vm_state_bytes = be64_load(raw);
     size = be64_load(raw + 8);
+    snprintf(where, sizeof(where), "snapshot %zu", reader->index);
+    if (format_l1_needed(reader->header, vm_state_bytes) > FORMAT_L1_ENTRIES_MAX)
+        format_findings_add(reader->findings, FORMAT_FINDING_SNAPSHOT_SIZE, where, &place,
+                            "its VM state of %" PRIu64 " bytes is beyond the format's limit",
+                            vm_state_bytes);
     if (format_l1_needed(reader->header, size) > FORMAT_L1_ENTRIES_MAX) {
-        snprintf(where, sizeof(where), "snapshot %zu", reader->index);
+        place += 8;
         format_findings_add(reader->findings, FORMAT_FINDING_SNAPSHOT_SIZE, where, &place,
                             "its disk size, %" PRIu64 " bytes, is beyond the format's limit; the "
                             "disk size of the image is taken instead",
@@ -79,8 +85,19 @@ static int read_disk_size(struct reader *reader, uint32_t extra_bytes,
     return 0;
 }
 
-static int read_text(struct reader *reader, uint64_t off, size_t len, struct format_name *name)
+/* At most @max bytes are kept: a hostile table of 64 MiB must not become as much memory. */
+static int read_text(struct reader *reader, uint64_t off, size_t len, size_t max,
+                     struct format_name *name)
 {
+    if (len > max) {
+        char where[64];
+
+        snprintf(where, sizeof(where), "snapshot %zu", reader->index);
+        format_findings_add(reader->findings, FORMAT_FINDING_SNAPSHOT_NAME, where, &reader->off,
+                            "its %s has %zu bytes, more than the %zu that QEMU can give it",
+                            max == FORMAT_SNAPSHOT_ID_MAX ? "id" : "name", len, max);
+        len = max;
+    }
     name->bytes = malloc(len + 1);
     if (name->bytes == NULL)
         return err_no_memory(reader->err);
@@ -148,9 +165,10 @@ static int read_entry(struct reader *reader, struct format_snapshot *snapshot)
         ret = read_disk_size(reader, lengths.extra, snapshot);
     text_off = reader->off + ENTRY_BYTES + lengths.extra;
     if (ret == 0)
-        ret = read_text(reader, text_off, lengths.id, &snapshot->id);
+        ret = read_text(reader, text_off, lengths.id, FORMAT_SNAPSHOT_ID_MAX, &snapshot->id);
     if (ret == 0)
-        ret = read_text(reader, text_off + lengths.id, lengths.name, &snapshot->name);
+        ret = read_text(reader, text_off + lengths.id, lengths.name, FORMAT_SNAPSHOT_NAME_MAX,
+                        &snapshot->name);
     if (ret < 0)
         return ret;
     check_l1(reader, snapshot);
@@ -159,16 +177,145 @@ static int read_entry(struct reader *reader, struct format_snapshot *snapshot)
     return 0;
 }
 
+/* ---- L1 tables on top of one another ---- */
+
+/* Sound snapshots have L1 tables of their own. More than this share one only in hostile images. */
+#define L1_SHARERS_MAX 16
+
+struct place {
+    uint64_t begin, end; /* of an L1 table */
+    size_t index;        /* of the snapshot */
+};
+
+static int by_place(const void *a, const void *b)
+{
+    const struct place *left = a, *right = b;
+
+    if (left->begin != right->begin)
+        return left->begin < right->begin ? -1 : 1;
+    return (left->index > right->index) - (left->index < right->index);
+}
+
+static bool same_place(const struct place *a, const struct place *b)
+{
+    return a->begin == b->begin && a->end == b->end;
+}
+
+static void report_overlap(struct format_snapshots *snapshots, const struct place *place,
+                           bool shared, const char *with, struct format_findings *findings)
+{
+    char where[64];
+
+    snapshots->list[place->index].readable = shared;
+    snprintf(where, sizeof(where), "snapshot %zu", place->index);
+    format_findings_add(
+        findings, shared ? FORMAT_FINDING_SNAPSHOT_L1_SHARED : FORMAT_FINDING_SNAPSHOT_L1, where,
+        &place->begin, "its L1 table %s %s%s", shared ? "is also" : "overlaps", with,
+        shared ? "" : "; this snapshot is left out");
+}
+
+/* @list by rising begin. What overlaps the active L1 table or an earlier one is left out. */
+static void judge_places(const struct format_header *header, struct format_snapshots *snapshots,
+                         const struct place *list, size_t n, struct format_findings *findings)
+{
+    const struct place active = {header->l1_off, header->l1_off + 8 * (uint64_t)header->l1_entries,
+                                 SIZE_MAX};
+    const struct place *last = NULL;
+    unsigned sharers = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        const struct place *place = &list[i];
+        bool same_as_last = last != NULL && same_place(place, last);
+
+        sharers = same_as_last ? sharers + 1 : 0;
+        if (place->begin < active.end && place->end > active.begin)
+            report_overlap(snapshots, place, same_place(place, &active) && sharers < L1_SHARERS_MAX,
+                           "the active one", findings);
+        else if (last != NULL && place->begin < last->end)
+            report_overlap(snapshots, place, same_as_last && sharers < L1_SHARERS_MAX,
+                           "that of another snapshot", findings);
+        if (last == NULL || place->end > last->end || place->begin >= last->end)
+            last = place;
+    }
+}
+
+static int check_l1_places(const struct format_header *header, struct format_snapshots *snapshots,
+                           struct format_findings *findings, struct err *err)
+{
+    struct place *list = calloc(snapshots->n_list + 1, sizeof(*list));
+    size_t n = 0;
+
+    if (list == NULL)
+        return err_no_memory(err);
+    for (size_t i = 0; i < snapshots->n_list; i++) {
+        const struct format_snapshot *snapshot = &snapshots->list[i];
+
+        if (snapshot->readable && snapshot->l1_entries > 0)
+            list[n++] = (struct place){snapshot->l1_off,
+                                       snapshot->l1_off + 8 * (uint64_t)snapshot->l1_entries, i};
+    }
+    qsort(list, n, sizeof(*list), by_place);
+    judge_places(header, snapshots, list, n, findings);
+    free(list);
+    return 0;
+}
+
+/* Two with one id are told apart by their place in the table alone. */
+static int by_id(const void *a, const void *b)
+{
+    const struct format_snapshot *const *left = a, *const *right = b;
+
+    return strcmp((*left)->id.bytes, (*right)->id.bytes);
+}
+
+static int check_ids(struct format_snapshots *snapshots, struct format_findings *findings,
+                     struct err *err)
+{
+    const struct format_snapshot **sorted = calloc(snapshots->n_list + 1, sizeof(*sorted));
+
+    if (sorted == NULL)
+        return err_no_memory(err);
+    for (size_t i = 0; i < snapshots->n_list; i++)
+        sorted[i] = &snapshots->list[i];
+    qsort(sorted, snapshots->n_list, sizeof(*sorted), by_id);
+    for (size_t i = 1; i < snapshots->n_list; i++) {
+        char where[64];
+
+        if (strcmp(sorted[i]->id.bytes, sorted[i - 1]->id.bytes) != 0)
+            continue;
+        snprintf(where, sizeof(where), "snapshot %zu", (size_t)(sorted[i] - snapshots->list));
+        format_findings_add(findings, FORMAT_FINDING_SNAPSHOT_DUPLICATE_ID, where, NULL,
+                            "another snapshot has the same id");
+    }
+    free(sorted);
+    return 0;
+}
+
+/* QEMU would write the table and the L1 table over each other. */
+static int check_place(const struct reader *reader, struct err *err)
+{
+    const struct format_header *header = reader->header;
+    uint64_t l1_end = header->l1_off + 8 * (uint64_t)header->l1_entries;
+
+    if (header->n_snapshots == 0 || l1_end <= header->snapshots_off ||
+        header->l1_off >= reader->off)
+        return 0;
+    return err_set(err, EINVAL,
+                   "header: the snapshot table at offset 0x%" PRIx64 " overlaps the L1 table at "
+                   "0x%" PRIx64 "; the image is damaged: restore it from a copy",
+                   header->snapshots_off, header->l1_off);
+}
+
 int format_snapshots_read(struct io *io, uint64_t file_bytes, const struct format_header *header,
                           struct format_snapshots *snapshots, struct format_findings *findings,
                           struct err *err)
 {
     struct reader reader = {io, file_bytes, header, findings, err, header->snapshots_off, 0};
+    int ret;
 
     memset(snapshots, 0, sizeof(*snapshots));
     for (; reader.index < header->n_snapshots; reader.index++) {
         struct format_snapshot *snapshot;
-        int ret;
 
         if (vec_reserve(snapshots, list) < 0)
             return err_no_memory(err);
@@ -178,7 +325,13 @@ int format_snapshots_read(struct io *io, uint64_t file_bytes, const struct forma
         if (ret < 0)
             return ret;
     }
-    return 0;
+    snapshots->table_bytes = reader.off - header->snapshots_off;
+    ret = check_place(&reader, err);
+    if (ret == 0)
+        ret = check_l1_places(header, snapshots, findings, err);
+    if (ret == 0)
+        ret = check_ids(snapshots, findings, err);
+    return ret;
 }
 
 void format_snapshots_free(struct format_snapshots *snapshots)

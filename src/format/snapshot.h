@@ -13,6 +13,9 @@ struct err;
 struct format_findings;
 struct io;
 
+/* QEMU keeps an id in 128 bytes and a name in 256, with the final NUL. */
+#define FORMAT_SNAPSHOT_ID_MAX 127
+#define FORMAT_SNAPSHOT_NAME_MAX 255
 #define FORMAT_SNAPSHOT_EXTRA_MAX 1024                       /* QCOW_MAX_SNAPSHOT_EXTRA_DATA */
 #define FORMAT_SNAPSHOT_TABLE_BYTES_MAX (UINT64_C(64) << 20) /* QCOW_MAX_SNAPSHOTS_SIZE */
 
@@ -28,6 +31,7 @@ struct format_snapshot {
 struct format_snapshots {
     struct format_snapshot *list;
     size_t n_list, cap_list;
+    uint64_t table_bytes; /* from the header's offset on */
 };
 
 /*

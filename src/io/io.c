@@ -19,6 +19,16 @@ int io_read(struct io *io, uint64_t off, void *buf, size_t len, struct err *err)
     return io->ops->read(io, &request, 1, err);
 }
 
+uint64_t io_next_data(struct io *io, uint64_t off)
+{
+    return io->ops->next_data(io, off);
+}
+
+struct io_users io_users(struct io *io)
+{
+    return io->ops->users(io);
+}
+
 void io_close(struct io *io)
 {
     if (io != NULL)

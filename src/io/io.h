@@ -26,12 +26,29 @@ struct io_request {
     size_t got;
 };
 
+/* Who else has the image open, told by the locks that QEMU puts on its files. */
+struct io_users {
+    bool known;   /* false: it cannot be found out here, and the rest means nothing */
+    bool held;    /* somebody has it open */
+    bool written; /* somebody may be writing to it */
+    bool in_flux; /* it is being rewritten: its contents mean nothing yet, or no more */
+};
+
 struct io_ops {
     /* The present size in bytes, asked anew at each call. */
     int (*size)(struct io *io, uint64_t *bytes, struct err *err);
 
     /* All of @n requests, in any order. On failure the buffers hold anything. */
     int (*read)(struct io *io, struct io_request *requests, size_t n, struct err *err);
+
+    /*
+     * The first offset from @off on that is not in a hole, or UINT64_MAX behind the last one. A
+     * hole reads as zeros. What knows no holes says @off. Never fails.
+     */
+    uint64_t (*next_data)(struct io *io, uint64_t off);
+
+    /* Asks, takes nothing, waits for nobody. Never fails. */
+    struct io_users (*users)(struct io *io);
 
     /* Frees @io. */
     void (*close)(struct io *io);
@@ -47,6 +64,9 @@ int io_read_batch(struct io *io, struct io_request *requests, size_t n, struct e
 
 /* One request; bytes past the end of the image are zero. */
 int io_read(struct io *io, uint64_t off, void *buf, size_t len, struct err *err);
+
+uint64_t io_next_data(struct io *io, uint64_t off);
+struct io_users io_users(struct io *io);
 
 /* NULL is allowed. */
 void io_close(struct io *io);

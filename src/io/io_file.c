@@ -73,6 +73,48 @@ static int file_read(struct io *io, struct io_request *requests, size_t n, struc
     return 0;
 }
 
+static uint64_t file_next_data(struct io *io, uint64_t off)
+{
+    off_t found;
+
+    if (off > INT64_MAX)
+        return UINT64_MAX;
+    found = lseek(file_of(io)->fd, (off_t)off, SEEK_DATA);
+    if (found >= 0)
+        return (uint64_t)found;
+    return errno == ENXIO ? UINT64_MAX : off;
+}
+
+/* Is a byte of [start, start + n) locked by anyone? 1 or 0, or -1 where that cannot be asked. */
+static int is_locked(int fd, off_t start, off_t n)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = start, .l_len = n};
+
+    if (fcntl(fd, F_OFD_GETLK, &lock) < 0)
+        return -1;
+    return lock.l_type != F_UNLCK;
+}
+
+/*
+ * QEMU locks byte 100 + p of its files while it uses permission p, and byte 200 + p while it lets
+ * nobody else have it (block/file-posix.c, raw_apply_lock_bytes). Permissions: 0 consistent read,
+ * 1 write, 2 write unchanged, 3 resize, 4 change of the graph (in old versions).
+ */
+static struct io_users file_users(struct io *io)
+{
+    int fd = file_of(io)->fd;
+    int used = is_locked(fd, 100, 5), unshared = is_locked(fd, 200, 5);
+
+    if (used < 0 || unshared < 0)
+        return (struct io_users){.known = false};
+    return (struct io_users){
+        .known = true,
+        .held = used || unshared,
+        .written = used && (is_locked(fd, 101, 1) == 1 || is_locked(fd, 103, 1) == 1),
+        .in_flux = unshared && is_locked(fd, 200, 1) == 1,
+    };
+}
+
 static void file_close(struct io *io)
 {
     close(file_of(io)->fd);
@@ -82,6 +124,8 @@ static void file_close(struct io *io)
 static const struct io_ops file_ops = {
     .size = file_size,
     .read = file_read,
+    .next_data = file_next_data,
+    .users = file_users,
     .close = file_close,
 };
 

@@ -2,13 +2,13 @@
 /* Owns sums over jump bins. Integers only. */
 #include "jumps.h"
 
-void meter_jumps_merge(struct meter_jumps *sum, const struct meter_jumps *more)
+void meter_jumps_merge(struct meter_jumps *sum, const struct meter_jumps *more, uint64_t times)
 {
     for (unsigned i = 0; i < METER_JUMP_BINS; i++) {
         if (more->bin[i].count == 0)
             continue;
-        sum->bin[i].count += more->bin[i].count;
-        sum->bin[i].sum += meter_jump_sum(&more->bin[i]);
+        sum->bin[i].count += times * more->bin[i].count;
+        sum->bin[i].sum += times * meter_jump_sum(&more->bin[i]);
     }
 }
 

@@ -66,7 +66,8 @@ static inline void meter_jumps_add(struct meter_jumps *jumps, uint64_t distance)
     bin->sum += distance;
 }
 
-void meter_jumps_merge(struct meter_jumps *sum, const struct meter_jumps *more);
+/* Adds @more @times times. */
+void meter_jumps_merge(struct meter_jumps *sum, const struct meter_jumps *more, uint64_t times);
 
 /* Empties the fresh sums into the wide ones, before one of them could overflow. */
 void meter_jumps_fold(struct meter_jumps *jumps);

@@ -74,13 +74,14 @@ void meter_lengths_add_long(struct meter_lengths *lengths, uint64_t bytes, uint6
     slot->count += count;
 }
 
-void meter_lengths_merge(struct meter_lengths *sum, const struct meter_lengths *more)
+void meter_lengths_merge(struct meter_lengths *sum, const struct meter_lengths *more,
+                         uint64_t times)
 {
     for (size_t i = 0; i < METER_LENGTHS_SHORT; i++)
-        sum->few[i] += more->few[i];
+        sum->few[i] += times * more->few[i];
     for (size_t i = 0; i < more->n_slots; i++)
         if (more->slots[i].count != 0)
-            meter_lengths_add_long(sum, more->slots[i].bytes, more->slots[i].count);
+            meter_lengths_add_long(sum, more->slots[i].bytes, times * more->slots[i].count);
     if (sum->error == 0)
         sum->error = more->error;
 }

@@ -42,8 +42,9 @@ static inline void meter_lengths_add(struct meter_lengths *lengths, uint64_t byt
         meter_lengths_add_long(lengths, bytes, count);
 }
 
-/* Both must have the same unit. */
-void meter_lengths_merge(struct meter_lengths *sum, const struct meter_lengths *more);
+/* Adds @more @times times. Both must have the same unit. */
+void meter_lengths_merge(struct meter_lengths *sum, const struct meter_lengths *more,
+                         uint64_t times);
 
 /* Forgets all counts, keeps the memory. */
 void meter_lengths_clear(struct meter_lengths *lengths);

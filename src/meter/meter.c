@@ -133,8 +133,8 @@ struct jump_block {
     uint64_t near_jumps;
 };
 
-CLONES_PART void fill_jump_block(struct jump_block *block, const uint64_t *begin,
-                                 int first, uint64_t cluster_bytes)
+CLONES_PART void fill_jump_block(struct jump_block *block, const uint64_t *begin, int first,
+                                 uint64_t cluster_bytes)
 {
     uint64_t all = 0, near_jumps = 0;
 
@@ -157,7 +157,8 @@ CLONES_PART void fill_jump_block(struct jump_block *block, const uint64_t *begin
     block->near_jumps = near_jumps;
 }
 
-/* Every piece from @first (0 or 1) on breaks: closes the run before them and runs of one cluster. */
+/* Every piece from @first (0 or 1) on breaks: closes the run before them and runs of one cluster.
+ */
 CLONES_PART void break_everywhere(struct meter *meter, const uint64_t *begin, int first,
                                   uint64_t cluster_bytes)
 {
@@ -234,11 +235,14 @@ void meter_take(struct meter *meter, const struct run_batch *batch)
         take_general(meter, batch);
 }
 
-void meter_merge(struct meter *left, const struct meter *right)
+void meter_join(struct meter *left, const struct meter *right, uint64_t shift)
 {
+    struct meter_edge first = right->first;
+
     if (!right->any)
         return;
-    step(left, &right->first);
+    first.guest_off += shift;
+    step(left, &first);
     if (right->breaks == 0) {
         left->open_run_bytes += right->open_run_bytes;
     } else {
@@ -247,11 +251,24 @@ void meter_merge(struct meter *left, const struct meter *right)
         left->open_run_bytes = right->open_run_bytes;
         left->breaks += right->breaks - 1;
         left->near_jumps += right->near_jumps;
-        meter_lengths_merge(&left->lengths, &right->lengths);
-        for (unsigned i = 0; i < METER_N_DIRECTIONS; i++)
-            meter_jumps_merge(&left->jumps[i], &right->jumps[i]);
     }
     left->last = right->last;
+    left->last.guest_off += shift;
+}
+
+void meter_add_inner(struct meter *left, const struct meter *right, uint64_t times)
+{
+    if (right->breaks == 0 || times == 0)
+        return;
+    meter_lengths_merge(&left->lengths, &right->lengths, times);
+    for (unsigned i = 0; i < METER_N_DIRECTIONS; i++)
+        meter_jumps_merge(&left->jumps[i], &right->jumps[i], times);
+}
+
+void meter_merge(struct meter *left, const struct meter *right)
+{
+    meter_join(left, right, 0);
+    meter_add_inner(left, right, 1);
 }
 
 struct meter_length *meter_runs_sorted(const struct meter *meter, size_t *n)
@@ -260,7 +277,7 @@ struct meter_length *meter_runs_sorted(const struct meter *meter, size_t *n)
     struct meter_length *sorted;
 
     meter_lengths_init(&all, meter->lengths.unit_bits);
-    meter_lengths_merge(&all, &meter->lengths);
+    meter_lengths_merge(&all, &meter->lengths, 1);
     if (meter->breaks > 0)
         meter_lengths_add(&all, meter->first_run_bytes, 1);
     if (meter->any)

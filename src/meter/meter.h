@@ -36,7 +36,7 @@ struct meter {
     uint64_t first_run_bytes;     /* mapped bytes before the first break; valid if breaks > 0 */
     uint64_t open_run_bytes;      /* mapped bytes since the last break, or since the begin */
     struct meter_lengths lengths; /* runs that have a break on either side */
-    uint64_t fresh_bound; /* no fresh sum of a jump bin exceeds this */
+    uint64_t fresh_bound;         /* no fresh sum of a jump bin exceeds this */
     struct meter_jumps jumps[METER_N_DIRECTIONS];
 };
 
@@ -54,6 +54,16 @@ void meter_take(struct meter *meter, const struct run_batch *batch);
 
 /* The pieces of @right follow those of @left. */
 void meter_merge(struct meter *left, const struct meter *right);
+
+/*
+ * The two halves of a merge. meter_join does all that depends on the order, with the pieces of
+ * @right @shift bytes further on the guest disk than they were metered (modulo 2^64); it takes a
+ * moment, however large the meters. meter_add_inner adds what does not: jumps and runs strictly
+ * inside @right, @times times. A meter that follows at many places is joined at each of them, and
+ * its inner part added once.
+ */
+void meter_join(struct meter *left, const struct meter *right, uint64_t shift);
+void meter_add_inner(struct meter *left, const struct meter *right, uint64_t times);
 
 /* -ENOMEM if memory ran out at any time, else 0. */
 int meter_error(const struct meter *meter);

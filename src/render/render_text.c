@@ -95,6 +95,11 @@ static void print_properties(const struct page *page, const struct report_image 
     const struct report_format *format = &image->format;
     const struct report_table *main_table = report_main_table(image);
 
+    if (image->in_use.known && image->in_use.value)
+        fprintf(page->stream, LABEL "%s\n", "in use",
+                image->being_written
+                    ? "yes, and it may be written to: the figures may be a moment old"
+                    : "yes, by readers");
     print_file_name(page, "backing file", &format->backing_file,
                     "  (not opened; only this file is measured)");
     print_file_name(page, "external data file", &format->data_file,
@@ -116,8 +121,9 @@ static void print_score(const struct page *page, const struct report_table *tabl
 
     snprintf(score, sizeof(score), "%.2f %%", 100 * walk->fragmentation_score.value);
     fprintf(page->stream, LABEL "%-11s %s step%s back over %s mapped cluster%s\n",
-            "fragmentation score", score, count_text(walk->backward_steps), walk->backward_steps == 1 ? "" : "s",
-            count_text(table->mapped_clusters), table->mapped_clusters == 1 ? "" : "s");
+            "fragmentation score", score, count_text(walk->backward_steps),
+            walk->backward_steps == 1 ? "" : "s", count_text(table->mapped_clusters),
+            table->mapped_clusters == 1 ? "" : "s");
     explain(page, "Read in guest order, the place in the file goes backwards this often, in "
                   "percent of the clusters.");
     explain(page, "On a spinning disk each step back costs a seek and half a turn.");
@@ -254,8 +260,9 @@ static void print_meaning(const struct page *page, const struct report_walk *wal
         return;
     }
     if (walk->breaks == 0) {
-        fprintf(page->stream, "  The data lie in guest order without a break: reading the disk from "
-                              "front to back never jumps.\n");
+        fprintf(page->stream,
+                "  The data lie in guest order without a break: reading the disk from "
+                "front to back never jumps.\n");
         return;
     }
     if (far_jumps == 0) {

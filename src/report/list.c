@@ -69,10 +69,10 @@ static int take(void *context, const struct run_batch *batch)
     return 0;
 }
 
-static struct run_sink begin(void *context, const size_t *members, size_t n_members)
+static struct run_sink begin(void *context, struct run_members members, size_t keep)
 {
     (void)members;
-    (void)n_members;
+    (void)keep;
     return (struct run_sink){take, context};
 }
 
@@ -110,8 +110,10 @@ int report_list_io(struct io *io, const char *path, const struct report_list_cho
     int ret = format_image_open(io, &image, err);
 
     memset(findings, 0, sizeof(*findings));
-    if (ret < 0)
+    if (ret < 0) {
+        io_close(io);
         return ret;
+    }
     if (image.header.external_data && image.header.data_file.bytes != NULL)
         list.file = image.header.data_file.bytes;
     format_findings_merge(findings, &image.findings);
@@ -120,6 +122,7 @@ int report_list_io(struct io *io, const char *path, const struct report_list_cho
         ret = list_table(&image, chosen[0], &list, findings, err);
     free(chosen);
     format_image_close(&image);
+    io_close(io);
     return ret;
 }
 

@@ -10,6 +10,7 @@
 #include "figures.h"
 #include "image.h"
 #include "io.h"
+#include "l1.h"
 #include "l2.h"
 #include "walk.h"
 
@@ -18,8 +19,8 @@
 #include <string.h>
 #include <time.h>
 
-/* Snapshots walked at once: a meter takes 64 KiB, and a hostile image can have 65,536 of them. */
-#define GROUP_TABLES 64
+/* Walked at once: a meter takes 64 KiB, and a hostile image can have 65,536 snapshots. */
+#define GROUP_TABLES RUN_TABLES_MAX
 
 static int copy_name(const struct format_name *from, struct format_name *to)
 {
@@ -91,6 +92,9 @@ static int fill_figures(const struct format_image *image, const struct run_table
 }
 
 /* ---- the tables of one image ---- */
+
+/* Further attempts at an image that changes while it is read. */
+#define RETRIES 3
 
 struct work {
     struct format_image *image;
@@ -204,8 +208,68 @@ static int measure_opened(struct format_image *image, const struct report_choice
     return ret;
 }
 
-/* An image that failed half way keeps no half of its figures. */
-static void fail(struct report_image *report, const struct err *err)
+/* ---- an image that changes while it is read ---- */
+
+/* The active L1 table changes whenever QEMU moves an L2 table. Snapshots' tables do not. */
+static int hash_l1(struct format_image *image, uint64_t *hash, struct err *err)
+{
+    const struct run_table active = {.l1_off = image->header.l1_off,
+                                     .l1_entries = image->header.l1_entries,
+                                     .virtual_bytes = image->header.virtual_bytes,
+                                     .whole_l1 = true};
+
+    return run_l1_hash(image, &active, 1, hash, err);
+}
+
+/*
+ * One attempt. *@changed: what was read need not belong to one state of the image. Only an image
+ * that somebody may be writing to is looked at twice as a whole; of others, only the header.
+ */
+static int attempt(struct io *io, const struct report_choice *choice, bool written,
+                   struct report_image *report, bool *changed, struct err *err)
+{
+    struct format_image image;
+    uint64_t before = 0, after = 0;
+    int ret = format_image_open(io, &image, err);
+
+    *changed = false;
+    if (ret < 0)
+        return ret;
+    if (written)
+        ret = hash_l1(&image, &before, err);
+    if (ret == 0)
+        ret = measure_opened(&image, choice, report, err);
+    if (ret == 0)
+        ret = format_image_has_changed(&image, changed, err);
+    if (ret == 0 && written && !*changed) {
+        ret = hash_l1(&image, &after, err);
+        *changed = before != after;
+    }
+    format_image_close(&image);
+    return ret;
+}
+
+/* What was found wrong may only mean that old and new were read together. */
+static void tell_changing(struct report_image *report)
+{
+    format_findings_drop_errors(&report->findings);
+    format_findings_add(&report->findings, FORMAT_FINDING_IMAGE_CHANGING, "image", NULL,
+                        "the image was changing while it was measured; the figures mix its states");
+    report->complete = false;
+}
+
+static void tell_users(struct report_image *report, struct io_users users)
+{
+    report->in_use = (struct opt_bool){users.known, users.held};
+    report->being_written = users.known && users.written;
+    if (users.known && users.in_flux)
+        format_findings_add(&report->findings, FORMAT_FINDING_IMAGE_CHANGING, "image", NULL,
+                            "another program is rewriting this image (a mirror, a commit or the "
+                            "like): its contents may be unfinished");
+}
+
+/* Back to a report that only names its image. */
+static void forget(struct report_image *report)
 {
     char *path = report->path;
     int64_t measured_at = report->measured_at;
@@ -214,6 +278,12 @@ static void fail(struct report_image *report, const struct err *err)
     report_image_free(report);
     report->path = path;
     report->measured_at = measured_at;
+}
+
+/* An image that failed half way keeps no half of its figures. */
+static void fail(struct report_image *report, const struct err *err)
+{
+    forget(report);
     report->error = strdup(err->text);
 }
 
@@ -227,18 +297,28 @@ static void begin_report(const char *path, struct report_image *report)
 void report_measure_io(struct io *io, const char *path, const struct report_choice *choice,
                        struct report_image *report)
 {
-    struct format_image image;
-    struct err err = {0};
+    struct io_users users;
+    bool changed, doubtful;
+    unsigned attempts = 0;
+    struct err err;
     int ret;
 
     begin_report(path, report);
-    ret = format_image_open(io, &image, &err);
-    if (ret == 0) {
-        ret = measure_opened(&image, choice, report, &err);
-        format_image_close(&image);
-    }
+    do {
+        forget(report);
+        err = (struct err){0};
+        users = io_users(io);
+        ret = attempt(io, choice, users.written, report, &changed, &err);
+        doubtful = changed ||
+                   (users.written && (ret < 0 || format_findings_have_error(&report->findings)));
+    } while (doubtful && ++attempts <= RETRIES);
+
     if (ret < 0)
         fail(report, &err);
+    else if (changed)
+        tell_changing(report);
+    tell_users(report, users);
+    io_close(io);
 }
 
 void report_measure(const char *path, const struct report_choice *choice,

@@ -115,6 +115,7 @@ struct report_image {
     bool complete;       /* nothing had to be left out */
     char *error;         /* NULL: measured; then has_format is true */
     struct opt_bool in_use;
+    bool being_written; /* by whoever has it in use: the figures may be a moment old */
     bool has_format;
     struct report_format format;
     struct report_table *tables;

@@ -154,6 +154,10 @@ static void report_damage(struct run_l2_walk *walk, uint32_t index, uint64_t ent
     walk->output.counts->corrupt_entries++;
     if (findings == NULL)
         return;
+    if (!format_findings_wants(findings, damage)) {
+        format_findings_count(findings, damage, 1);
+        return;
+    }
     snprintf(where, sizeof(where), "%sl2[%" PRIu32 "][%" PRIu32 "]", walk->output.table_name,
              walk->l1_index, index);
     format_findings_add(findings, damage, where, &place, "entry 0x%016" PRIx64 " %s", entry,
@@ -301,6 +305,23 @@ static int add_standard(struct run_l2_walk *walk, const struct format_entry *ent
                                               entry->end, held});
 }
 
+/* Damage that a longer file would heal is believed only after a look at the file. */
+static struct format_entry classify(struct run_l2_walk *walk, uint64_t word, uint64_t bitmap,
+                                    uint64_t guest_off)
+{
+    const struct format_entry_rules *rules = &walk->rules->entry;
+    struct format_entry entry = format_entry_of(rules, word, bitmap, guest_off);
+
+    if ((entry.damage != FORMAT_FINDING_L2_PAST_END &&
+         entry.damage != FORMAT_FINDING_L2_COMPRESSED_PAST_END) ||
+        walk->asked_size || walk->output.file_has_grown == NULL)
+        return entry;
+    walk->asked_size = true;
+    if (walk->output.file_has_grown(walk->output.context))
+        entry = format_entry_of(rules, word, bitmap, guest_off);
+    return entry;
+}
+
 static int walk_entry(struct run_l2_walk *walk, uint32_t index, uint64_t word, uint64_t bitmap)
 {
     uint64_t guest_off = guest_off_of(walk, index);
@@ -315,7 +336,7 @@ static int walk_entry(struct run_l2_walk *walk, uint32_t index, uint64_t word, u
     count_check(walk, word, bitmap);
     if (index >= walk->inside)
         return 0;
-    entry = format_entry_of(&walk->rules->entry, word, bitmap, guest_off);
+    entry = classify(walk, word, bitmap, guest_off);
     if (entry.damage != FORMAT_SOUND)
         report_damage(walk, index, word, entry.damage);
 
@@ -512,6 +533,12 @@ int run_l2_chunk(struct run_l2_walk *walk, const uint64_t *raw, size_t len_bytes
 {
     size_t n = len_bytes / walk->rules->entry_bytes;
 
+    walk->asked_size = false;
+    if (raw == NULL) {
+        walk->next += (uint32_t)n;
+        walk->adjacent_end = NONE;
+        return 0;
+    }
     return walk->rules->entry.extended_l2 ? walk_extended(walk, raw, n) : walk_plain(walk, raw, n);
 }
 

@@ -50,6 +50,9 @@ struct run_l2_output {
     struct run_counts *counts;
     struct format_findings *findings;
     const char *table_name; /* "" or "snapshot 2 ", for the findings */
+    /* Asked before an offset is called past the end; it may change the rules. May be NULL. */
+    bool (*file_has_grown)(void *context);
+    void *context; /* of that */
 };
 
 /* The state of a walk through one table. Several walks may be under way at once. */
@@ -60,6 +63,7 @@ struct run_l2_walk {
     uint64_t guest_off;     /* of the table's first cluster */
     uint32_t l1_index;      /* for the findings */
     uint32_t next;          /* entry that comes next */
+    bool asked_size;        /* in this chunk */
     uint32_t inside;        /* entries that lie on the disk; the rest only counts for check */
     uint32_t whole;         /* entries whose whole cluster does */
     uint64_t last_bytes;    /* bytes of the cluster after those that do */
@@ -77,7 +81,10 @@ void run_l2_begin(struct run_l2_walk *walk, const struct run_l2_rules *rules,
                   struct run_l2_output output, struct run_batch *batch, uint64_t l2_off,
                   uint32_t l1_index, uint64_t virtual_bytes);
 
-/* The next @len_bytes of the table, 8-byte aligned. Returns what the sink returned. */
+/*
+ * The next @len_bytes of the table, 8-byte aligned; @raw NULL: all zeros. Returns what the sink
+ * returned.
+ */
 int run_l2_chunk(struct run_l2_walk *walk, const uint64_t *raw, size_t len_bytes);
 
 /* Hands over what is still in the batch. */

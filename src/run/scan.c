@@ -1,37 +1,37 @@
 // SPDX-License-Identifier: MIT
 /*
- * Owns the order of a scan: windows of the L1 tables, then the L2 tables that they name, read in
- * batches a little ahead. Holds a window of each L1 table and one buffer of L2 tables, whatever
- * the image.
+ * Owns the order of a scan: L1 windows, then the L2 tables that they name. Memory does not depend
+ * on the size of the image, but for the list that overlap.c makes for a while.
  */
 #include "scan.h"
 
-#include "be.h"
 #include "err.h"
+#include "fetch.h"
 #include "image.h"
 #include "io.h"
+#include "l1.h"
 #include "l2.h"
+#include "overlap.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define CHUNK_BYTES (64u << 10)   /* of an L2 table, per read */
-#define BUFFER_BYTES (256u << 10) /* of reads in one batch: stays in the processor's cache */
-#define BATCH_READS 64
-#define WINDOW_ENTRIES_MAX 2048u /* of each L1 table */
-#define WINDOW_BYTES (1u << 20)  /* of all L1 tables together, as far as possible */
-
-/* A read under way: one chunk of an L2 table, and for whom. */
-struct chunk {
+/* An L2 table that waits for its bytes, and for whom. */
+struct job {
     uint64_t l2_off;
-    uint64_t virtual_bytes; /* of the disks in question; alike for all members */
+    uint64_t virtual_bytes; /* of the disk; alike for all members */
     uint32_t l1_index;
-    uint32_t table_at; /* offset of the chunk in the table */
-    uint32_t len_bytes;
+    size_t kept; /* number of a table that is named several times, or RUN_NOT_KEPT */
     size_t first_member, n_members; /* in scan.members */
+};
+
+/* What a table that is named several times gave, the first time. */
+struct kept {
+    bool walked;
+    uint64_t guest_off; /* of that time */
+    struct run_counts counts;
 };
 
 struct scan {
@@ -42,21 +42,17 @@ struct scan {
     struct run_table *tables;
     size_t n_tables;
     struct err *err;
+    struct run_overlap overlap;
+    struct kept *kept; /* [RUN_KEPT_MAX], or NULL if nothing is named twice */
 
-    /* A window of each L1 table. */
-    uint32_t window_first, window_entries;
-    unsigned char *windows; /* n_tables times window_entries entries, big endian */
+    struct run_l1 l1;
+    bool asked_size; /* in this window of the L1 tables */
 
-    /* The batch of reads. */
-    struct chunk chunks[BATCH_READS];
-    struct io_request requests[BATCH_READS];
-    size_t n_chunks;
-    size_t filled_bytes;
-    unsigned char *buffer;
-    size_t *members; /* tables that share an L2 table, for all chunks */
-    size_t n_members, room_members;
-    size_t *group, *waiting; /* scratch of add_index: n_tables each */
-    uint64_t *l2_off;        /* likewise: by table */
+    struct run_fetch fetch;
+    struct job jobs[RUN_FETCH_READS];
+    size_t n_jobs;
+    size_t members[RUN_FETCH_READS * RUN_TABLES_MAX];
+    size_t n_members;
 
     /* The table being walked. */
     struct run_batch batch;
@@ -64,151 +60,243 @@ struct scan {
     struct run_counts counts; /* of that table alone */
 };
 
+static struct run_members members_of(const struct scan *scan, const struct job *job)
+{
+    return (struct run_members){&scan->members[job->first_member], job->n_members};
+}
+
+/*
+ * An image that is in use grows: its length is asked anew before an offset is called damaged.
+ * Returns whether it did grow.
+ */
+static bool file_has_grown(void *context)
+{
+    struct scan *scan = context;
+    struct err ignored = {0};
+    uint64_t file_bytes;
+
+    if (io_size(scan->image->io, &file_bytes, &ignored) < 0 ||
+        file_bytes <= scan->entry_rules.file_bytes)
+        return false;
+    scan->entry_rules.file_bytes = scan->rules.entry.file_bytes = file_bytes;
+    scan->fetch.file_bytes = scan->image->file_bytes = file_bytes;
+    return true;
+}
+
 /* ---- L2 tables ---- */
 
-static void begin_table(struct scan *scan, const struct chunk *chunk)
+static void begin_table(struct scan *scan, const struct job *job)
 {
-    const size_t *members = &scan->members[chunk->first_member];
-    struct run_table *table = &scan->tables[members[0]];
+    struct run_table *table = &scan->tables[scan->members[job->first_member]];
     struct run_l2_output output = {
-        .sink = scan->visitor->begin(scan->visitor->context, members, chunk->n_members),
+        .sink = scan->visitor->begin(scan->visitor->context, members_of(scan, job), job->kept),
         .counts = &scan->counts,
         .findings = &table->findings, /* of the first of those that share it: one cause, once */
         .table_name = table->name,
+        .file_has_grown = file_has_grown,
+        .context = scan,
     };
 
     memset(&scan->counts, 0, sizeof(scan->counts));
-    run_l2_begin(&scan->l2, &scan->rules, output, &scan->batch, chunk->l2_off, chunk->l1_index,
-                 chunk->virtual_bytes);
+    run_l2_begin(&scan->l2, &scan->rules, output, &scan->batch, job->l2_off, job->l1_index,
+                 job->virtual_bytes);
 }
 
-static void end_table(struct scan *scan, const struct chunk *chunk)
+static void add_counts(struct scan *scan, const struct job *job, const struct run_counts *counts)
 {
-    const size_t *members = &scan->members[chunk->first_member];
-
-    for (size_t i = 0; i < chunk->n_members; i++)
-        run_counts_add(&scan->tables[members[i]].counts, &scan->counts);
-    if (scan->visitor->end != NULL)
-        scan->visitor->end(scan->visitor->context, members, chunk->n_members);
+    for (size_t i = 0; i < job->n_members; i++)
+        run_counts_add(&scan->tables[scan->members[job->first_member + i]].counts, counts);
 }
 
-static int scan_chunk(struct scan *scan, const struct chunk *chunk, const void *bytes)
+static int end_table(struct scan *scan, const struct job *job)
 {
+    int ret = run_l2_end(&scan->l2);
+
+    add_counts(scan, job, &scan->counts);
+    if (job->kept != RUN_NOT_KEPT)
+        scan->kept[job->kept] = (struct kept){true, scan->l2.guest_off, scan->counts};
+    if (ret < 0 || scan->visitor->end == NULL)
+        return ret;
+    return scan->visitor->end(scan->visitor->context, members_of(scan, job), job->kept);
+}
+
+/* A table whose walk is known from another L1 index. */
+static int repeat_table(struct scan *scan, const struct job *job)
+{
+    const struct kept *kept = &scan->kept[job->kept];
+    uint64_t guest_off = job->l1_index * format_l2_span(&scan->image->header);
+
+    add_counts(scan, job, &kept->counts);
+    return scan->visitor->again(scan->visitor->context, members_of(scan, job), job->kept,
+                                guest_off - kept->guest_off);
+}
+
+static int deliver(void *context, const struct run_chunk *chunk)
+{
+    struct scan *scan = context;
+    const struct job *job = &scan->jobs[chunk->cookie];
     int ret;
 
-    if (chunk->table_at == 0)
-        begin_table(scan, chunk);
-    ret = run_l2_chunk(&scan->l2, bytes, chunk->len_bytes);
-    if (ret < 0 || chunk->table_at + chunk->len_bytes < scan->entry_rules.cluster_bytes)
-        return ret;
-    ret = run_l2_end(&scan->l2);
-    if (ret == 0)
-        end_table(scan, chunk);
+    if (chunk->len_bytes == 0)
+        return repeat_table(scan, job);
+    if (chunk->at == 0)
+        begin_table(scan, job);
+    ret = run_l2_chunk(&scan->l2, chunk->bytes, chunk->len_bytes);
+    if (ret == 0 && chunk->at + chunk->len_bytes == scan->entry_rules.cluster_bytes)
+        ret = end_table(scan, job);
     return ret;
 }
 
 static int drain(struct scan *scan)
 {
-    int ret = io_read_batch(scan->image->io, scan->requests, scan->n_chunks, scan->err);
+    int ret = run_fetch_drain(&scan->fetch);
 
-    for (size_t i = 0; i < scan->n_chunks && ret == 0; i++)
-        ret = scan_chunk(scan, &scan->chunks[i], scan->requests[i].buf);
-    scan->n_chunks = scan->n_members = scan->filled_bytes = 0;
+    scan->n_jobs = scan->n_members = 0;
     return ret;
 }
 
-static void add_chunk(struct scan *scan, const struct chunk *chunk)
+/*
+ * A table named several times is kept if all of its entries lie on the disk: the others differ
+ * from one place to the next, and come once for each L1 table at most.
+ */
+static bool can_keep(const struct scan *scan, uint32_t l1_index, uint64_t virtual_bytes)
 {
-    size_t i = scan->n_chunks++;
+    uint64_t span = format_l2_span(&scan->image->header);
 
-    scan->chunks[i] = *chunk;
-    scan->requests[i] = (struct io_request){.off = chunk->l2_off + chunk->table_at,
-                                            .len = chunk->len_bytes,
-                                            .buf = scan->buffer + scan->filled_bytes};
-    scan->filled_bytes += chunk->len_bytes;
+    return scan->visitor->again != NULL && l1_index < virtual_bytes / span;
 }
 
-/* Queues the reads of one L2 table for the @n tables in @members. */
-static int add_table(struct scan *scan, uint32_t l1_index, uint64_t l2_off, const size_t *members,
-                     size_t n)
+static int add_job(struct scan *scan, uint32_t l1_index, uint64_t l2_off, size_t repeated,
+                   const size_t *members, size_t n)
 {
-    uint32_t table_bytes = (uint32_t)scan->entry_rules.cluster_bytes;
-    struct chunk chunk = {
-        .l2_off = l2_off,
-        .virtual_bytes = scan->tables[members[0]].virtual_bytes,
-        .l1_index = l1_index,
-        .len_bytes = table_bytes < CHUNK_BYTES ? table_bytes : CHUNK_BYTES,
-        .n_members = n,
-    };
+    struct job *job;
+    int ret = scan->n_jobs == RUN_FETCH_READS ? drain(scan) : 0;
 
-    for (; chunk.table_at < table_bytes; chunk.table_at += chunk.len_bytes) {
-        if (scan->n_chunks == BATCH_READS || scan->n_members + n > scan->room_members ||
-            scan->filled_bytes + chunk.len_bytes > BUFFER_BYTES) {
-            int ret = drain(scan);
-
-            if (ret < 0)
-                return ret;
-        }
-        /* Draining forgets the members, so each chunk brings its own. */
-        chunk.first_member = scan->n_members;
-        memcpy(scan->members + scan->n_members, members, n * sizeof(*members));
-        scan->n_members += n;
-        add_chunk(scan, &chunk);
-    }
-    return 0;
+    if (ret < 0)
+        return ret;
+    job = &scan->jobs[scan->n_jobs];
+    *job = (struct job){.l2_off = l2_off,
+                        .virtual_bytes = scan->tables[members[0]].virtual_bytes,
+                        .l1_index = l1_index,
+                        .kept = RUN_NOT_KEPT,
+                        .first_member = scan->n_members,
+                        .n_members = n};
+    if (repeated != RUN_NOT_REPEATED && can_keep(scan, l1_index, job->virtual_bytes))
+        job->kept = repeated;
+    memcpy(scan->members + scan->n_members, members, n * sizeof(*members));
+    scan->n_members += n;
+    if (job->kept != RUN_NOT_KEPT && scan->kept[job->kept].walked)
+        return run_fetch_mark(&scan->fetch, scan->n_jobs++);
+    if (job->kept != RUN_NOT_KEPT)
+        scan->kept[job->kept].walked = true; /* when its turn to be repeated comes */
+    return run_fetch_table(&scan->fetch, l2_off, (uint32_t)scan->entry_rules.cluster_bytes,
+                           scan->n_jobs++);
 }
 
 /* ---- L1 tables ---- */
 
-/* L1 entries of @table that the walk looks at. */
-static uint32_t entries_of(const struct scan *scan, const struct run_table *table)
+static bool on_disk(const struct scan *scan, const struct run_table *table, uint32_t index)
 {
-    uint64_t needed = format_l1_needed(&scan->image->header, table->virtual_bytes);
-
-    if (table->whole_l1 || needed > table->l1_entries)
-        return table->l1_entries;
-    return (uint32_t)needed;
+    return index < format_l1_needed(&scan->image->header, table->virtual_bytes);
 }
 
-static void report_l1_damage(struct scan *scan, struct run_table *table, uint32_t index,
-                             uint64_t entry, enum format_finding_code damage)
+/* Where in the file, and in words, an L1 entry is. */
+static uint64_t place_of(const struct run_table *table, uint32_t index, char where[64])
 {
-    uint64_t place = table->l1_off + (uint64_t)index * 8;
-    const char *meaning = damage == FORMAT_FINDING_L1_UNALIGNED
-                              ? "points to an offset that is not the begin of a cluster"
-                          : damage == FORMAT_FINDING_L1_PAST_END ? "points past the end of the file"
-                          : damage == FORMAT_FINDING_L1_COPIED_EMPTY
-                              ? "has the flag \"copied\", but points nowhere"
-                              : "has reserved bits set";
-    char where[64];
+    snprintf(where, 64, "%sl1[%" PRIu32 "]", table->name, index);
+    return table->l1_off + 8 * (uint64_t)index;
+}
 
-    if (index >= format_l1_needed(&scan->image->header, table->virtual_bytes))
-        return; /* beyond the disk: not part of the figures */
-    table->counts.corrupt_entries++;
-    snprintf(where, sizeof(where), "%sl1[%" PRIu32 "]", table->name, index);
-    format_findings_add(
-        &table->findings, damage, where, &place, "entry 0x%016" PRIx64 " %s%s", entry, meaning,
-        damage == FORMAT_FINDING_L1_RESERVED ? "; it is read without them"
-                                             : "; the guest range that it maps is left out");
+static void report_damage(struct run_table *table, uint32_t index, uint64_t entry,
+                          enum format_finding_code damage, const char *meaning)
+{
+    char where[64];
+    uint64_t place;
+
+    if (!format_findings_wants(&table->findings, damage)) {
+        format_findings_count(&table->findings, damage, 1);
+        return;
+    }
+    place = place_of(table, index, where);
+    format_findings_add(&table->findings, damage, where, &place, "entry 0x%016" PRIx64 " %s", entry,
+                        meaning);
+}
+
+static const char *describe(enum format_finding_code damage)
+{
+    switch (damage) {
+    case FORMAT_FINDING_L1_UNALIGNED:
+        return "points to an offset that is not the begin of a cluster; what it maps is left out";
+    case FORMAT_FINDING_L1_PAST_END:
+        return "points past the end of the file; what it maps is left out";
+    case FORMAT_FINDING_L1_COPIED_EMPTY:
+        return "has the flag \"copied\", but points nowhere";
+    default:
+        return "has reserved bits set; it is read without them";
+    }
+}
+
+static struct format_l1_entry classify_l1(struct scan *scan, uint64_t raw)
+{
+    struct format_l1_entry entry = format_l1_entry_of(&scan->entry_rules, raw);
+
+    if (entry.damage != FORMAT_FINDING_L1_PAST_END || scan->asked_size)
+        return entry;
+    scan->asked_size = true;
+    return file_has_grown(scan) ? format_l1_entry_of(&scan->entry_rules, raw) : entry;
+}
+
+/* The damage that only a look at all tables shows. NULL: none, read it. */
+static const char *overlap_of(const struct scan *scan, uint64_t l2_off, size_t repeated)
+{
+    const struct format_extent *extent =
+        format_metadata_find(&scan->overlap.metadata, l2_off, scan->entry_rules.cluster_bytes);
+
+    if (extent != NULL)
+        return format_metadata_name(extent->kind);
+    if (repeated == RUN_NOT_REPEATED)
+        return NULL;
+    if (scan->entry_rules.external_data)
+        return "a table of other L1 entries, which cannot be with an external data file";
+    return repeated >= RUN_KEPT_MAX ? "a table of other L1 entries, as very many do" : NULL;
 }
 
 /* The L2 table of @table at @index: its host offset, or 0. */
 static uint64_t l2_off_of(struct scan *scan, size_t t, uint32_t index)
 {
     struct run_table *table = &scan->tables[t];
-    uint64_t raw, at = (uint64_t)t * scan->window_entries + (index - scan->window_first);
+    uint64_t raw = run_l1_entry(&scan->l1, t, index);
     struct format_l1_entry entry;
+    size_t repeated;
+    const char *overlapped;
+    bool judged;
 
-    if (index >= entries_of(scan, table))
-        return 0;
-    raw = be64_load(scan->windows + 8 * at);
     if (raw == 0)
         return 0;
-    entry = format_l1_entry_of(&scan->entry_rules, raw);
-    if (entry.damage != FORMAT_SOUND)
-        report_l1_damage(scan, table, index, raw, entry.damage);
-    table->counts.l2_tables += entry.l2_off != 0;
-    return entry.l2_off;
+    judged = on_disk(scan, table, index); /* what lies beyond is not part of the figures */
+    entry = classify_l1(scan, raw);
+    if (entry.damage != FORMAT_SOUND && judged) {
+        table->counts.corrupt_entries++;
+        report_damage(table, index, raw, entry.damage, describe(entry.damage));
+    }
+    if (entry.l2_off == 0)
+        return 0;
+    table->counts.l2_tables++;
+    repeated = run_overlap_repeated(&scan->overlap, entry.l2_off);
+    overlapped = overlap_of(scan, entry.l2_off, repeated);
+    if (overlapped == NULL && repeated != RUN_NOT_REPEATED && judged)
+        report_damage(table, index, raw, FORMAT_FINDING_L2_SHARED,
+                      "names an L2 table that other L1 entries name as well");
+    if (overlapped == NULL)
+        return entry.l2_off;
+    if (judged) {
+        char meaning[160];
+
+        table->counts.corrupt_entries += entry.damage == FORMAT_SOUND;
+        snprintf(meaning, sizeof(meaning), "points into %s; what it maps is left out", overlapped);
+        report_damage(table, index, raw, FORMAT_FINDING_L2_OVERLAP, meaning);
+    }
+    return 0;
 }
 
 /*
@@ -217,9 +305,8 @@ static uint64_t l2_off_of(struct scan *scan, size_t t, uint32_t index)
  */
 static int add_index(struct scan *scan, uint32_t index)
 {
-    size_t *group = scan->group, *waiting = scan->waiting;
-    uint64_t *l2_off = scan->l2_off;
-    size_t n_waiting = 0;
+    size_t group[RUN_TABLES_MAX], waiting[RUN_TABLES_MAX], n_waiting = 0;
+    uint64_t l2_off[RUN_TABLES_MAX];
 
     for (size_t t = 0; t < scan->n_tables; t++) {
         l2_off[t] = l2_off_of(scan, t, index);
@@ -240,25 +327,8 @@ static int add_index(struct scan *scan, uint32_t index)
                 waiting[n_left++] = t;
         }
         n_waiting = n_left;
-        ret = add_table(scan, index, l2_off[first], group, n_group);
-        if (ret < 0)
-            return ret;
-    }
-    return 0;
-}
-
-static int read_windows(struct scan *scan, uint32_t first)
-{
-    size_t len = 8 * (size_t)scan->window_entries;
-
-    scan->window_first = first;
-    for (size_t t = 0; t < scan->n_tables; t++) {
-        uint32_t entries = entries_of(scan, &scan->tables[t]);
-        uint32_t left = first < entries ? entries - first : 0;
-        size_t want = left < scan->window_entries ? 8 * (size_t)left : len;
-        int ret = io_read(scan->image->io, scan->tables[t].l1_off + 8 * (uint64_t)first,
-                          scan->windows + t * len, want, scan->err);
-
+        ret = add_job(scan, index, l2_off[first],
+                      run_overlap_repeated(&scan->overlap, l2_off[first]), group, n_group);
         if (ret < 0)
             return ret;
     }
@@ -267,57 +337,50 @@ static int read_windows(struct scan *scan, uint32_t first)
 
 static int scan_all(struct scan *scan, const struct run_progress *progress)
 {
-    uint32_t end = 0;
-    int ret = 0;
+    int ret;
 
-    for (size_t t = 0; t < scan->n_tables; t++) {
-        uint32_t entries = entries_of(scan, &scan->tables[t]);
-
-        end = entries > end ? entries : end;
-    }
-    for (uint32_t first = 0; first < end && ret == 0; first += scan->window_entries) {
-        uint32_t stop = end - first < scan->window_entries ? end : first + scan->window_entries;
-
-        ret = read_windows(scan, first);
-        for (uint32_t index = first; index < stop && ret == 0; index++)
-            ret = add_index(scan, index);
+    while ((ret = run_l1_next(&scan->l1, scan->err)) == 1) {
+        scan->asked_size = false;
+        ret = 0;
+        for (uint32_t i = 0; i < scan->l1.n && ret == 0; i++)
+            ret = add_index(scan, scan->l1.first + i);
+        if (ret < 0)
+            return ret;
         if (progress->report != NULL)
-            progress->report(progress->context, (double)stop / end);
+            progress->report(progress->context,
+                             (double)(scan->l1.first + scan->l1.n) / scan->l1.end);
     }
     return ret < 0 ? ret : drain(scan);
 }
 
 /* ---- setting up ---- */
 
-static int allocate(struct scan *scan)
+static int prepare(struct scan *scan)
 {
-    size_t n = scan->n_tables;
-    size_t fair = WINDOW_BYTES / 8 / n;
+    int ret = run_overlap_find(scan->image, &scan->entry_rules, scan->tables, scan->n_tables,
+                               &scan->overlap, scan->err);
 
-    scan->window_entries = fair > WINDOW_ENTRIES_MAX ? WINDOW_ENTRIES_MAX
-                           : fair < 8                ? 8
-                                                     : (uint32_t)fair;
-    scan->windows = calloc(n, 8 * (size_t)scan->window_entries);
-    scan->buffer = malloc(BUFFER_BYTES);
-    scan->room_members = n < BATCH_READS ? BATCH_READS * n : BATCH_READS * BATCH_READS + n;
-    scan->members = calloc(scan->room_members, sizeof(*scan->members));
-    scan->group = calloc(n, sizeof(*scan->group));
-    scan->waiting = calloc(n, sizeof(*scan->waiting));
-    scan->l2_off = calloc(n, sizeof(*scan->l2_off));
-    if (scan->windows == NULL || scan->buffer == NULL || scan->members == NULL ||
-        scan->group == NULL || scan->waiting == NULL || scan->l2_off == NULL)
-        return err_no_memory(scan->err);
-    return 0;
+    if (ret == 0 && !scan->overlap.looked)
+        format_findings_add(&scan->tables[0].findings, FORMAT_FINDING_NOT_LOOKED_FOR, "image", NULL,
+                            "there are too many tables to look whether one overlaps another");
+    if (ret == 0 && scan->overlap.n_repeated > 0) {
+        scan->kept = calloc(RUN_KEPT_MAX, sizeof(*scan->kept));
+        if (scan->kept == NULL)
+            return err_no_memory(scan->err);
+    }
+    if (ret == 0)
+        ret = run_l1_init(&scan->l1, scan->image, scan->tables, scan->n_tables, scan->err);
+    if (ret == 0)
+        ret = run_fetch_init(&scan->fetch);
+    return ret;
 }
 
 static void release(struct scan *scan)
 {
-    free(scan->l2_off);
-    free(scan->waiting);
-    free(scan->group);
-    free(scan->members);
-    free(scan->buffer);
-    free(scan->windows);
+    run_fetch_free(&scan->fetch);
+    run_l1_free(&scan->l1);
+    free(scan->kept);
+    run_overlap_free(&scan->overlap);
     free(scan);
 }
 
@@ -341,8 +404,13 @@ int run_scan(struct format_image *image, struct run_table *tables, size_t n_tabl
     scan->tables = tables;
     scan->n_tables = n_tables;
     scan->err = err;
+    scan->fetch.io = image->io;
+    scan->fetch.file_bytes = image->file_bytes;
+    scan->fetch.deliver = deliver;
+    scan->fetch.context = scan;
+    scan->fetch.err = err;
 
-    ret = allocate(scan);
+    ret = prepare(scan);
     if (ret == 0)
         ret = scan_all(scan, progress);
     release(scan);

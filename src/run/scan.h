@@ -3,7 +3,9 @@
  * Walks the guest disk through one or several L1 tables of an image at once, in guest order.
  *
  * The tables (the active one and those of snapshots) go in step: at each L1 index, an L2 table
- * that several of them share is read and walked once, for all of them.
+ * that several of them share is read and walked once, for all of them. A table that a damaged
+ * image names at many L1 indices is walked once, too: so the work is bounded by what the file
+ * holds, whatever its tables say.
  */
 #ifndef RUN_SCAN_H
 #define RUN_SCAN_H
@@ -19,6 +21,8 @@
 struct err;
 struct format_image;
 
+#define RUN_TABLES_MAX 64 /* in one scan */
+
 struct run_table {
     /* Filled by the caller. */
     uint64_t l1_off; /* host offset; the table lies inside the file */
@@ -32,17 +36,30 @@ struct run_table {
     struct format_findings findings; /* free with format_findings_free, also on failure */
 };
 
+/* Tables that name an L2 table, as indices in rising order. Borrowed for the call. */
+struct run_members {
+    const size_t *list;
+    size_t n;
+};
+
 /*
  * Gets the pieces. For each L2 table the scan calls begin, hands batches to the sink that it
- * returned, and calls end. @members are the indices of the tables that share this L2 table, in
- * rising order; each table sees its L2 tables in guest order.
+ * returned, and calls end; each table of the scan sees its L2 tables in guest order.
+ *
+ * @keep is the number of a table that will be met again, or RUN_NOT_KEPT. A visitor with @again
+ * remembers, at end, what came between for that number; @again then stands for the whole walk,
+ * @shift bytes further on the guest disk.
  */
 struct run_visitor {
     void *context;
-    struct run_sink (*begin)(void *context, const size_t *members, size_t n_members);
-    void (*end)(void *context, const size_t *members, size_t n_members); /* may be NULL */
+    struct run_sink (*begin)(void *context, struct run_members members, size_t keep);
+    int (*end)(void *context, struct run_members members, size_t keep); /* may be NULL */
+    int (*again)(void *context, struct run_members members, size_t kept, uint64_t shift);
     bool detail; /* pieces for zero clusters, too, and for each stretch of subclusters */
 };
+
+#define RUN_NOT_KEPT SIZE_MAX
+#define RUN_KEPT_MAX 256 /* different numbers; what is named again beyond that is left out */
 
 /* Called now and then with the part of the work that is done, 0 .. 1. */
 struct run_progress {
@@ -50,7 +67,7 @@ struct run_progress {
     void *context;
 };
 
-/* Reads the image only through its io. Memory does not depend on the size of the image. */
+/* Reads the image only through its io. @n_tables is at most RUN_TABLES_MAX. */
 int run_scan(struct format_image *image, struct run_table *tables, size_t n_tables,
              const struct run_visitor *visitor, const struct run_progress *progress,
              struct err *err);

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The directory of persistent bitmaps and their tables. Measuring needs only to know where they
+ * lie and whether they are sound; their contents are never read.
+ */
+#ifndef FORMAT_BITMAP_H
+#define FORMAT_BITMAP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct err;
+struct format_findings;
+struct format_header;
+struct io;
+
+/* Limits of QEMU's block/qcow2-bitmap.c. */
+#define FORMAT_BITMAP_TABLE_ENTRIES_MAX (UINT32_C(1) << 27)
+#define FORMAT_BITMAP_BYTES_MAX (UINT64_C(512) << 20)
+#define FORMAT_BITMAP_NAME_MAX 1023
+/* Our own: more than any sound image needs, and little enough to read at once. */
+#define FORMAT_BITMAP_TABLES_BYTES_MAX (UINT64_C(64) << 20)
+
+struct format_bitmap {
+    uint64_t table_off; /* host offset; the table lies inside the file */
+    uint64_t table_bytes;
+};
+
+struct format_bitmaps {
+    struct format_bitmap *list;
+    size_t n_list, cap_list;
+};
+
+/*
+ * Reads the directory that the header names, if there is one. A directory that QEMU would refuse
+ * is one finding, and no bitmap is listed. Release with format_bitmaps_free, also on failure.
+ */
+int format_bitmaps_read(struct io *io, uint64_t file_bytes, const struct format_header *header,
+                        struct format_bitmaps *bitmaps, struct format_findings *findings,
+                        struct err *err);
+
+void format_bitmaps_free(struct format_bitmaps *bitmaps);
+
+#endif

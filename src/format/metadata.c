@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: MIT
+/* Owns the list of metadata extents. Places that make no sense are passed over: others judge. */
+#include "metadata.h"
+
+#include "be.h"
+#include "checked.h"
+#include "err.h"
+#include "image.h"
+#include "io.h"
+#include "vec.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define WINDOW_BYTES 65536
+#define REFTABLE_OFFSET UINT64_C(0xfffffffffffffe00)
+
+const char *format_metadata_name(enum format_metadata_kind kind)
+{
+    static const char *const names[] = {
+        [FORMAT_META_HEADER] = "the header",
+        [FORMAT_META_L1] = "the L1 table",
+        [FORMAT_META_SNAPSHOT_L1] = "the L1 table of a snapshot",
+        [FORMAT_META_SNAPSHOT_TABLE] = "the snapshot table",
+        [FORMAT_META_REFTABLE] = "the refcount table",
+        [FORMAT_META_REFBLOCK] = "a refcount block",
+        [FORMAT_META_BITMAP_DIRECTORY] = "the bitmap directory",
+        [FORMAT_META_BITMAP_TABLE] = "a bitmap table",
+        [FORMAT_META_LUKS_HEADER] = "the LUKS header",
+    };
+
+    return names[kind];
+}
+
+static int add(struct format_metadata *metadata, uint64_t begin, uint64_t len,
+               enum format_metadata_kind kind, struct err *err)
+{
+    uint64_t end;
+
+    if (len == 0 || !checked_add(begin, len, &end))
+        return 0;
+    if (vec_reserve(metadata, list) < 0)
+        return err_no_memory(err);
+    metadata->list[metadata->n_list++] = (struct format_extent){begin, end, kind};
+    return 0;
+}
+
+static int add_refblocks(struct format_image *image, size_t max_refblocks,
+                         struct format_metadata *metadata, bool *all, struct err *err)
+{
+    const struct format_header *header = &image->header;
+    uint64_t left = (uint64_t)header->reftable_clusters << header->cluster_bits;
+    uint64_t off = header->reftable_off;
+    unsigned char window[WINDOW_BYTES];
+    size_t n_found = 0;
+    int ret = 0;
+
+    if (off == 0 || !checked_inside(off, left, image->file_bytes))
+        return 0;
+    for (; left > 0 && ret == 0; off += sizeof(window)) {
+        size_t len = left < sizeof(window) ? (size_t)left : sizeof(window);
+
+        left -= len;
+        ret = io_read(image->io, off, window, len, err);
+        for (size_t i = 0; i < len && ret == 0; i += 8) {
+            uint64_t block = be64_load(window + i) & REFTABLE_OFFSET;
+
+            if (block == 0 || block >= image->file_bytes)
+                continue;
+            *all = *all && n_found < max_refblocks;
+            if (n_found++ < max_refblocks)
+                ret = add(metadata, block, header->cluster_bytes, FORMAT_META_REFBLOCK, err);
+        }
+    }
+    return ret;
+}
+
+static int add_snapshots(const struct format_image *image, struct format_metadata *metadata,
+                         struct err *err)
+{
+    int ret = add(metadata, image->header.snapshots_off, image->snapshots.table_bytes,
+                  FORMAT_META_SNAPSHOT_TABLE, err);
+
+    for (size_t i = 0; i < image->snapshots.n_list && ret == 0; i++) {
+        const struct format_snapshot *snapshot = &image->snapshots.list[i];
+
+        if (snapshot->readable)
+            ret = add(metadata, snapshot->l1_off, 8 * (uint64_t)snapshot->l1_entries,
+                      FORMAT_META_SNAPSHOT_L1, err);
+    }
+    return ret;
+}
+
+static int by_begin(const void *a, const void *b)
+{
+    const struct format_extent *left = a, *right = b;
+
+    return (left->begin > right->begin) - (left->begin < right->begin);
+}
+
+static void sort_and_join(struct format_metadata *metadata)
+{
+    size_t n = 0;
+
+    qsort(metadata->list, metadata->n_list, sizeof(*metadata->list), by_begin);
+    for (size_t i = 0; i < metadata->n_list; i++) {
+        const struct format_extent *extent = &metadata->list[i];
+
+        if (n == 0 || extent->begin >= metadata->list[n - 1].end)
+            metadata->list[n++] = *extent;
+        else if (extent->end > metadata->list[n - 1].end)
+            metadata->list[n - 1].end = extent->end;
+    }
+    metadata->n_list = n;
+}
+
+int format_metadata_collect(struct format_image *image, size_t max_refblocks,
+                            struct format_metadata *metadata, bool *all, struct err *err)
+{
+    const struct format_header *header = &image->header;
+    int ret;
+
+    memset(metadata, 0, sizeof(*metadata));
+    *all = true;
+    ret = add(metadata, 0, header->cluster_bytes, FORMAT_META_HEADER, err);
+    if (ret == 0)
+        ret = add(metadata, header->l1_off, 8 * (uint64_t)header->l1_entries, FORMAT_META_L1, err);
+    if (ret == 0)
+        ret = add(metadata, header->reftable_off,
+                  (uint64_t)header->reftable_clusters << header->cluster_bits, FORMAT_META_REFTABLE,
+                  err);
+    if (ret == 0)
+        ret = add(metadata, header->luks_off, header->luks_bytes, FORMAT_META_LUKS_HEADER, err);
+    if (ret == 0)
+        ret = add(metadata, header->bitmaps_off, header->bitmaps_bytes,
+                  FORMAT_META_BITMAP_DIRECTORY, err);
+    for (size_t i = 0; i < image->bitmaps.n_list && ret == 0; i++)
+        ret = add(metadata, image->bitmaps.list[i].table_off, image->bitmaps.list[i].table_bytes,
+                  FORMAT_META_BITMAP_TABLE, err);
+    if (ret == 0)
+        ret = add_snapshots(image, metadata, err);
+    if (ret == 0)
+        ret = add_refblocks(image, max_refblocks, metadata, all, err);
+    if (ret == 0)
+        sort_and_join(metadata);
+    return ret;
+}
+
+const struct format_extent *format_metadata_find(const struct format_metadata *metadata,
+                                                 uint64_t off, uint64_t len)
+{
+    size_t low = 0, high = metadata->n_list;
+
+    while (low < high) { /* the first extent that ends behind @off */
+        size_t middle = low + (high - low) / 2;
+
+        if (metadata->list[middle].end <= off)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == metadata->n_list || metadata->list[low].begin >= off + len)
+        return NULL;
+    return &metadata->list[low];
+}
+
+void format_metadata_free(struct format_metadata *metadata)
+{
+    free(metadata->list);
+    memset(metadata, 0, sizeof(*metadata));
+}

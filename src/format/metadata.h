@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Where the metadata of an image lie in the file, L2 tables excepted. For finding tables that
+ * overlap them.
+ */
+#ifndef FORMAT_METADATA_H
+#define FORMAT_METADATA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct err;
+struct format_image;
+
+/* The name of each is what a message calls it. */
+enum format_metadata_kind {
+    FORMAT_META_HEADER,
+    FORMAT_META_L1,
+    FORMAT_META_SNAPSHOT_L1,
+    FORMAT_META_SNAPSHOT_TABLE,
+    FORMAT_META_REFTABLE,
+    FORMAT_META_REFBLOCK,
+    FORMAT_META_BITMAP_DIRECTORY,
+    FORMAT_META_BITMAP_TABLE,
+    FORMAT_META_LUKS_HEADER,
+};
+
+struct format_extent {
+    uint64_t begin, end; /* host offsets, half open */
+    enum format_metadata_kind kind;
+};
+
+/* By rising begin, none overlapping another: where two do, in a damaged image, they are joined. */
+struct format_metadata {
+    struct format_extent *list;
+    size_t n_list, cap_list;
+};
+
+const char *format_metadata_name(enum format_metadata_kind kind);
+
+/*
+ * Collects them all, refcount blocks included. @max_refblocks: more are left out, and *@all turns
+ * false. Release with format_metadata_free, also on failure.
+ */
+int format_metadata_collect(struct format_image *image, size_t max_refblocks,
+                            struct format_metadata *metadata, bool *all, struct err *err);
+
+/* An extent that overlaps [off, off + len), or NULL. */
+const struct format_extent *format_metadata_find(const struct format_metadata *metadata,
+                                                 uint64_t off, uint64_t len);
+
+void format_metadata_free(struct format_metadata *metadata);
+
+#endif

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+/* Owns the reading of L1 tables. Memory does not depend on their length. */
+#include "l1.h"
+
+#include "be.h"
+#include "err.h"
+#include "image.h"
+#include "io.h"
+#include "scan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define WINDOW_ENTRIES_MAX 8192u /* of each table */
+#define WINDOW_ENTRIES_MIN 8u
+#define WINDOWS_BYTES (1u << 20) /* of all tables together, as far as possible */
+
+/* Entries of @table that a walk looks at. */
+static uint32_t entries_of(const struct run_l1 *l1, const struct run_table *table)
+{
+    uint64_t needed = format_l1_needed(&l1->image->header, table->virtual_bytes);
+
+    if (table->whole_l1 || needed > table->l1_entries)
+        return table->l1_entries;
+    return (uint32_t)needed;
+}
+
+int run_l1_init(struct run_l1 *l1, struct format_image *image, const struct run_table *tables,
+                size_t n_tables, struct err *err)
+{
+    size_t fair = WINDOWS_BYTES / 8 / n_tables;
+
+    *l1 = (struct run_l1){.image = image, .tables = tables, .n_tables = n_tables};
+    for (size_t t = 0; t < n_tables; t++) {
+        uint32_t entries = entries_of(l1, &tables[t]);
+
+        l1->end = entries > l1->end ? entries : l1->end;
+    }
+    l1->window_entries = fair > WINDOW_ENTRIES_MAX   ? WINDOW_ENTRIES_MAX
+                         : fair < WINDOW_ENTRIES_MIN ? WINDOW_ENTRIES_MIN
+                                                     : (uint32_t)fair;
+    if (l1->window_entries > l1->end)
+        l1->window_entries = l1->end > 0 ? l1->end : 1;
+    l1->bytes = calloc(n_tables, 8 * (size_t)l1->window_entries);
+    return l1->bytes == NULL ? err_no_memory(err) : 0;
+}
+
+void run_l1_free(struct run_l1 *l1)
+{
+    free(l1->bytes);
+    l1->bytes = NULL;
+}
+
+int run_l1_next(struct run_l1 *l1, struct err *err)
+{
+    size_t stride = 8 * (size_t)l1->window_entries;
+
+    l1->first += l1->n;
+    l1->n = l1->end - l1->first;
+    if (l1->n == 0)
+        return 0;
+    if (l1->n > l1->window_entries)
+        l1->n = l1->window_entries;
+    for (size_t t = 0; t < l1->n_tables; t++) {
+        uint32_t entries = entries_of(l1, &l1->tables[t]);
+        uint32_t left = l1->first < entries ? entries - l1->first : 0;
+        size_t len = 8 * (size_t)(left < l1->n ? left : l1->n);
+        int ret = io_read(l1->image->io, l1->tables[t].l1_off + 8 * (uint64_t)l1->first,
+                          l1->bytes + t * stride, len, err);
+
+        if (ret < 0)
+            return ret;
+        memset(l1->bytes + t * stride + len, 0, stride - len);
+    }
+    return 1;
+}
+
+uint64_t run_l1_entry(const struct run_l1 *l1, size_t table, uint32_t index)
+{
+    return be64_load(l1->bytes + 8 * (table * l1->window_entries + (index - l1->first)));
+}
+
+int run_l1_hash(struct format_image *image, const struct run_table *tables, size_t n_tables,
+                uint64_t *hash, struct err *err)
+{
+    struct run_l1 l1;
+    int ret = run_l1_init(&l1, image, tables, n_tables, err);
+
+    *hash = 0;
+    while (ret == 0 && (ret = run_l1_next(&l1, err)) == 1) {
+        ret = 0;
+        for (size_t t = 0; t < n_tables; t++)
+            for (uint32_t i = 0; i < l1.n; i++)
+                *hash = (*hash ^ run_l1_entry(&l1, t, l1.first + i)) * UINT64_C(0x9e3779b97f4a7c15);
+    }
+    run_l1_free(&l1);
+    return ret;
+}

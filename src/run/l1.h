@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* Windows of several L1 tables, moved along in step. */
+#ifndef RUN_L1_H
+#define RUN_L1_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct err;
+struct format_image;
+struct run_table;
+
+struct run_l1 {
+    struct format_image *image;
+    const struct run_table *tables; /* borrowed */
+    size_t n_tables;
+    uint32_t end;            /* the longest table ends before this index */
+    uint32_t first, n;       /* the window */
+    uint32_t window_entries; /* its most */
+    unsigned char *bytes;    /* n_tables times window_entries entries, as in the file */
+};
+
+/* Release with run_l1_free, also on failure. */
+int run_l1_init(struct run_l1 *l1, struct format_image *image, const struct run_table *tables,
+                size_t n_tables, struct err *err);
+void run_l1_free(struct run_l1 *l1);
+
+/* Moves to the next window, the first one to begin with. 1; 0 behind the last; or -errno. */
+int run_l1_next(struct run_l1 *l1, struct err *err);
+
+/* A hash of all entries of the tables that a walk would look at: to notice a change. */
+int run_l1_hash(struct format_image *image, const struct run_table *tables, size_t n_tables,
+                uint64_t *hash, struct err *err);
+
+/* The entry of a table at an index inside the window, in host byte order; 0 behind its end. */
+uint64_t run_l1_entry(const struct run_l1 *l1, size_t table, uint32_t index);
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which L2 tables lie on top of other metadata, and which are named more than once. Found before
+ * the walk, from the L1 tables alone: so that nothing below a damaged entry is read, and a table
+ * that a hostile image names a million times is walked once.
+ */
+#ifndef RUN_OVERLAP_H
+#define RUN_OVERLAP_H
+
+#include "metadata.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct err;
+struct format_entry_rules;
+struct format_image;
+struct run_table;
+
+#define RUN_NOT_REPEATED SIZE_MAX
+
+struct run_overlap {
+    struct format_metadata metadata;
+    uint64_t *repeated; /* host offsets of tables named at several L1 indices, rising */
+    size_t n_repeated;
+    bool looked; /* false: there are too many tables to look at, nothing is known of them */
+};
+
+/*
+ * Tables that several snapshots share at the same L1 index are as they should be, and not counted
+ * as repeated. Release with run_overlap_free, also on failure.
+ */
+int run_overlap_find(struct format_image *image, const struct format_entry_rules *rules,
+                     const struct run_table *tables, size_t n_tables, struct run_overlap *overlap,
+                     struct err *err);
+
+void run_overlap_free(struct run_overlap *overlap);
+
+/* The index of a table in repeated, or RUN_NOT_REPEATED. */
+size_t run_overlap_repeated(const struct run_overlap *overlap, uint64_t l2_off);
+
+#endif
