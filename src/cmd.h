@@ -3,6 +3,10 @@
 #ifndef CMD_H
 #define CMD_H
 
+#include "err.h"
+
+#include <errno.h>
+
 struct options;
 
 enum cmd_status {
@@ -17,6 +21,14 @@ struct cmd_console {
     /* A line that replaces the one before; NULL removes it. */
     void (*progress)(const char *text);
 };
+
+/* A reader that went away needs no message: it is how `| head` ends. Everything else does. */
+static inline void cmd_complain(const struct cmd_console *console, const char *path,
+                                const struct err *err)
+{
+    if (err->code != 0 && err->code != EPIPE)
+        console->complain(path, err->text);
+}
 
 /* Each returns the exit status. */
 int cmd_measure(const struct options *options, const struct cmd_console *console);

@@ -62,10 +62,8 @@ int cmd_map(const struct options *options, const struct cmd_console *console)
         if (ret == 0)
             status = tell_damage(options, console, &findings);
     }
-    if (err.code != 0)
-        console->complain(options->paths[0], err.text);
-    if (output_err.code != 0)
-        console->complain(NULL, output_err.text);
+    cmd_complain(console, options->paths[0], &err);
+    cmd_complain(console, NULL, &output_err);
     format_findings_free(&findings);
     return status;
 }

@@ -107,8 +107,12 @@ static void complain_of_damage(const struct measure *measure, const struct repor
 
         if (format_finding_severity(finding->code) != FORMAT_ERROR)
             continue;
-        snprintf(text, sizeof(text), "%s: %s (%llu findings in all; measure it alone to see them)",
-                 finding->where, finding->message, (unsigned long long)image->findings.total);
+        if (image->findings.total > 1)
+            snprintf(text, sizeof(text),
+                     "%s: %s (one of %llu findings; measure it alone to see more)", finding->where,
+                     finding->message, (unsigned long long)image->findings.total);
+        else
+            snprintf(text, sizeof(text), "%s: %s", finding->where, finding->message);
         measure->console->complain(image->path, text);
         return;
     }
@@ -215,7 +219,7 @@ int cmd_measure(const struct options *options, const struct cmd_console *console
     else
         show(&measure, &err);
     if (err.code != 0) {
-        console->complain(NULL, err.text);
+        cmd_complain(console, NULL, &err);
         measure.status = CMD_FAILED;
     }
     release(&measure);

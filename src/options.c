@@ -57,6 +57,8 @@ static const struct spec {
     {ID_VERSION, "version", NULL, ON_ALL, "the version"},
 };
 
+#define ARGUMENT 1 /* what getopt says of an argument that is no option */
+
 #define N_SPECS (sizeof(specs) / sizeof(specs[0]))
 
 static const char *const command_names[] = {"measure", "map"};
@@ -73,7 +75,8 @@ static int argument_kind(const struct spec *spec)
 
 static void fill_getopt(char *letters, struct option *longs)
 {
-    *letters++ = ':'; /* say ':' for a missing argument */
+    *letters++ = '-'; /* give out other arguments in order, as ARGUMENT */
+    *letters++ = ':'; /* say ':' for a missing value */
     for (size_t i = 0; i < N_SPECS; i++) {
         longs[i] = (struct option){specs[i].name, argument_kind(&specs[i]), NULL, (int)specs[i].id};
         if (specs[i].id >= 256)
@@ -196,15 +199,19 @@ static int apply(const struct spec *spec, const char *argument, struct options *
 
 /* ---- the whole line ---- */
 
-/* The first argument may name a command. Returns how many arguments that took. */
-static int parse_command(int argc, char **argv, struct options *options)
+/* The first argument that is no option may name a command; all others are images. */
+static int add_argument(const char *text, bool may_be_command, struct options *options,
+                        struct err *err)
 {
-    for (size_t i = 0; argc > 1 && i < N_COMMANDS; i++) {
-        if (strcmp(argv[1], command_names[i]) == 0) {
+    for (size_t i = 0; may_be_command && i < N_COMMANDS; i++) {
+        if (strcmp(text, command_names[i]) == 0) {
             options->command = (enum options_command)i;
-            return 1;
+            return 0;
         }
     }
+    if (vec_reserve(options, paths) < 0)
+        return err_no_memory(err);
+    options->paths[options->n_paths++] = text;
     return 0;
 }
 
@@ -223,6 +230,10 @@ static int check(const struct options *options, unsigned used[N_SPECS], struct e
             return err_set(err, EINVAL,
                            "\"-\" is no image: an image must be a file or a block "
                            "device, since it is read out of order");
+    if (options->quiet && options->output != NULL)
+        return err_set(err, EINVAL, "--quiet and --output exclude each other");
+    if (options->n_columns > 0 && options->format == OPTIONS_JSON)
+        return err_set(err, EINVAL, "--columns goes with the table and with CSV; JSON is whole");
     if (options->command != OPTIONS_MAP)
         return 0;
     if (!options->list)
@@ -250,35 +261,38 @@ static int parse_error(int found, char **argv, struct err *err)
 
 int options_parse(int argc, char **argv, struct options *options, struct err *err)
 {
-    char letters[2 * N_SPECS + 2];
+    char letters[2 * N_SPECS + 3];
     struct option longs[N_SPECS + 1];
     unsigned used[N_SPECS] = {0};
-    int found, taken, ret = 0;
+    bool first = true;
+    int found, ret = 0;
 
     memset(options, 0, sizeof(*options));
     fill_getopt(letters, longs);
-    taken = parse_command(argc, argv, options);
-    argc -= taken;
-    argv += taken;
     opterr = 0;
-    optind = 1;
     while (ret == 0 && (found = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
         const struct spec *spec = find_spec(found);
 
+        if (found == ARGUMENT) {
+            ret = add_argument(optarg, first, options, err);
+            first = false;
+            continue;
+        }
         if (found == ':' || found == '?' || spec == NULL)
             return parse_error(found, argv, err);
         used[spec - specs] = 1;
         ret = apply(spec, optarg, options, err);
     }
-    options->paths = argv + optind;
-    options->n_paths = (size_t)(argc - optind);
+    for (; ret == 0 && optind < argc; optind++) /* behind -- */
+        ret = add_argument(argv[optind], false, options, err);
     return ret < 0 ? ret : check(options, used, err);
 }
 
 void options_free(struct options *options)
 {
     free(options->snapshots);
-    options->snapshots = NULL;
+    free(options->paths);
+    options->snapshots = options->paths = NULL;
 }
 
 /* ---- help ---- */

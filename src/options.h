@@ -40,8 +40,8 @@ struct options {
     size_t n_snapshots, cap_snapshots;
     const struct render_column *columns[RENDER_COLUMNS_MAX];
     size_t n_columns;
-    char *const *paths;
-    size_t n_paths;
+    const char **paths;
+    size_t n_paths, cap_paths;
 };
 
 /* Returns 0, or -EINVAL with a message. Release with options_free, also on failure. */

@@ -64,7 +64,7 @@ static bool covers_disk(const struct format_header *header, const struct entry *
 static const char *problem_of(const struct format_header *header, const struct entry *entry)
 {
     if (entry->table_off == 0 || !is_aligned(entry->table_off, header->cluster_bytes))
-        return "its table does not begin at a cluster";
+        return "its table does not start at a cluster";
     if (entry->n_entries == 0 || entry->n_entries > FORMAT_BITMAP_TABLE_ENTRIES_MAX ||
         (uint64_t)entry->n_entries * header->cluster_bytes > FORMAT_BITMAP_BYTES_MAX)
         return "its table has an impossible size";
@@ -84,7 +84,7 @@ static void report(struct reader *reader, uint64_t place, const char *problem)
 {
     char where[64];
 
-    snprintf(where, sizeof(where), "bitmap %" PRIu32, reader->index);
+    snprintf(where, sizeof(where), "bitmap[%" PRIu32 "]", reader->index);
     format_findings_add(reader->findings, FORMAT_FINDING_BITMAPS, where, &place,
                         "%s; QEMU refuses such an image", problem);
 }
@@ -98,14 +98,14 @@ static void check_table_entry(struct reader *reader, uint64_t place, uint64_t ra
     if ((raw & TABLE_RESERVED) != 0 || (off != 0 && (raw & 1) != 0))
         problem = "has reserved bits set";
     else if (!is_aligned(off, reader->header->cluster_bytes))
-        problem = "points to an offset that is not the begin of a cluster";
+        problem = "points to an offset that is not the start of a cluster";
     else if (off >= reader->file_bytes)
         problem = "points past the end of the file";
     if (problem == NULL || !format_findings_wants(reader->findings, FORMAT_FINDING_BITMAP_TABLE)) {
         format_findings_count(reader->findings, FORMAT_FINDING_BITMAP_TABLE, problem != NULL);
         return;
     }
-    snprintf(where, sizeof(where), "bitmap %" PRIu32 " table", reader->index);
+    snprintf(where, sizeof(where), "bitmap[%" PRIu32 "] table", reader->index);
     format_findings_add(reader->findings, FORMAT_FINDING_BITMAP_TABLE, where, &place,
                         "entry 0x%016" PRIx64 " %s", raw, problem);
 }

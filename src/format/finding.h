@@ -68,7 +68,7 @@ enum format_severity { FORMAT_WARNING, FORMAT_ERROR };
 
 struct format_finding {
     enum format_finding_code code;
-    char where[64];    /* "header", "l1[5]", "l2[5][17]", "snapshot 2 l1[0]" */
+    char where[64];    /* "header", "l1[5]", "l2[5][17]", "snapshot[2] l1[0]" */
     bool has_host_off; /* not every finding has a place in the file */
     uint64_t host_off; /* where the damaged field lies in the file */
     char message[224]; /* one sentence: what is wrong, and what it means for the figures */

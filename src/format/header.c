@@ -246,7 +246,7 @@ static int check_table(const char *name, uint64_t off, uint64_t len_bytes,
 {
     if (!is_aligned(off, header->cluster_bytes))
         return err_set(err, EINVAL,
-                       "header: the %s at offset 0x%" PRIx64 " does not begin at a cluster", name,
+                       "header: the %s at offset 0x%" PRIx64 " does not start at a cluster", name,
                        off);
     if (off > INT64_MAX || len_bytes > INT64_MAX - off)
         return err_set(err, EINVAL,

@@ -68,7 +68,7 @@ static int read_disk_size(struct reader *reader, uint32_t extra_bytes,
         return ret;
     vm_state_bytes = be64_load(raw);
     size = be64_load(raw + 8);
-    snprintf(where, sizeof(where), "snapshot %zu", reader->index);
+    snprintf(where, sizeof(where), "snapshot[%zu]", reader->index);
     if (format_l1_needed(reader->header, vm_state_bytes) > FORMAT_L1_ENTRIES_MAX)
         format_findings_add(reader->findings, FORMAT_FINDING_SNAPSHOT_SIZE, where, &place,
                             "its VM state of %" PRIu64 " bytes is beyond the format's limit",
@@ -92,7 +92,7 @@ static int read_text(struct reader *reader, uint64_t off, size_t len, size_t max
     if (len > max) {
         char where[64];
 
-        snprintf(where, sizeof(where), "snapshot %zu", reader->index);
+        snprintf(where, sizeof(where), "snapshot[%zu]", reader->index);
         format_findings_add(reader->findings, FORMAT_FINDING_SNAPSHOT_NAME, where, &reader->off,
                             "its %s has %zu bytes, more than the %zu that QEMU can give it",
                             max == FORMAT_SNAPSHOT_ID_MAX ? "id" : "name", len, max);
@@ -118,7 +118,7 @@ static void check_l1(struct reader *reader, struct format_snapshot *snapshot)
     else if (snapshot->l1_entries > FORMAT_L1_ENTRIES_MAX)
         problem = "has more entries than the format allows";
     else if (!is_aligned(snapshot->l1_off, reader->header->cluster_bytes))
-        problem = "does not begin at a cluster";
+        problem = "does not start at a cluster";
     else if (snapshot->l1_off == 0)
         problem = "overlaps the header";
     else if (!checked_inside(snapshot->l1_off, len_bytes, reader->file_bytes))
@@ -127,7 +127,7 @@ static void check_l1(struct reader *reader, struct format_snapshot *snapshot)
     snapshot->readable = problem == NULL;
     if (problem == NULL)
         return;
-    snprintf(where, sizeof(where), "snapshot %zu", reader->index);
+    snprintf(where, sizeof(where), "snapshot[%zu]", reader->index);
     format_findings_add(reader->findings, FORMAT_FINDING_SNAPSHOT_L1, where, &reader->off,
                         "its L1 table (%" PRIu32 " entries at offset 0x%" PRIx64 ") %s; this "
                         "snapshot is left out",
@@ -207,7 +207,7 @@ static void report_overlap(struct format_snapshots *snapshots, const struct plac
     char where[64];
 
     snapshots->list[place->index].readable = shared;
-    snprintf(where, sizeof(where), "snapshot %zu", place->index);
+    snprintf(where, sizeof(where), "snapshot[%zu]", place->index);
     format_findings_add(
         findings, shared ? FORMAT_FINDING_SNAPSHOT_L1_SHARED : FORMAT_FINDING_SNAPSHOT_L1, where,
         &place->begin, "its L1 table %s %s%s", shared ? "is also" : "overlaps", with,
@@ -283,7 +283,7 @@ static int check_ids(struct format_snapshots *snapshots, struct format_findings 
 
         if (strcmp(sorted[i]->id.bytes, sorted[i - 1]->id.bytes) != 0)
             continue;
-        snprintf(where, sizeof(where), "snapshot %zu", (size_t)(sorted[i] - snapshots->list));
+        snprintf(where, sizeof(where), "snapshot[%zu]", (size_t)(sorted[i] - snapshots->list));
         format_findings_add(findings, FORMAT_FINDING_SNAPSHOT_DUPLICATE_ID, where, NULL,
                             "another snapshot has the same id");
     }

@@ -127,7 +127,7 @@ const struct render_column render_columns[] = {
      get_score},
     {"RUNS", RENDER_COUNT, true, "contiguous runs", get_runs},
     {"MEAN", RENDER_MEAN_BYTES, true, "mean length of a contiguous run", get_run_mean},
-    {"HALF", RENDER_BYTES, true, "half of the data lie in contiguous runs of at least this length",
+    {"HALF", RENDER_BYTES, true, "half of the data lies in contiguous runs of at least this length",
      get_half},
     {"MAX", RENDER_BYTES, false, "the longest contiguous run", get_max},
     {"BREAKS", RENDER_COUNT, false, "steps that are not contiguous", get_breaks},

@@ -213,6 +213,8 @@ static void print_bar(const struct page *page, double share)
 {
     int n = (int)(share * 30 + 0.5);
 
+    if (n > 0)
+        fputs("  ", page->stream);
     for (int i = 0; i < n; i++)
         putc('#', page->stream);
     putc('\n', page->stream);
@@ -225,7 +227,7 @@ static void print_run_histogram(const struct page *page, const struct report_wal
         const struct report_run_class *class = &walk->run_histogram.list[i];
         double share = (double)class->bytes / (double)walk->mapped_bytes;
 
-        fprintf(page->stream, "    from %9s  %13s run%s %9s %6.2f %%  ",
+        fprintf(page->stream, "    from %9s  %13s run%s %9s %6.2f %%",
                 size_text(page, class->from_bytes), count_text(class->runs),
                 class->runs == 1 ? " " : "s", size_text(page, class->bytes), 100 * share);
         print_bar(page, share);
@@ -241,7 +243,7 @@ static void print_jump_histogram(const struct page *page, const struct report_wa
         const struct report_jump_class *class = &walk->jump_histogram.list[i];
         double share = (double)(class->backward + class->forward) / (double)walk->breaks;
 
-        fprintf(page->stream, "    from %9s  %13s back %13s forward %6.2f %%  ",
+        fprintf(page->stream, "    from %9s  %13s back %13s forward %6.2f %%",
                 size_text(page, class->from_bytes), count_text(class->backward),
                 count_text(class->forward), 100 * share);
         print_bar(page, share);
@@ -261,7 +263,7 @@ static void print_meaning(const struct page *page, const struct report_walk *wal
     }
     if (walk->breaks == 0) {
         fprintf(page->stream,
-                "  The data lie in guest order without a break: reading the disk from "
+                "  The data lies in guest order without a break: reading the disk from "
                 "front to back never jumps.\n");
         return;
     }
@@ -344,6 +346,9 @@ int render_text(FILE *stream, const struct report_image *image,
         print_table(&page, &image->tables[i]);
     if (image->n_tables == 1 && image->tables[0].measured)
         print_meaning(&page, &image->tables[0].walk);
+    if (!image->complete)
+        fprintf(stream, "  Not everything could be read, or was read in one state: the figures are "
+                        "incomplete.\n");
     print_findings(&page, &image->findings);
     return 0;
 }

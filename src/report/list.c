@@ -91,7 +91,7 @@ static int list_table(struct format_image *image, size_t chosen, struct list *li
     int ret;
 
     if (snapshot != NULL && !snapshot->readable)
-        return err_set(err, EINVAL, "the L1 table of snapshot %zu cannot be read", chosen);
+        return err_set(err, EINVAL, "the L1 table of snapshot[%zu] cannot be read", chosen);
     ret = run_scan(image, &table, 1, &visitor, &silent, err);
     if (ret == 0)
         ret = hand_over(list);

@@ -129,7 +129,7 @@ static int begin_table(const struct work *work, size_t chosen, struct report_tab
         .whole_l1 = snapshot == NULL,
     };
     if (snapshot != NULL)
-        snprintf(walk->name, sizeof(walk->name), "snapshot %zu ", chosen);
+        snprintf(walk->name, sizeof(walk->name), "snapshot[%zu] ", chosen);
     return 0;
 }
 

@@ -118,7 +118,7 @@ static const char *describe(enum format_finding_code damage)
     case FORMAT_FINDING_L2_RESERVED:
         return "has reserved bits set; it is read without them";
     case FORMAT_FINDING_L2_UNALIGNED:
-        return "points to an offset that is not the begin of a cluster; it is left out";
+        return "points to an offset that is not the start of a cluster; it is left out";
     case FORMAT_FINDING_L2_PAST_END:
         return "points past the end of the file; it is left out";
     case FORMAT_FINDING_L2_ZERO_V2:

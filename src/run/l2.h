@@ -49,7 +49,7 @@ struct run_l2_output {
     struct run_sink sink;
     struct run_counts *counts;
     struct format_findings *findings;
-    const char *table_name; /* "" or "snapshot 2 ", for the findings */
+    const char *table_name; /* "" or "snapshot[2] ", for the findings */
     /* Asked before an offset is called past the end; it may change the rules. May be NULL. */
     bool (*file_has_grown)(void *context);
     void *context; /* of that */

@@ -226,7 +226,7 @@ static const char *describe(enum format_finding_code damage)
 {
     switch (damage) {
     case FORMAT_FINDING_L1_UNALIGNED:
-        return "points to an offset that is not the begin of a cluster; what it maps is left out";
+        return "points to an offset that is not the start of a cluster; what it maps is left out";
     case FORMAT_FINDING_L1_PAST_END:
         return "points past the end of the file; what it maps is left out";
     case FORMAT_FINDING_L1_COPIED_EMPTY:

@@ -29,7 +29,7 @@ struct run_table {
     uint32_t l1_entries;
     uint64_t virtual_bytes; /* the walk ends there */
     bool whole_l1;          /* also count what lies beyond, for the formula of qemu-img check */
-    char name[40];          /* "" or "snapshot 2 ": begins the place of a finding */
+    char name[40];          /* "" or "snapshot[2] ": begins the place of a finding */
 
     /* Filled by the scan. */
     struct run_counts counts;
