@@ -125,36 +125,40 @@ CLONES_PART void make_room(struct meter *meter, uint64_t all)
     }
 }
 
-/* Sixty-four jumps of uniform pieces: distances and bins first, in loops for vector units. */
+/* Jumps of up to 64 uniform pieces: distances and bins first, in loops for vector units. */
 struct jump_block {
     uint64_t distance[64];
-    uint32_t slot[64]; /* bin, counted on over both directions */
+    uint64_t slot[64]; /* bin, counted on over both directions */
     uint64_t all;      /* the distances, one or the other */
     uint64_t near_jumps;
 };
 
+/*
+ * Clusters are aligned, so what is not below the one before is at or behind its end: a negative
+ * gap is a step back. Signs instead of comparisons: see run/l2.c.
+ */
 CLONES_PART void fill_jump_block(struct jump_block *block, const uint64_t *begin, int first,
                                  uint64_t cluster_bytes)
 {
     uint64_t all = 0, near_jumps = 0;
 
     for (int i = first; i < 64; i++) {
-        /* Clusters are aligned: what is not below the one before is at or behind its end. */
-        int64_t gap = (int64_t)(begin[i] - begin[i - 1] - cluster_bytes);
-        uint64_t distance = (uint64_t)(gap < 0 ? -gap : gap);
+        uint64_t gap = begin[i] - begin[i - 1] - cluster_bytes;
+        uint64_t backward = 0 - (gap >> 63); /* all ones or zero */
 
-        block->distance[i] = distance;
-        all |= distance;
-        near_jumps += (uint64_t)(gap >= 0 && gap <= (int64_t)METER_NEAR_BYTES);
-    }
-    for (int i = first; i < 64; i++) {
-        bool backward = begin[i] <= begin[i - 1];
-
-        block->slot[i] = meter_jump_bin_of_long(block->distance[i]) +
-                         (backward ? METER_BACKWARD : METER_FORWARD) * METER_JUMP_BINS;
+        block->distance[i] = (gap ^ backward) - backward;
+        block->slot[i] = METER_JUMP_BINS & ~backward;
+        all |= block->distance[i];
+        near_jumps += ~(gap | (METER_NEAR_BYTES - gap)) >> 63;
     }
     block->all = all;
     block->near_jumps = near_jumps;
+    if (all < METER_JUMP_SHORT)
+        for (int i = first; i < 64; i++)
+            block->slot[i] += meter_jump_bin_of_short(block->distance[i]);
+    else
+        for (int i = first; i < 64; i++)
+            block->slot[i] += meter_jump_bin_of_long(block->distance[i]);
 }
 
 /* Every piece from @first (0 or 1) on breaks: closes the run before them and runs of one cluster.

@@ -88,20 +88,28 @@ static int add_piece(struct run_l2_walk *walk, struct run_piece piece)
     return ret;
 }
 
-/* Room for a block of pieces that follow the batch's last one on the guest disk. */
-static int uniform_room(struct run_l2_walk *walk, uint64_t guest_off)
+/* Room for a block behind the pieces of the batch. */
+static int make_room(struct run_l2_walk *walk)
+{
+    return walk->batch->n > RUN_BATCH_PIECES - BLOCK ? flush(walk) : 0;
+}
+
+/*
+ * Makes a block of offsets that stand behind the batch's pieces part of a uniform batch: of this
+ * one, if they follow its last piece on the guest disk, else of a new one.
+ */
+static int join_uniform(struct run_l2_walk *walk, uint64_t guest_off)
 {
     struct run_batch *batch = walk->batch;
-    uint64_t cluster_bytes = walk->rules->entry.cluster_bytes;
-    int ret = 0;
+    uint32_t n = batch->n;
+    int ret;
 
-    if (batch->n > 0 && (!batch->uniform || batch->n > RUN_BATCH_PIECES - BLOCK ||
-                         batch->guest_first + batch->n * cluster_bytes != guest_off))
-        ret = flush(walk);
-    if (batch->n == 0) {
-        batch->uniform = true;
-        batch->guest_first = guest_off;
-    }
+    if (n > 0 && batch->uniform && batch->guest_first + n * batch->cluster_bytes == guest_off)
+        return 0;
+    ret = flush(walk);
+    memmove(batch->begin, &batch->begin[n], BLOCK * sizeof(batch->begin[0]));
+    batch->uniform = true;
+    batch->guest_first = guest_off;
     return ret;
 }
 
@@ -358,6 +366,10 @@ static int walk_entry(struct run_l2_walk *walk, uint32_t index, uint64_t word, u
 
 enum block_kind { BLOCK_EMPTY, BLOCK_DENSE, BLOCK_MIXED };
 
+/* The loops below keep one answer for 64 entries in the sign of a number: compilers make vector
+ * code of additions and ORs, and no branch or comparison is needed. Offsets stay below 2^57. */
+#define IS_NEGATIVE(n) ((int64_t)(n) < 0)
+
 /*
  * Decodes 64 entries and says of which kind they are. @begin receives the host offsets, valid for
  * a dense block only. An entry is plain when it has no bit but COPIED and an aligned offset.
@@ -366,41 +378,39 @@ CLONES_PART enum block_kind decode_block(const struct format_entry_rules *rules,
                                          const uint64_t raw[BLOCK], uint64_t begin[BLOCK])
 {
     const uint64_t plain = FORMAT_ENTRY_OFFSET & ~(rules->cluster_bytes - 1);
-    const int64_t file_bytes = (int64_t)rules->file_bytes; /* a file has at most 2^63 - 1 bytes */
+    const uint64_t last = rules->file_bytes - 1;
     uint64_t seen = 0, outside = 0;
 
     for (unsigned i = 0; i < BLOCK; i++) {
         uint64_t entry = be64toh(raw[i]);
 
-        seen |= entry;
         begin[i] = entry & plain;
-        outside |= (uint64_t)(begin[i] == 0) | (uint64_t)((int64_t)begin[i] >= file_bytes);
+        seen |= entry;
+        outside |= (begin[i] - 1) | (last - begin[i]); /* negative: 0, or past the end */
     }
     if (seen == 0)
         return BLOCK_EMPTY;
-    if ((seen & ~(plain | FORMAT_ENTRY_COPIED)) != 0 || outside || rules->external_data)
+    if ((seen & ~(plain | FORMAT_ENTRY_COPIED)) != 0 || IS_NEGATIVE(outside) ||
+        rules->external_data)
         return BLOCK_MIXED;
     return BLOCK_DENSE;
 }
 
 /*
- * Bit i: cluster i does not begin where cluster i - 1 ends; @before is the begin before [0]. All
- * in order and all broken are the common cases, and need no look at single bits.
+ * Bit i: cluster i does not begin where cluster i - 1 ends; @before is the begin before the first.
+ * All in order and all broken are the common cases, and need no look at single bits.
  */
-CLONES_PART uint64_t block_breaks(const uint64_t begin[BLOCK], uint64_t before,
-                                  uint64_t cluster_bytes)
+CLONES_PART uint64_t block_breaks(const uint64_t *begin, uint64_t before, uint64_t cluster_bytes)
 {
-    uint64_t some = 0, none = 0, breaks = begin[0] != before + cluster_bytes;
+    uint64_t some = 0, all = 0, breaks = begin[0] != before + cluster_bytes;
 
-    for (unsigned i = 1; i < BLOCK; i++) {
-        uint64_t difference = begin[i] ^ (begin[i - 1] + cluster_bytes);
-
-        some |= difference;
-        none |= (uint64_t)(difference == 0);
-    }
+    for (unsigned i = 1; i < BLOCK; i++)
+        some |= begin[i] ^ (begin[i - 1] + cluster_bytes);
     if (some == 0)
         return breaks;
-    if (none == 0)
+    for (unsigned i = 1; i < BLOCK; i++)
+        all |= (begin[i] ^ (begin[i - 1] + cluster_bytes)) - 1; /* negative: not broken */
+    if (!IS_NEGATIVE(all))
         return breaks | ~UINT64_C(1);
     for (unsigned i = 1; i < BLOCK; i++)
         breaks |= (uint64_t)(begin[i] != begin[i - 1] + cluster_bytes) << i;
@@ -436,17 +446,20 @@ CLONES_PART void count_block(struct run_l2_walk *walk, uint64_t first, uint64_t 
         (uint64_t)__builtin_popcountll(borders | inner | (walk->adjacent_end != first)) + halves;
 }
 
-CLONES_PART int walk_dense(struct run_l2_walk *walk, uint32_t index, const uint64_t begin[BLOCK])
+/* A dense block whose offsets stand behind the pieces of the batch already. */
+CLONES_PART int walk_dense(struct run_l2_walk *walk, uint32_t index)
 {
     struct run_counts *counts = walk->output.counts;
     struct run_batch *batch = walk->batch;
     uint64_t cluster_bytes = walk->rules->entry.cluster_bytes;
     uint64_t guest_off = guest_off_of(walk, index), breaks;
-    int ret = uniform_room(walk, guest_off);
+    const uint64_t *begin;
+    int ret = join_uniform(walk, guest_off);
 
     if (ret < 0)
         return ret;
-    breaks = block_breaks(begin, batch->n > 0 ? batch->begin[batch->n - 1] : 0, cluster_bytes);
+    begin = &batch->begin[batch->n];
+    breaks = block_breaks(begin, batch->n > 0 ? begin[-1] : 0, cluster_bytes);
     counts->check_allocated += BLOCK;
     counts->check_fragmented += (uint64_t)__builtin_popcountll(breaks & ~UINT64_C(1)) +
                                 (walk->check_next != 0 && begin[0] != walk->check_next);
@@ -457,26 +470,37 @@ CLONES_PART int walk_dense(struct run_l2_walk *walk, uint32_t index, const uint6
     count_block(walk, begin[0], breaks, guest_off);
     walk->adjacent_end = walk->check_next;
 
-    memcpy(&batch->begin[batch->n], begin, BLOCK * sizeof(begin[0]));
     batch->breaks[batch->n / BLOCK] = breaks;
     batch->n += BLOCK;
-    return 0;
+    return batch->n == RUN_BATCH_PIECES ? flush(walk) : 0;
 }
 
 CLONES_PART int walk_block(struct run_l2_walk *walk, uint32_t index, const uint64_t raw[BLOCK])
 {
-    uint64_t begin[BLOCK];
-    enum block_kind kind = decode_block(&walk->rules->entry, raw, begin);
-    int ret = 0;
+    enum block_kind kind;
+    int ret = make_room(walk);
 
+    if (ret < 0)
+        return ret;
+    kind = decode_block(&walk->rules->entry, raw, &walk->batch->begin[walk->batch->n]);
     if (kind == BLOCK_EMPTY) {
         walk->adjacent_end = NONE;
         return 0;
     }
     if (kind == BLOCK_DENSE && index + BLOCK <= walk->whole)
-        return walk_dense(walk, index, begin);
+        return walk_dense(walk, index);
     for (uint32_t i = 0; i < BLOCK && ret == 0; i++)
         ret = walk_entry(walk, index + i, be64toh(raw[i]), 0);
+    return ret;
+}
+
+/* The smallest table has 64 entries, and chunks are multiples of 4 KiB: whole blocks. */
+CLONES static int walk_plain(struct run_l2_walk *walk, const uint64_t *raw, size_t n)
+{
+    int ret = 0;
+
+    for (size_t i = 0; i < n && ret == 0; i += BLOCK, walk->next += BLOCK)
+        ret = walk_block(walk, walk->next, raw + i);
     return ret;
 }
 
@@ -516,16 +540,6 @@ static int walk_extended(struct run_l2_walk *walk, const uint64_t *raw, size_t n
 
     for (size_t i = 0; i < n && ret == 0; i++, walk->next++)
         ret = walk_entry(walk, walk->next, be64toh(raw[2 * i]), be64toh(raw[2 * i + 1]));
-    return ret;
-}
-
-/* The smallest table has 64 entries, and chunks are multiples of 4 KiB: whole blocks. */
-CLONES static int walk_plain(struct run_l2_walk *walk, const uint64_t *raw, size_t n)
-{
-    int ret = 0;
-
-    for (size_t i = 0; i < n && ret == 0; i += BLOCK, walk->next += BLOCK)
-        ret = walk_block(walk, walk->next, raw + i);
     return ret;
 }
 
