@@ -10,7 +10,9 @@
 #include "output.h"
 #include "render.h"
 #include "vec.h"
+#include "workers.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,11 +24,16 @@ struct measure {
     const struct cmd_console *console;
     char **paths;
     size_t n_paths, cap_paths;
-    struct report_image *images; /* n_paths of them, the first n_images filled */
-    size_t n_images;
     bool table; /* not the page for a single image */
     int status;
-    time_t shown; /* when the progress line was last renewed */
+
+    struct workers workers;
+    pthread_mutex_t lock;        /* over all below, while threads are at work */
+    struct report_image *images; /* n_paths of them, as the next */
+    bool *finished;
+    size_t next;     /* image that nobody has taken yet */
+    size_t n_images; /* all before this one are finished and judged */
+    time_t shown;    /* when the progress line was last renewed */
 };
 
 /* ---- what to measure ---- */
@@ -82,20 +89,31 @@ static int collect(struct measure *measure)
 /* ---- measuring ---- */
 
 /* At most once a second, so that a fast measurement shows nothing at all. */
-static void show_progress(void *context, double done)
+static void show_progress(struct measure *measure, double done)
 {
-    struct measure *measure = context;
     time_t now = time(NULL);
     char text[96];
 
-    if (measure->shown == 0)
-        measure->shown = now;
-    if (now == measure->shown)
+    if (measure->console->progress == NULL || now == measure->shown)
         return;
+    if (measure->shown != 0) {
+        if (measure->n_paths == 1)
+            snprintf(text, sizeof(text), "measuring: %3.0f %%", 100 * done);
+        else
+            snprintf(text, sizeof(text), "measuring: %zu of %zu images", measure->n_images,
+                     measure->n_paths);
+        measure->console->progress(text);
+    }
     measure->shown = now;
-    snprintf(text, sizeof(text), "measuring: %3.0f %% of image %zu of %zu", 100 * done,
-             measure->n_images + 1, measure->n_paths);
-    measure->console->progress(text);
+}
+
+static void image_progress(void *context, double done)
+{
+    struct measure *measure = context;
+
+    pthread_mutex_lock(&measure->lock);
+    show_progress(measure, done);
+    pthread_mutex_unlock(&measure->lock);
 }
 
 /* In a table there is no room for findings: the first damage is told, and where to read on. */
@@ -130,26 +148,74 @@ static void judge(struct measure *measure, const struct report_image *image)
     }
 }
 
-static int measure_all(struct measure *measure)
+/* Images are judged in their order, whichever was finished first. The lock is held. */
+static void judge_finished(struct measure *measure)
 {
+    while (measure->n_images < measure->n_paths && measure->finished[measure->n_images]) {
+        const struct report_image *image = &measure->images[measure->n_images++];
+
+        if (measure->console->progress != NULL && (image->error != NULL || image->findings.total))
+            measure->console->progress(NULL);
+        judge(measure, image);
+    }
+    show_progress(measure, 1);
+}
+
+/* A thread takes image after image; while one is measured, its walk may take further threads. */
+static void *measure_images(void *context)
+{
+    struct measure *measure = context;
     const struct options *options = measure->options;
     const struct report_choice choice = {
         .snapshots = options->snapshots,
         .n_snapshots = options->n_snapshots,
         .all_snapshots = options->all_snapshots,
-        .progress = {measure->console->progress != NULL ? show_progress : NULL, measure},
+        .walk = {.workers = &measure->workers, .progress = image_progress, .context = measure},
     };
 
-    measure->images = calloc(measure->n_paths > 0 ? measure->n_paths : 1, sizeof(*measure->images));
-    if (measure->images == NULL)
-        return -1;
-    for (size_t i = 0; i < measure->n_paths; i++) {
+    pthread_mutex_lock(&measure->lock);
+    while (measure->next < measure->n_paths) {
+        size_t i = measure->next++;
+
+        pthread_mutex_unlock(&measure->lock);
         report_measure(measure->paths[i], &choice, &measure->images[i]);
-        measure->n_images++;
-        if (measure->console->progress != NULL)
-            measure->console->progress(NULL);
-        judge(measure, &measure->images[i]);
+        pthread_mutex_lock(&measure->lock);
+        measure->finished[i] = true;
+        judge_finished(measure);
     }
+    pthread_mutex_unlock(&measure->lock);
+    return NULL;
+}
+
+static int measure_all(struct measure *measure)
+{
+    int n_threads =
+        measure->options->threads > 0 ? measure->options->threads : workers_processors();
+    pthread_t *threads = calloc((size_t)n_threads, sizeof(*threads));
+    int n_started = 0;
+
+    measure->images = calloc(measure->n_paths + 1, sizeof(*measure->images));
+    measure->finished = calloc(measure->n_paths + 1, sizeof(*measure->finished));
+    if (measure->images == NULL || measure->finished == NULL || threads == NULL) {
+        free(threads);
+        return -1;
+    }
+    workers_init(&measure->workers, n_threads);
+    while ((size_t)n_started + 1 < measure->n_paths && workers_try_take(&measure->workers)) {
+        if (pthread_create(&threads[n_started], NULL, measure_images, measure) != 0) {
+            workers_give(&measure->workers);
+            break;
+        }
+        n_started++;
+    }
+    measure_images(measure);
+    for (int i = 0; i < n_started; i++) {
+        pthread_join(threads[i], NULL);
+        workers_give(&measure->workers); /* those still at work on an image may use it */
+    }
+    free(threads);
+    if (measure->console->progress != NULL)
+        measure->console->progress(NULL);
     return 0;
 }
 
@@ -206,12 +272,14 @@ static void release(struct measure *measure)
     for (size_t i = 0; i < measure->n_paths; i++)
         free(measure->paths[i]);
     free(measure->images);
+    free(measure->finished);
     free(measure->paths);
 }
 
 int cmd_measure(const struct options *options, const struct cmd_console *console)
 {
-    struct measure measure = {.options = options, .console = console};
+    struct measure measure = {
+        .options = options, .console = console, .lock = PTHREAD_MUTEX_INITIALIZER};
     struct err err = {0};
 
     if (collect(&measure) < 0 || measure_all(&measure) < 0)

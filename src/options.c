@@ -30,6 +30,7 @@ enum id {
     ID_HISTOGRAM,
     ID_LIST,
     ID_PROGRESS,
+    ID_THREADS,
 };
 
 static const struct spec {
@@ -52,12 +53,15 @@ static const struct spec {
     {ID_OUTPUT, "output", "FILE", ON_ALL, "write the result there, whole or not at all"},
     {ID_PROGRESS, "progress", "[WHEN]", ON_MEASURE, "never, auto (the default) or always"},
     {ID_QUIET, "quiet", NULL, ON_MEASURE, "no result, only messages and the exit status"},
+    {ID_THREADS, "threads", "N", ON_MEASURE, "at most so many threads (default: the processors)"},
     {ID_VERBOSE, "verbose", NULL, ON_MEASURE, "explain each figure"},
     {ID_HELP, "help", NULL, ON_ALL, "this text"},
     {ID_VERSION, "version", NULL, ON_ALL, "the version"},
 };
 
 #define ARGUMENT 1 /* what getopt says of an argument that is no option */
+
+#define THREADS_MAX 1024
 
 #define N_SPECS (sizeof(specs) / sizeof(specs[0]))
 
@@ -131,6 +135,18 @@ static int parse_columns(const char *list, struct options *options, struct err *
     }
 }
 
+static int parse_threads(const char *text, struct options *options, struct err *err)
+{
+    char *end;
+    long n = strtol(text, &end, 10);
+
+    if (end == text || *end != '\0' || n < 1 || n > THREADS_MAX)
+        return err_set(err, EINVAL, "--threads takes a number from 1 to %d, not \"%s\"",
+                       THREADS_MAX, text);
+    options->threads = (int)n;
+    return 0;
+}
+
 static int add_snapshot(const char *text, struct options *options, struct err *err)
 {
     if (vec_reserve(options, snapshots) < 0)
@@ -188,6 +204,8 @@ static int apply(const struct spec *spec, const char *argument, struct options *
     case ID_LIST:
         options->list = true;
         break;
+    case ID_THREADS:
+        return parse_threads(argument, options, err);
     case ID_PROGRESS:
         word = argument == NULL ? OPTIONS_PROGRESS_ALWAYS
                                 : choose_word("progress", argument, whens, 3, err);

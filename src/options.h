@@ -28,6 +28,7 @@ struct options {
     enum options_command command;
     enum options_format format;
     enum options_progress progress;
+    int threads; /* at least 1; 0: as many as there are processors */
     bool bytes;
     bool noheadings;
     bool quiet;

@@ -1,141 +1,228 @@
 // SPDX-License-Identifier: MIT
-/* Owns the choice of the meter that pieces go to. Reads nothing itself. */
+/*
+ * Owns the cutting of a walk into parts, and the threads that take them. A thread more is started
+ * whenever the budget has one to spare and parts are left; none waits for another.
+ */
 #include "walk.h"
 
 #include "err.h"
 #include "image.h"
+#include "part.h"
+#include "workers.h"
 
-#include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
-/* The meter of an L2 table that is named several times. */
-struct kept {
-    struct meter *meter;
-    uint64_t times[RUN_TABLES_MAX]; /* that it has been joined to the meter of each table */
-};
+/* A part has at least this much of L2 tables: half a millisecond of work. */
+#define PART_BYTES_MIN (UINT64_C(2) << 20)
+#define PARTS_MAX 64
 
 struct walk {
+    const struct meter_walk_options *options;
+    const struct run_plan *plan;
     const struct format_header *header;
-    struct meter **meters;
-    size_t n_meters;
-    struct meter *shared;            /* made when it is first needed */
-    struct kept *kept[RUN_KEPT_MAX]; /* likewise */
+    const struct run_table *tables;
+    size_t n_tables;
+    uint32_t n_parts;
+
+    pthread_mutex_t lock; /* over all below */
+    uint32_t next;        /* part that nobody has taken yet */
+    uint32_t merged;      /* parts merged into the whole */
+    struct meter_part *whole;
+    struct meter_part *done[PARTS_MAX]; /* finished, waiting for those before them */
+    struct meter_part *idle;            /* one to use again */
+    uint32_t failed;                    /* the first part that failed, or n_parts */
+    int ret;
+    struct err err;
 };
 
-static int take(void *context, const struct run_batch *batch)
+static uint32_t part_begin(const struct walk *walk, uint32_t part)
 {
-    meter_take(context, batch);
-    return 0;
+    return (uint32_t)((uint64_t)run_plan_end(walk->plan) * part / walk->n_parts);
 }
 
-static int refuse(void *context, const struct run_batch *batch)
+/* Depends on the image alone, never on the threads: see walk.h. */
+static uint32_t count_parts(const struct run_plan *plan)
 {
-    (void)context;
-    (void)batch;
-    return -ENOMEM;
+    uint64_t n = run_plan_table_bytes(plan) / PART_BYTES_MIN;
+
+    if (n > PARTS_MAX)
+        n = PARTS_MAX;
+    if (n > run_plan_end(plan))
+        n = run_plan_end(plan);
+    return n > 0 ? (uint32_t)n : 1;
 }
 
-static struct meter *new_meter(const struct format_header *header)
+/* The error of the first part is the one to tell, whichever thread was faster. */
+static void fail(struct walk *walk, uint32_t part, int ret, const struct err *err)
 {
-    return meter_new(header->cluster_bytes, header->extended_l2
-                                                ? header->cluster_bytes / FORMAT_SUBCLUSTERS
-                                                : header->cluster_bytes);
+    if (part >= walk->failed)
+        return;
+    walk->failed = part;
+    walk->ret = ret;
+    walk->err = *err;
 }
 
-static struct run_sink begin(void *context, struct run_members members, size_t keep)
+/* Merges all finished parts that have nothing unfinished before them. */
+static void merge_done(struct walk *walk)
 {
-    struct walk *walk = context;
+    const struct meter_walk_options *options = walk->options;
 
-    if (members.n == 1 && keep == RUN_NOT_KEPT)
-        return (struct run_sink){take, walk->meters[members.list[0]]};
-    if (walk->shared == NULL)
-        walk->shared = new_meter(walk->header);
-    if (walk->shared == NULL)
-        return (struct run_sink){refuse, NULL};
-    meter_clear(walk->shared);
-    return (struct run_sink){take, walk->shared};
-}
+    while (walk->merged < walk->n_parts && walk->done[walk->merged] != NULL) {
+        struct meter_part *part = walk->done[walk->merged];
 
-static int again(void *context, struct run_members members, size_t kept, uint64_t shift)
-{
-    struct walk *walk = context;
-
-    for (size_t i = 0; i < members.n; i++) {
-        meter_join(walk->meters[members.list[i]], walk->kept[kept]->meter, shift);
-        walk->kept[kept]->times[members.list[i]]++;
+        walk->done[walk->merged++] = NULL;
+        if (walk->whole == NULL) {
+            walk->whole = part;
+            continue;
+        }
+        meter_part_merge(walk->whole, part);
+        meter_part_clear(part);
+        meter_part_free(walk->idle);
+        walk->idle = part;
     }
-    return 0;
+    if (options->progress != NULL)
+        options->progress(options->context, (double)walk->merged / walk->n_parts);
 }
 
-/* The meter that was shared becomes the kept one. */
-static int end(void *context, struct run_members members, size_t keep)
+static struct meter_part *take_idle(struct walk *walk)
+{
+    struct meter_part *part = walk->idle;
+
+    walk->idle = NULL;
+    return part;
+}
+
+static void do_part(struct walk *walk, struct run_scan *scan, uint32_t number,
+                    struct meter_part *part)
+{
+    struct err err = {0};
+    int ret;
+
+    if (part == NULL)
+        part = meter_part_new(walk->header, walk->tables, walk->n_tables);
+    ret = part == NULL || scan == NULL ? err_no_memory(&err)
+                                       : meter_part_scan(part, scan, part_begin(walk, number),
+                                                         part_begin(walk, number + 1), &err);
+
+    pthread_mutex_lock(&walk->lock);
+    if (ret < 0) {
+        fail(walk, number, ret, &err);
+        meter_part_free(part);
+    } else {
+        walk->done[number] = part;
+        merge_done(walk);
+    }
+    pthread_mutex_unlock(&walk->lock);
+}
+
+static void *work(void *context);
+
+/* Starts a thread more if parts are left for it. The lock is held. */
+static bool start_helper(struct walk *walk, pthread_t *thread)
+{
+    struct workers *workers = walk->options->workers;
+
+    if (walk->next >= walk->n_parts || !workers_try_take(workers))
+        return false;
+    if (pthread_create(thread, NULL, work, walk) == 0)
+        return true;
+    workers_give(workers);
+    return false;
+}
+
+static void *work(void *context)
 {
     struct walk *walk = context;
+    struct run_scan *scan = run_scan_new(walk->plan);
+    pthread_t helper;
+    bool has_helper = false;
 
-    if (keep != RUN_NOT_KEPT) {
-        walk->kept[keep] = calloc(1, sizeof(*walk->kept[keep]));
-        if (walk->kept[keep] == NULL)
-            return -ENOMEM;
-        walk->kept[keep]->meter = walk->shared;
-        walk->shared = NULL;
-        return again(context, members, keep, 0);
+    pthread_mutex_lock(&walk->lock);
+    while (walk->next < walk->n_parts && walk->failed == walk->n_parts) {
+        uint32_t number = walk->next++;
+        struct meter_part *part = take_idle(walk);
+
+        if (!has_helper) /* who in turn may start another */
+            has_helper = start_helper(walk, &helper);
+        pthread_mutex_unlock(&walk->lock);
+        do_part(walk, scan, number, part);
+        pthread_mutex_lock(&walk->lock);
     }
-    for (size_t i = 0; i < members.n && members.n > 1; i++)
-        meter_merge(walk->meters[members.list[i]], walk->shared);
-    return 0;
+    pthread_mutex_unlock(&walk->lock);
+    run_scan_free(scan);
+    if (has_helper) {
+        pthread_join(helper, NULL);
+        workers_give(walk->options->workers);
+    }
+    return NULL;
 }
 
-static void add_kept(struct walk *walk)
+/* Hands the results over to the caller's tables and meters. */
+static void hand_over(struct walk *walk, struct run_table *tables, struct meter **meters)
 {
-    for (size_t k = 0; k < RUN_KEPT_MAX; k++)
-        for (size_t i = 0; i < walk->n_meters && walk->kept[k] != NULL; i++)
-            meter_add_inner(walk->meters[i], walk->kept[k]->meter, walk->kept[k]->times[i]);
+    for (size_t i = 0; i < walk->n_tables; i++) {
+        tables[i].counts = walk->whole->tables[i].counts;
+        format_findings_merge(&tables[i].findings, &walk->whole->tables[i].findings);
+        meters[i] = walk->whole->meters[i];
+        walk->whole->meters[i] = NULL;
+    }
 }
 
 static void release(struct walk *walk)
 {
-    for (size_t k = 0; k < RUN_KEPT_MAX; k++) {
-        if (walk->kept[k] != NULL)
-            meter_free(walk->kept[k]->meter);
-        free(walk->kept[k]);
-    }
-    meter_free(walk->shared);
+    for (uint32_t i = 0; i < walk->n_parts; i++)
+        meter_part_free(walk->done[i]);
+    meter_part_free(walk->idle);
+    meter_part_free(walk->whole);
+    pthread_mutex_destroy(&walk->lock);
     free(walk);
 }
 
-static int new_meters(struct walk *walk)
-{
-    for (size_t i = 0; i < walk->n_meters; i++)
-        walk->meters[i] = NULL;
-    for (size_t i = 0; i < walk->n_meters; i++) {
-        walk->meters[i] = new_meter(walk->header);
-        if (walk->meters[i] == NULL)
-            return -ENOMEM;
-    }
-    return 0;
-}
-
-int meter_walk(struct format_image *image, struct run_table *tables, size_t n_tables,
-               struct meter **meters, const struct run_progress *progress, struct err *err)
+static int walk_parts(struct format_image *image, const struct run_plan *plan,
+                      struct run_table *tables, size_t n_tables, struct meter **meters,
+                      const struct meter_walk_options *options, struct err *err)
 {
     struct walk *walk = calloc(1, sizeof(*walk));
-    const struct run_visitor visitor = {walk, begin, end, again, false};
     int ret;
 
     if (walk == NULL)
         return err_no_memory(err);
+    walk->options = options;
+    walk->plan = plan;
     walk->header = &image->header;
-    walk->meters = meters;
-    walk->n_meters = n_tables;
-    ret = new_meters(walk);
+    walk->tables = tables;
+    walk->n_tables = n_tables;
+    walk->n_parts = walk->failed = count_parts(plan);
+    pthread_mutex_init(&walk->lock, NULL);
+    work(walk);
+    ret = walk->ret;
     if (ret == 0)
-        ret = run_scan(image, tables, n_tables, &visitor, progress, err);
-    if (ret == 0)
-        add_kept(walk);
-    for (size_t i = 0; i < n_tables && ret == 0; i++)
-        ret = meter_error(meters[i]);
-    if (ret == -ENOMEM)
-        err_no_memory(err);
+        hand_over(walk, tables, meters);
+    else
+        *err = walk->err;
     release(walk);
+    return ret;
+}
+
+int meter_walk(struct format_image *image, struct run_table *tables, size_t n_tables,
+               struct meter **meters, const struct meter_walk_options *options, struct err *err)
+{
+    struct run_plan *plan;
+    int ret;
+
+    for (size_t i = 0; i < n_tables; i++)
+        meters[i] = NULL;
+    if (n_tables == 0)
+        return 0;
+    ret = run_plan_new(image, tables, n_tables, false, &plan, err);
+    if (ret < 0)
+        return ret;
+    if (!run_plan_looked(plan))
+        format_findings_add(&tables[0].findings, FORMAT_FINDING_NOT_LOOKED_FOR, "image", NULL,
+                            "there are too many tables to look whether one overlaps another");
+    ret = walk_parts(image, plan, tables, n_tables, meters, options, err);
+    run_plan_free(plan);
     return ret;
 }

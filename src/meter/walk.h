@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* A meter for each of several tables of an image, in one scan. */
+/*
+ * A meter for each of several tables of an image, in one scan by as many threads as may be had.
+ *
+ * The scan is cut into parts that depend on the image alone; each part has meters of its own, and
+ * they are merged from left to right. So the result is the same for any number of threads.
+ */
 #ifndef METER_WALK_H
 #define METER_WALK_H
 
@@ -8,12 +13,21 @@
 
 #include <stddef.h>
 
+struct workers;
+
+struct meter_walk_options {
+    struct workers *workers; /* NULL: only the calling thread */
+    /* Called now and then, by one thread at a time, with the part that is done, 0 .. 1. */
+    void (*progress)(void *context, double done); /* NULL: nobody asks */
+    void *context;
+};
+
 /*
  * Sets meters[i] to a new meter of tables[i] (meter_free each, also on failure, where some may be
  * NULL), and fills the counts and findings of the tables. An L2 table that several of them share
  * is walked once, and its result merged into each.
  */
 int meter_walk(struct format_image *image, struct run_table *tables, size_t n_tables,
-               struct meter **meters, const struct run_progress *progress, struct err *err);
+               struct meter **meters, const struct meter_walk_options *options, struct err *err);
 
 #endif

@@ -87,12 +87,11 @@ static int list_table(struct format_image *image, size_t chosen, struct list *li
         .virtual_bytes = snapshot != NULL ? snapshot->virtual_bytes : image->header.virtual_bytes,
     };
     const struct run_visitor visitor = {.context = list, .begin = begin, .detail = true};
-    const struct run_progress silent = {NULL, NULL};
     int ret;
 
     if (snapshot != NULL && !snapshot->readable)
         return err_set(err, EINVAL, "the L1 table of snapshot[%zu] cannot be read", chosen);
-    ret = run_scan(image, &table, 1, &visitor, &silent, err);
+    ret = run_scan(image, &table, 1, &visitor, err);
     if (ret == 0)
         ret = hand_over(list);
     format_findings_merge(findings, &table.findings);

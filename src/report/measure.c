@@ -165,7 +165,7 @@ static int measure_group(struct work *work, size_t first, size_t n)
             table_of[n_walks++] = i;
     }
     if (ret == 0)
-        ret = meter_walk(work->image, walks, n_walks, meters, &work->choice->progress, work->err);
+        ret = meter_walk(work->image, walks, n_walks, meters, &work->choice->walk, work->err);
     for (size_t i = 0; i < n_walks; i++) {
         if (ret == 0)
             ret = finish_table(work, &walks[i], meters[i], &work->report->tables[table_of[i]]);

@@ -4,7 +4,7 @@
 #define REPORT_MEASURE_H
 
 #include "report.h"
-#include "scan.h"
+#include "walk.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -13,7 +13,7 @@ struct report_choice {
     const char *const *snapshots; /* texts: an id, a name, "id:ID" or "name:NAME" */
     size_t n_snapshots;
     bool all_snapshots; /* the active state, then every snapshot */
-    struct run_progress progress;
+    struct meter_walk_options walk;
 };
 
 struct io;

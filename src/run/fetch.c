@@ -13,7 +13,7 @@
 int run_fetch_init(struct run_fetch *fetch)
 {
     fetch->buffer = aligned_alloc(64, RUN_FETCH_BUFFER_BYTES);
-    return fetch->buffer == NULL ? err_no_memory(fetch->err) : 0;
+    return fetch->buffer == NULL ? -ENOMEM : 0;
 }
 
 void run_fetch_free(struct run_fetch *fetch)

@@ -15,10 +15,9 @@
 #define WINDOW_ENTRIES_MIN 8u
 #define WINDOWS_BYTES (1u << 20) /* of all tables together, as far as possible */
 
-/* Entries of @table that a walk looks at. */
-static uint32_t entries_of(const struct run_l1 *l1, const struct run_table *table)
+uint32_t run_l1_entries(const struct format_image *image, const struct run_table *table)
 {
-    uint64_t needed = format_l1_needed(&l1->image->header, table->virtual_bytes);
+    uint64_t needed = format_l1_needed(&image->header, table->virtual_bytes);
 
     if (table->whole_l1 || needed > table->l1_entries)
         return table->l1_entries;
@@ -32,7 +31,7 @@ int run_l1_init(struct run_l1 *l1, struct format_image *image, const struct run_
 
     *l1 = (struct run_l1){.image = image, .tables = tables, .n_tables = n_tables};
     for (size_t t = 0; t < n_tables; t++) {
-        uint32_t entries = entries_of(l1, &tables[t]);
+        uint32_t entries = run_l1_entries(image, &tables[t]);
 
         l1->end = entries > l1->end ? entries : l1->end;
     }
@@ -51,18 +50,25 @@ void run_l1_free(struct run_l1 *l1)
     l1->bytes = NULL;
 }
 
+void run_l1_set_range(struct run_l1 *l1, uint32_t first, uint32_t end)
+{
+    l1->first = first;
+    l1->n = 0;
+    l1->end = end;
+}
+
 int run_l1_next(struct run_l1 *l1, struct err *err)
 {
     size_t stride = 8 * (size_t)l1->window_entries;
 
     l1->first += l1->n;
-    l1->n = l1->end - l1->first;
-    if (l1->n == 0)
+    if (l1->first >= l1->end)
         return 0;
+    l1->n = l1->end - l1->first;
     if (l1->n > l1->window_entries)
         l1->n = l1->window_entries;
     for (size_t t = 0; t < l1->n_tables; t++) {
-        uint32_t entries = entries_of(l1, &l1->tables[t]);
+        uint32_t entries = run_l1_entries(l1->image, &l1->tables[t]);
         uint32_t left = l1->first < entries ? entries - l1->first : 0;
         size_t len = 8 * (size_t)(left < l1->n ? left : l1->n);
         int ret = io_read(l1->image->io, l1->tables[t].l1_off + 8 * (uint64_t)l1->first,

@@ -14,7 +14,7 @@ struct run_l1 {
     struct format_image *image;
     const struct run_table *tables; /* borrowed */
     size_t n_tables;
-    uint32_t end;            /* the longest table ends before this index */
+    uint32_t end;            /* of the walk: no table has an entry from here on */
     uint32_t first, n;       /* the window */
     uint32_t window_entries; /* its most */
     unsigned char *bytes;    /* n_tables times window_entries entries, as in the file */
@@ -24,6 +24,12 @@ struct run_l1 {
 int run_l1_init(struct run_l1 *l1, struct format_image *image, const struct run_table *tables,
                 size_t n_tables, struct err *err);
 void run_l1_free(struct run_l1 *l1);
+
+/* L1 entries of @table that a walk looks at: those of the disk, or all of them. */
+uint32_t run_l1_entries(const struct format_image *image, const struct run_table *table);
+
+/* Begins anew, over [first, end) only; @end is at most that of the longest table. */
+void run_l1_set_range(struct run_l1 *l1, uint32_t first, uint32_t end);
 
 /* Moves to the next window, the first one to begin with. 1; 0 behind the last; or -errno. */
 int run_l1_next(struct run_l1 *l1, struct err *err);

@@ -143,6 +143,7 @@ int run_overlap_find(struct format_image *image, const struct format_entry_rules
     ret = format_metadata_collect(image, REFBLOCKS_MAX, &overlap->metadata, &all_refblocks, err);
     if (ret == 0)
         ret = collect(image, rules, run_tables, n_tables, tables, err);
+    overlap->n_tables = tables->n_list;
     overlap->looked = all_refblocks && tables->n_list <= tables->most;
     if (ret == 0 && tables->n_list <= tables->most) {
         if (!is_sorted(tables->list, tables->n_list))

@@ -24,7 +24,8 @@ struct run_overlap {
     struct format_metadata metadata;
     uint64_t *repeated; /* host offsets of tables named at several L1 indices, rising */
     size_t n_repeated;
-    bool looked; /* false: there are too many tables to look at, nothing is known of them */
+    size_t n_tables; /* different L2 tables; a little more if some are repeated */
+    bool looked;     /* false: there are too many tables to look at, nothing is known of them */
 };
 
 /*

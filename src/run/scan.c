@@ -34,15 +34,23 @@ struct kept {
     struct run_counts counts;
 };
 
-struct scan {
+struct run_plan {
     struct format_image *image;
     struct format_entry_rules entry_rules;
+    const struct run_table *tables;
+    size_t n_tables;
+    bool detail;
+    struct run_overlap overlap;
+    uint32_t end;
+};
+
+struct run_scan {
+    const struct run_plan *plan;
+    struct format_entry_rules entry_rules; /* of our own: the file may grow under us */
     struct run_l2_rules rules;
     const struct run_visitor *visitor;
     struct run_table *tables;
-    size_t n_tables;
     struct err *err;
-    struct run_overlap overlap;
     struct kept *kept; /* [RUN_KEPT_MAX], or NULL if nothing is named twice */
 
     struct run_l1 l1;
@@ -60,7 +68,7 @@ struct scan {
     struct run_counts counts; /* of that table alone */
 };
 
-static struct run_members members_of(const struct scan *scan, const struct job *job)
+static struct run_members members_of(const struct run_scan *scan, const struct job *job)
 {
     return (struct run_members){&scan->members[job->first_member], job->n_members};
 }
@@ -71,21 +79,21 @@ static struct run_members members_of(const struct scan *scan, const struct job *
  */
 static bool file_has_grown(void *context)
 {
-    struct scan *scan = context;
+    struct run_scan *scan = context;
     struct err ignored = {0};
     uint64_t file_bytes;
 
-    if (io_size(scan->image->io, &file_bytes, &ignored) < 0 ||
+    if (io_size(scan->plan->image->io, &file_bytes, &ignored) < 0 ||
         file_bytes <= scan->entry_rules.file_bytes)
         return false;
     scan->entry_rules.file_bytes = scan->rules.entry.file_bytes = file_bytes;
-    scan->fetch.file_bytes = scan->image->file_bytes = file_bytes;
+    scan->fetch.file_bytes = file_bytes;
     return true;
 }
 
 /* ---- L2 tables ---- */
 
-static void begin_table(struct scan *scan, const struct job *job)
+static void begin_table(struct run_scan *scan, const struct job *job)
 {
     struct run_table *table = &scan->tables[scan->members[job->first_member]];
     struct run_l2_output output = {
@@ -102,13 +110,14 @@ static void begin_table(struct scan *scan, const struct job *job)
                  job->virtual_bytes);
 }
 
-static void add_counts(struct scan *scan, const struct job *job, const struct run_counts *counts)
+static void add_counts(struct run_scan *scan, const struct job *job,
+                       const struct run_counts *counts)
 {
     for (size_t i = 0; i < job->n_members; i++)
         run_counts_add(&scan->tables[scan->members[job->first_member + i]].counts, counts);
 }
 
-static int end_table(struct scan *scan, const struct job *job)
+static int end_table(struct run_scan *scan, const struct job *job)
 {
     int ret = run_l2_end(&scan->l2);
 
@@ -121,10 +130,10 @@ static int end_table(struct scan *scan, const struct job *job)
 }
 
 /* A table whose walk is known from another L1 index. */
-static int repeat_table(struct scan *scan, const struct job *job)
+static int repeat_table(struct run_scan *scan, const struct job *job)
 {
     const struct kept *kept = &scan->kept[job->kept];
-    uint64_t guest_off = job->l1_index * format_l2_span(&scan->image->header);
+    uint64_t guest_off = job->l1_index * format_l2_span(&scan->plan->image->header);
 
     add_counts(scan, job, &kept->counts);
     return scan->visitor->again(scan->visitor->context, members_of(scan, job), job->kept,
@@ -133,7 +142,7 @@ static int repeat_table(struct scan *scan, const struct job *job)
 
 static int deliver(void *context, const struct run_chunk *chunk)
 {
-    struct scan *scan = context;
+    struct run_scan *scan = context;
     const struct job *job = &scan->jobs[chunk->cookie];
     int ret;
 
@@ -147,7 +156,7 @@ static int deliver(void *context, const struct run_chunk *chunk)
     return ret;
 }
 
-static int drain(struct scan *scan)
+static int drain(struct run_scan *scan)
 {
     int ret = run_fetch_drain(&scan->fetch);
 
@@ -159,14 +168,14 @@ static int drain(struct scan *scan)
  * A table named several times is kept if all of its entries lie on the disk: the others differ
  * from one place to the next, and come once for each L1 table at most.
  */
-static bool can_keep(const struct scan *scan, uint32_t l1_index, uint64_t virtual_bytes)
+static bool can_keep(const struct run_scan *scan, uint32_t l1_index, uint64_t virtual_bytes)
 {
-    uint64_t span = format_l2_span(&scan->image->header);
+    uint64_t span = format_l2_span(&scan->plan->image->header);
 
     return scan->visitor->again != NULL && l1_index < virtual_bytes / span;
 }
 
-static int add_job(struct scan *scan, uint32_t l1_index, uint64_t l2_off, size_t repeated,
+static int add_job(struct run_scan *scan, uint32_t l1_index, uint64_t l2_off, size_t repeated,
                    const size_t *members, size_t n)
 {
     struct job *job;
@@ -195,9 +204,9 @@ static int add_job(struct scan *scan, uint32_t l1_index, uint64_t l2_off, size_t
 
 /* ---- L1 tables ---- */
 
-static bool on_disk(const struct scan *scan, const struct run_table *table, uint32_t index)
+static bool on_disk(const struct run_scan *scan, const struct run_table *table, uint32_t index)
 {
-    return index < format_l1_needed(&scan->image->header, table->virtual_bytes);
+    return index < format_l1_needed(&scan->plan->image->header, table->virtual_bytes);
 }
 
 /* Where in the file, and in words, an L1 entry is. */
@@ -236,7 +245,7 @@ static const char *describe(enum format_finding_code damage)
     }
 }
 
-static struct format_l1_entry classify_l1(struct scan *scan, uint64_t raw)
+static struct format_l1_entry classify_l1(struct run_scan *scan, uint64_t raw)
 {
     struct format_l1_entry entry = format_l1_entry_of(&scan->entry_rules, raw);
 
@@ -247,10 +256,10 @@ static struct format_l1_entry classify_l1(struct scan *scan, uint64_t raw)
 }
 
 /* The damage that only a look at all tables shows. NULL: none, read it. */
-static const char *overlap_of(const struct scan *scan, uint64_t l2_off, size_t repeated)
+static const char *overlap_of(const struct run_scan *scan, uint64_t l2_off, size_t repeated)
 {
-    const struct format_extent *extent =
-        format_metadata_find(&scan->overlap.metadata, l2_off, scan->entry_rules.cluster_bytes);
+    const struct format_extent *extent = format_metadata_find(&scan->plan->overlap.metadata, l2_off,
+                                                              scan->entry_rules.cluster_bytes);
 
     if (extent != NULL)
         return format_metadata_name(extent->kind);
@@ -262,7 +271,7 @@ static const char *overlap_of(const struct scan *scan, uint64_t l2_off, size_t r
 }
 
 /* The L2 table of @table at @index: its host offset, or 0. */
-static uint64_t l2_off_of(struct scan *scan, size_t t, uint32_t index)
+static uint64_t l2_off_of(struct run_scan *scan, size_t t, uint32_t index)
 {
     struct run_table *table = &scan->tables[t];
     uint64_t raw = run_l1_entry(&scan->l1, t, index);
@@ -282,7 +291,7 @@ static uint64_t l2_off_of(struct scan *scan, size_t t, uint32_t index)
     if (entry.l2_off == 0)
         return 0;
     table->counts.l2_tables++;
-    repeated = run_overlap_repeated(&scan->overlap, entry.l2_off);
+    repeated = run_overlap_repeated(&scan->plan->overlap, entry.l2_off);
     overlapped = overlap_of(scan, entry.l2_off, repeated);
     if (overlapped == NULL && repeated != RUN_NOT_REPEATED && judged)
         report_damage(table, index, raw, FORMAT_FINDING_L2_SHARED,
@@ -303,12 +312,12 @@ static uint64_t l2_off_of(struct scan *scan, size_t t, uint32_t index)
  * Queues the L2 tables that the L1 tables name at @index, each once for all that share it. A
  * table of another disk size is taken as another one: fewer of its entries may lie on the disk.
  */
-static int add_index(struct scan *scan, uint32_t index)
+static int add_index(struct run_scan *scan, uint32_t index)
 {
     size_t group[RUN_TABLES_MAX], waiting[RUN_TABLES_MAX], n_waiting = 0;
     uint64_t l2_off[RUN_TABLES_MAX];
 
-    for (size_t t = 0; t < scan->n_tables; t++) {
+    for (size_t t = 0; t < scan->plan->n_tables; t++) {
         l2_off[t] = l2_off_of(scan, t, index);
         if (l2_off[t] != 0)
             waiting[n_waiting++] = t;
@@ -328,14 +337,14 @@ static int add_index(struct scan *scan, uint32_t index)
         }
         n_waiting = n_left;
         ret = add_job(scan, index, l2_off[first],
-                      run_overlap_repeated(&scan->overlap, l2_off[first]), group, n_group);
+                      run_overlap_repeated(&scan->plan->overlap, l2_off[first]), group, n_group);
         if (ret < 0)
             return ret;
     }
     return 0;
 }
 
-static int scan_all(struct scan *scan, const struct run_progress *progress)
+static int scan_range(struct run_scan *scan)
 {
     int ret;
 
@@ -346,73 +355,126 @@ static int scan_all(struct scan *scan, const struct run_progress *progress)
             ret = add_index(scan, scan->l1.first + i);
         if (ret < 0)
             return ret;
-        if (progress->report != NULL)
-            progress->report(progress->context,
-                             (double)(scan->l1.first + scan->l1.n) / scan->l1.end);
     }
     return ret < 0 ? ret : drain(scan);
 }
 
-/* ---- setting up ---- */
+/* ---- parts and the whole ---- */
 
-static int prepare(struct scan *scan)
+int run_plan_new(struct format_image *image, const struct run_table *tables, size_t n_tables,
+                 bool detail, struct run_plan **made, struct err *err)
 {
-    int ret = run_overlap_find(scan->image, &scan->entry_rules, scan->tables, scan->n_tables,
-                               &scan->overlap, scan->err);
+    struct run_plan *plan = calloc(1, sizeof(*plan));
+    int ret;
 
-    if (ret == 0 && !scan->overlap.looked)
-        format_findings_add(&scan->tables[0].findings, FORMAT_FINDING_NOT_LOOKED_FOR, "image", NULL,
-                            "there are too many tables to look whether one overlaps another");
-    if (ret == 0 && scan->overlap.n_repeated > 0) {
-        scan->kept = calloc(RUN_KEPT_MAX, sizeof(*scan->kept));
-        if (scan->kept == NULL)
-            return err_no_memory(scan->err);
+    if (plan == NULL)
+        return err_no_memory(err);
+    plan->image = image;
+    plan->entry_rules = format_image_rules(image);
+    plan->tables = tables;
+    plan->n_tables = n_tables;
+    plan->detail = detail;
+    for (size_t t = 0; t < n_tables; t++) {
+        uint32_t entries = run_l1_entries(image, &tables[t]);
+
+        plan->end = entries > plan->end ? entries : plan->end;
     }
-    if (ret == 0)
-        ret = run_l1_init(&scan->l1, scan->image, scan->tables, scan->n_tables, scan->err);
-    if (ret == 0)
-        ret = run_fetch_init(&scan->fetch);
+    ret = run_overlap_find(image, &plan->entry_rules, tables, n_tables, &plan->overlap, err);
+    if (ret < 0)
+        run_plan_free(plan);
+    else
+        *made = plan;
     return ret;
 }
 
-static void release(struct scan *scan)
+void run_plan_free(struct run_plan *plan)
 {
+    if (plan == NULL)
+        return;
+    run_overlap_free(&plan->overlap);
+    free(plan);
+}
+
+uint32_t run_plan_end(const struct run_plan *plan)
+{
+    return plan->end;
+}
+
+uint64_t run_plan_table_bytes(const struct run_plan *plan)
+{
+    return plan->overlap.n_tables * plan->entry_rules.cluster_bytes;
+}
+
+bool run_plan_looked(const struct run_plan *plan)
+{
+    return plan->overlap.looked;
+}
+
+struct run_scan *run_scan_new(const struct run_plan *plan)
+{
+    struct run_scan *scan = calloc(1, sizeof(*scan));
+    struct err ignored = {0};
+
+    if (scan == NULL)
+        return NULL;
+    scan->plan = plan;
+    scan->entry_rules = plan->entry_rules;
+    scan->rules = run_l2_rules_of(&plan->image->header, &scan->entry_rules,
+                                  plan->image->header.virtual_bytes, plan->detail);
+    scan->fetch.io = plan->image->io;
+    scan->fetch.file_bytes = scan->entry_rules.file_bytes;
+    scan->fetch.deliver = deliver;
+    scan->fetch.context = scan;
+    if (plan->overlap.n_repeated > 0)
+        scan->kept = calloc(RUN_KEPT_MAX, sizeof(*scan->kept));
+    if ((plan->overlap.n_repeated > 0 && scan->kept == NULL) ||
+        run_l1_init(&scan->l1, plan->image, plan->tables, plan->n_tables, &ignored) < 0 ||
+        run_fetch_init(&scan->fetch) < 0) {
+        run_scan_free(scan);
+        return NULL;
+    }
+    return scan;
+}
+
+void run_scan_free(struct run_scan *scan)
+{
+    if (scan == NULL)
+        return;
     run_fetch_free(&scan->fetch);
     run_l1_free(&scan->l1);
     free(scan->kept);
-    run_overlap_free(&scan->overlap);
     free(scan);
 }
 
-int run_scan(struct format_image *image, struct run_table *tables, size_t n_tables,
-             const struct run_visitor *visitor, const struct run_progress *progress,
-             struct err *err)
+int run_scan_part(struct run_scan *scan, uint32_t first, uint32_t end, struct run_table *tables,
+                  const struct run_visitor *visitor, struct err *err)
 {
-    struct scan *scan;
+    scan->tables = tables;
+    scan->visitor = visitor;
+    scan->err = scan->fetch.err = err;
+    scan->n_jobs = scan->n_members = 0;
+    if (scan->kept != NULL)
+        memset(scan->kept, 0, RUN_KEPT_MAX * sizeof(*scan->kept));
+    run_l1_set_range(&scan->l1, first, end);
+    return scan_range(scan);
+}
+
+int run_scan(struct format_image *image, struct run_table *tables, size_t n_tables,
+             const struct run_visitor *visitor, struct err *err)
+{
+    struct run_plan *plan;
+    struct run_scan *scan;
     int ret;
 
     if (n_tables == 0)
         return 0;
-    scan = calloc(1, sizeof(*scan));
-    if (scan == NULL)
-        return err_no_memory(err);
-    scan->image = image;
-    scan->entry_rules = format_image_rules(image);
-    scan->rules = run_l2_rules_of(&image->header, &scan->entry_rules, image->header.virtual_bytes,
-                                  visitor->detail);
-    scan->visitor = visitor;
-    scan->tables = tables;
-    scan->n_tables = n_tables;
-    scan->err = err;
-    scan->fetch.io = image->io;
-    scan->fetch.file_bytes = image->file_bytes;
-    scan->fetch.deliver = deliver;
-    scan->fetch.context = scan;
-    scan->fetch.err = err;
-
-    ret = prepare(scan);
-    if (ret == 0)
-        ret = scan_all(scan, progress);
-    release(scan);
+    ret = run_plan_new(image, tables, n_tables, visitor->detail, &plan, err);
+    if (ret < 0)
+        return ret;
+    scan = run_scan_new(plan);
+    ret =
+        scan == NULL ? err_no_memory(err) : run_scan_part(scan, 0, plan->end, tables, visitor, err);
+    run_scan_free(scan);
+    run_plan_free(plan);
     return ret;
 }

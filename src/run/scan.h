@@ -61,15 +61,36 @@ struct run_visitor {
 #define RUN_NOT_KEPT SIZE_MAX
 #define RUN_KEPT_MAX 256 /* different numbers; what is named again beyond that is left out */
 
-/* Called now and then with the part of the work that is done, 0 .. 1. */
-struct run_progress {
-    void (*report)(void *context, double done); /* NULL: nobody asks */
-    void *context;
-};
+/*
+ * What is found out once for all parts of a scan: rules, overlaps. Shared by threads, changed by
+ * none. @tables are borrowed (only what the caller fills is looked at) until run_plan_free.
+ */
+struct run_plan;
 
-/* Reads the image only through its io. @n_tables is at most RUN_TABLES_MAX. */
+int run_plan_new(struct format_image *image, const struct run_table *tables, size_t n_tables,
+                 bool detail, struct run_plan **plan, struct err *err);
+void run_plan_free(struct run_plan *plan);
+
+/* The scan goes over the L1 indices from 0 to this, */
+uint32_t run_plan_end(const struct run_plan *plan);
+/* and over so many bytes of L2 tables, holes included. */
+uint64_t run_plan_table_bytes(const struct run_plan *plan);
+/* Could overlaps be looked for? */
+bool run_plan_looked(const struct run_plan *plan);
+
+/* A place to scan parts in, for one thread at a time. NULL without memory. */
+struct run_scan *run_scan_new(const struct run_plan *plan);
+void run_scan_free(struct run_scan *scan);
+
+/*
+ * The L1 indices [first, end). Adds to the counts and findings of @tables, which are like those of
+ * the plan. Numbers of kept tables mean the same within a part, and nothing in another.
+ */
+int run_scan_part(struct run_scan *scan, uint32_t first, uint32_t end, struct run_table *tables,
+                  const struct run_visitor *visitor, struct err *err);
+
+/* All of it, in one part. Reads the image only through its io. */
 int run_scan(struct format_image *image, struct run_table *tables, size_t n_tables,
-             const struct run_visitor *visitor, const struct run_progress *progress,
-             struct err *err);
+             const struct run_visitor *visitor, struct err *err);
 
 #endif
