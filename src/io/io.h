@@ -24,6 +24,7 @@ struct io_request {
     size_t len;
     void *buf;
     size_t got;
+    bool waited; /* for a device: the bytes were not in memory */
 };
 
 /* Who else has the image open, told by the locks that QEMU puts on its files. */

@@ -5,18 +5,24 @@
  */
 #include "err.h"
 #include "io.h"
+#include "ring.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
+
+#define READ_AT_ONCE 64
 
 struct io_file {
     struct io io;
     int fd;
+    atomic_bool waits_always; /* the file system cannot say what is in memory */
     dev_t device;
     ino_t inode;
 };
@@ -38,11 +44,11 @@ static int file_size(struct io *io, uint64_t *bytes, struct err *err)
     return 0;
 }
 
-static int read_one(struct io_file *file, struct io_request *request, struct err *err)
+/* Reads on from @got, as long as it takes. */
+static int finish_read(struct io_file *file, struct io_request *request, struct err *err)
 {
     char *buf = request->buf;
 
-    request->got = 0;
     while (request->got < request->len) {
         uint64_t off = request->off + request->got;
         ssize_t n;
@@ -62,13 +68,60 @@ static int read_one(struct io_file *file, struct io_request *request, struct err
     return 0;
 }
 
+/*
+ * Takes what is in memory already, without waiting. True if that was all. A file system that
+ * cannot tell is asked once, and then waited for like any other.
+ */
+static bool read_cached(struct io_file *file, struct io_request *request)
+{
+    struct iovec vector = {request->buf, request->len};
+    ssize_t n;
+
+    request->got = 0;
+    request->waited = false;
+    if (file->waits_always || request->off > INT64_MAX)
+        return false;
+    n = preadv2(file->fd, &vector, 1, (off_t)request->off, RWF_NOWAIT);
+    if (n > 0)
+        request->got = (size_t)n;
+    if (n < 0 && errno != EAGAIN && errno != EINTR)
+        file->waits_always = true;
+    return request->got == request->len;
+}
+
+static int by_offset(const void *a, const void *b)
+{
+    const struct io_request *const *left = a, *const *right = b;
+
+    return ((*left)->off > (*right)->off) - ((*left)->off < (*right)->off);
+}
+
+/*
+ * What is not in memory is asked for all at once, in the order of the file, so that the device
+ * has its queue full and a disk does not seek to and fro.
+ */
 static int file_read(struct io *io, struct io_request *requests, size_t n, struct err *err)
 {
-    for (size_t i = 0; i < n; i++) {
-        int ret = read_one(file_of(io), &requests[i], err);
+    struct io_file *file = file_of(io);
+    struct io_request *waiting[READ_AT_ONCE];
 
-        if (ret < 0)
-            return ret;
+    for (size_t first = 0; first < n; first += READ_AT_ONCE) {
+        size_t end = n - first < READ_AT_ONCE ? n : first + READ_AT_ONCE, n_waiting = 0;
+
+        for (size_t i = first; i < end; i++)
+            if (!read_cached(file, &requests[i]))
+                waiting[n_waiting++] = &requests[i];
+        if (n_waiting > 1) {
+            qsort(waiting, n_waiting, sizeof(waiting[0]), by_offset);
+            io_ring_read(file->fd, waiting, n_waiting);
+        }
+        for (size_t i = 0; i < n_waiting; i++) {
+            int ret = finish_read(file, waiting[i], err);
+
+            waiting[i]->waited = !file->waits_always;
+            if (ret < 0)
+                return ret;
+        }
     }
     return 0;
 }
@@ -167,7 +220,7 @@ int io_file_open(const char *path, struct io **io, struct err *err)
         close(fd);
         return ret < 0 ? ret : err_no_memory(err);
     }
-    *file = (struct io_file){{&file_ops}, fd, st.st_dev, st.st_ino};
+    *file = (struct io_file){.io = {&file_ops}, .fd = fd, .device = st.st_dev, .inode = st.st_ino};
     *io = &file->io;
     return 0;
 }

@@ -12,7 +12,8 @@
 
 int run_fetch_init(struct run_fetch *fetch)
 {
-    fetch->buffer = aligned_alloc(64, RUN_FETCH_BUFFER_BYTES);
+    fetch->buffer_bytes = RUN_FETCH_BUFFER_BYTES;
+    fetch->buffer = aligned_alloc(64, fetch->buffer_bytes);
     return fetch->buffer == NULL ? -ENOMEM : 0;
 }
 
@@ -52,9 +53,25 @@ static int check_read(const struct run_fetch *fetch, const struct io_request *re
                    request->off);
 }
 
+/* Without the memory it goes on as it is. The buffer is empty now. */
+static void grow_buffer(struct run_fetch *fetch)
+{
+    unsigned char *larger;
+
+    if (fetch->buffer_bytes == RUN_FETCH_COLD_BYTES)
+        return;
+    larger = aligned_alloc(64, RUN_FETCH_COLD_BYTES);
+    if (larger == NULL)
+        return;
+    free(fetch->buffer);
+    fetch->buffer = larger;
+    fetch->buffer_bytes = RUN_FETCH_COLD_BYTES;
+}
+
 int run_fetch_drain(struct run_fetch *fetch)
 {
     const struct io_request *request = fetch->requests;
+    bool waited = false;
     int ret = io_read_batch(fetch->io, fetch->requests, fetch->n_requests, fetch->err);
 
     for (size_t i = 0; i < fetch->n_chunks && ret == 0; i++) {
@@ -62,6 +79,7 @@ int run_fetch_drain(struct run_fetch *fetch)
 
         if (chunk->bytes != NULL) {
             ret = check_read(fetch, request);
+            waited |= request->waited;
             if (is_zero(chunk->bytes, chunk->len_bytes)) {
                 note_hole(fetch, request);
                 chunk->bytes = NULL;
@@ -72,6 +90,8 @@ int run_fetch_drain(struct run_fetch *fetch)
             ret = fetch->deliver(fetch->context, chunk);
     }
     fetch->n_chunks = fetch->n_requests = fetch->filled_bytes = 0;
+    if (waited)
+        grow_buffer(fetch);
     return ret;
 }
 
@@ -81,7 +101,7 @@ static int add(struct run_fetch *fetch, uint64_t off, struct run_chunk chunk)
                 chunk.len_bytes <= fetch->hole_end - off;
 
     if (fetch->n_chunks == RUN_FETCH_READS ||
-        fetch->filled_bytes + chunk.len_bytes > RUN_FETCH_BUFFER_BYTES) {
+        fetch->filled_bytes + chunk.len_bytes > fetch->buffer_bytes) {
         int ret = run_fetch_drain(fetch);
 
         if (ret < 0)

@@ -14,7 +14,10 @@
 struct err;
 
 #define RUN_FETCH_CHUNK_BYTES (64u << 10)
-#define RUN_FETCH_BUFFER_BYTES (256u << 10) /* stays in the processor's cache */
+/* While all is in memory the buffer stays in the processor's cache; once a device is waited for,
+ * it holds enough reads to keep that one's queue full. */
+#define RUN_FETCH_BUFFER_BYTES (256u << 10)
+#define RUN_FETCH_COLD_BYTES (1u << 20)
 #define RUN_FETCH_READS 64
 
 /* A part of a table. */
@@ -35,6 +38,7 @@ struct run_fetch {
     struct run_chunk chunks[RUN_FETCH_READS];
     struct io_request requests[RUN_FETCH_READS]; /* those with something to read */
     size_t n_chunks, n_requests, filled_bytes;
+    size_t buffer_bytes;
     uint64_t hole_begin, hole_end; /* the last hole that was met */
     unsigned char *buffer;
 };
