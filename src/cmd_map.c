@@ -11,11 +11,21 @@
 #include <stdio.h>
 #include <string.h>
 
+/* The list, and where a failure to write it is to be told. */
+struct map {
+    struct render_list list;
+    struct io_output output;
+    struct err output_err;
+};
+
 static int take(void *context, const struct report_run *run)
 {
-    const struct render_list *list = context;
+    struct map *map = context;
+    int ret = render_list_run(&map->list, run);
 
-    return render_list_run(list, run);
+    if (ret < 0)
+        io_output_failed(&map->output, -ret, &map->output_err);
+    return ret;
 }
 
 static int tell_damage(const struct options *options, const struct cmd_console *console,
@@ -36,34 +46,34 @@ static int tell_damage(const struct options *options, const struct cmd_console *
 
 int cmd_map(const struct options *options, const struct cmd_console *console)
 {
-    struct render_list list = {.json = options->format == OPTIONS_JSON,
+    struct err err = {0};
+    struct map map = {.list = {.json = options->format == OPTIONS_JSON,
                                .bytes = options->bytes,
-                               .noheadings = options->noheadings};
+                               .noheadings = options->noheadings}};
     const struct report_list_choice choice = {
         .snapshot = options->n_snapshots > 0 ? options->snapshots[0] : NULL,
         .take = take,
-        .context = &list,
+        .context = &map,
     };
     struct format_findings findings = {0};
-    struct io_output output;
-    struct err err = {0}, output_err = {0};
     int status = CMD_FAILED;
 
-    if (io_output_open(&output, options->output, &output_err) == 0) {
+    if (io_output_open(&map.output, options->output, &map.output_err) == 0) {
         int ret;
 
-        list.stream = output.stream;
-        render_list_begin(&list);
+        map.list.stream = map.output.stream;
         ret = report_list(options->paths[0], &choice, &findings, &err);
-        if (ret == 0 || output.temporary == NULL)
-            ret = io_output_commit(&output, &output_err) < 0 ? -1 : ret;
+        if (ret == 0)
+            render_list_end(&map.list);
+        if (ret == 0)
+            ret = io_output_commit(&map.output, &map.output_err);
         else
-            io_output_abort(&output);
+            io_output_abort(&map.output);
         if (ret == 0)
             status = tell_damage(options, console, &findings);
     }
     cmd_complain(console, options->paths[0], &err);
-    cmd_complain(console, NULL, &output_err);
+    cmd_complain(console, NULL, &map.output_err);
     format_findings_free(&findings);
     return status;
 }

@@ -221,6 +221,11 @@ static int measure_all(struct measure *measure)
 
 /* ---- showing ---- */
 
+static bool is_page(const struct measure *measure)
+{
+    return measure->options->format == OPTIONS_TEXT && !measure->table;
+}
+
 static int render(const struct measure *measure, FILE *stream)
 {
     const struct options *options = measure->options;
@@ -239,10 +244,8 @@ static int render(const struct measure *measure, FILE *stream)
     case OPTIONS_CSV:
         return render_csv(stream, measure->images, measure->n_images, &how);
     default:
-        if (measure->table)
-            return render_table(stream, measure->images, measure->n_images, &how);
-        return measure->images[0].error == NULL ? render_text(stream, &measure->images[0], &how)
-                                                : 0;
+        return measure->table ? render_table(stream, measure->images, measure->n_images, &how)
+                              : render_text(stream, &measure->images[0], &how);
     }
 }
 
@@ -251,7 +254,7 @@ static int show(const struct measure *measure, struct err *err)
     struct io_output output;
     int ret;
 
-    if (measure->options->quiet)
+    if (measure->options->quiet || (is_page(measure) && measure->images[0].error != NULL))
         return 0;
     ret = io_output_open(&output, measure->options->output, err);
     if (ret < 0)

@@ -15,12 +15,15 @@
 static void complain(const char *path, const char *text)
 {
     char *escaped = path != NULL ? text_escape(path, strlen(path)) : NULL;
+    char *line = text_one_line(text);
 
     fflush(stdout); /* keep the order of what a terminal shows */
     if (path == NULL)
-        fprintf(stderr, "qcow2frag: %s\n", text);
+        fprintf(stderr, "qcow2frag: %s\n", line != NULL ? line : text);
     else
-        fprintf(stderr, "qcow2frag: %s: %s\n", escaped != NULL ? escaped : "?", text);
+        fprintf(stderr, "qcow2frag: %s: %s\n", escaped != NULL ? escaped : "?",
+                line != NULL ? line : text);
+    free(line);
     free(escaped);
 }
 

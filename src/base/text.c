@@ -46,7 +46,7 @@ static bool is_control(uint32_t code)
            (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
 }
 
-char *text_escape(const char *bytes, size_t len)
+static char *escape(const char *bytes, size_t len, bool escape_backslash)
 {
     const unsigned char *p = (const unsigned char *)bytes;
     char *text = malloc(4 * len + 1); /* at worst \xNN for every byte */
@@ -57,7 +57,7 @@ char *text_escape(const char *bytes, size_t len)
     for (size_t i = 0; i < len;) {
         uint32_t code = 0;
         size_t n = utf8_sequence(p + i, len - i, &code);
-        bool plain = n > 0 && !is_control(code) && code != '\\';
+        bool plain = n > 0 && !is_control(code) && (code != '\\' || !escape_backslash);
 
         if (plain) {
             memcpy(out, p + i, n);
@@ -69,6 +69,31 @@ char *text_escape(const char *bytes, size_t len)
     }
     *out = '\0';
     return text;
+}
+
+char *text_escape(const char *bytes, size_t len)
+{
+    return escape(bytes, len, true);
+}
+
+char *text_one_line(const char *text)
+{
+    return escape(text, strlen(text), false);
+}
+
+bool text_is_plain(const char *bytes, size_t len)
+{
+    const unsigned char *p = (const unsigned char *)bytes;
+
+    for (size_t i = 0; i < len;) {
+        uint32_t code = 0;
+        size_t n = utf8_sequence(p + i, len - i, &code);
+
+        if (n > 0 && (code == 0 || (code >= 0x80 && is_control(code))))
+            return false;
+        i += n > 0 ? n : 1;
+    }
+    return true;
 }
 
 char *text_to_utf8(const char *bytes, size_t len)

@@ -6,6 +6,7 @@
 #ifndef BASE_TEXT_H
 #define BASE_TEXT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /*
@@ -13,6 +14,18 @@
  * become \xNN; the rest stays. Returns a new string (free it), or NULL without memory.
  */
 char *text_escape(const char *bytes, size_t len);
+
+/*
+ * For a message that holds texts of the user or names: one line, with control characters and bytes
+ * that are not UTF-8 as \xNN. Backslashes stay, since parts of it may be escaped already.
+ */
+char *text_one_line(const char *text);
+
+/*
+ * Is all that text_escape would change an ASCII control character, or no UTF-8? That much a
+ * program that prints tables makes visible by itself.
+ */
+bool text_is_plain(const char *bytes, size_t len);
 
 /*
  * For JSON and CSV: each byte that is not part of valid UTF-8, and NUL, becomes U+FFFD.

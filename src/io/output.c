@@ -20,10 +20,15 @@ void io_output_remove_temporary(void)
         unlink(temporary_of_process);
 }
 
-static int fail(struct err *err, const char *path)
+int io_output_failed(const struct io_output *output, int code, struct err *err)
 {
-    return err_set(err, errno, "cannot write %s: %s", path != NULL ? path : "to standard output",
-                   strerror(errno));
+    return err_set(err, code, "cannot write %s: %s",
+                   output->path != NULL ? output->path : "to standard output", strerror(code));
+}
+
+static int fail(const struct io_output *output, struct err *err)
+{
+    return io_output_failed(output, errno, err);
 }
 
 static void release(struct io_output *output)
@@ -47,11 +52,11 @@ static int open_temporary(struct io_output *output, struct err *err)
     }
     fd = mkostemp(output->temporary, O_CLOEXEC);
     if (fd < 0)
-        return fail(err, output->path);
+        return fail(output, err);
     temporary_of_process = output->temporary;
     output->stream = fchmod(fd, 0666 & ~mask) == 0 ? fdopen(fd, "w") : NULL;
     if (output->stream == NULL) {
-        fail(err, output->path);
+        fail(output, err);
         close(fd);
         unlink(output->temporary);
         return -err->code;
@@ -75,7 +80,7 @@ int io_output_open(struct io_output *output, const char *path, struct err *err)
     if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
         output->stream = fopen(path, "we");
         if (output->stream == NULL)
-            ret = fail(err, path);
+            ret = fail(output, err);
     } else {
         ret = open_temporary(output, err);
     }
@@ -90,11 +95,11 @@ static int finish_stream(struct io_output *output, struct err *err)
     int ret = 0;
 
     if (fflush(output->stream) != 0 || ferror(output->stream))
-        ret = fail(err, output->path);
+        ret = fail(output, err);
     if (ret == 0 && output->temporary != NULL && fsync(fileno(output->stream)) != 0)
-        ret = fail(err, output->path);
+        ret = fail(output, err);
     if (fclose(output->stream) != 0 && ret == 0)
-        ret = fail(err, output->path);
+        ret = fail(output, err);
     return ret;
 }
 
@@ -104,7 +109,7 @@ int io_output_commit(struct io_output *output, struct err *err)
 
     if (output->temporary != NULL) {
         if (ret == 0 && rename(output->temporary, output->path) != 0)
-            ret = fail(err, output->path);
+            ret = fail(output, err);
         if (ret < 0)
             unlink(output->temporary);
     }

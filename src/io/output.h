@@ -22,6 +22,9 @@ int io_output_open(struct io_output *output, const char *path, struct err *err);
 /* Flushes, syncs and renames; reports every failed write. Releases @output in any case. */
 int io_output_commit(struct io_output *output, struct err *err);
 
+/* Records that a write to @output has failed with the errno value @code. Returns -code. */
+int io_output_failed(const struct io_output *output, int code, struct err *err);
+
 /* Throws away what was written. Releases @output. */
 void io_output_abort(struct io_output *output);
 

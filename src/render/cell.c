@@ -56,6 +56,14 @@ char *render_cell_for_people(const struct render_column *column, struct render_v
     return strdup(text);
 }
 
+char *render_cell_for_table(const struct render_column *column, struct render_value value,
+                            bool bytes)
+{
+    if (value.known && column->type == RENDER_TEXT && text_is_plain(value.text, value.text_len))
+        return strndup(value.text, value.text_len);
+    return render_cell_for_people(column, value, bytes);
+}
+
 char *render_cell_for_programs(const struct render_column *column, struct render_value value)
 {
     char text[SIZE_TEXT_MAX];

@@ -6,6 +6,10 @@
 #include "column.h"
 #include "render.h"
 
+/* The same for libsmartcols, which escapes control characters itself, and what looks like one. */
+char *render_cell_for_table(const struct render_column *column, struct render_value value,
+                            bool bytes);
+
 /* For people: 12.4 %, 1.1 MiB, names escaped. A new string (free it); NULL: no memory. */
 char *render_cell_for_people(const struct render_column *column, struct render_value value,
                              bool bytes);

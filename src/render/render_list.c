@@ -73,17 +73,27 @@ static int print_text(const struct render_list *list, const struct report_run *r
     return 0;
 }
 
-void render_list_begin(const struct render_list *list)
+/* Not before the first run: an image that cannot be read prints nothing. */
+static void begin(struct render_list *list)
 {
-    if (!list->json && !list->noheadings)
+    if (!list->begun && !list->json && !list->noheadings)
         fprintf(list->stream, "%*s %10s %-10s %5s %*s %11s %*s %s\n", OFFSET_WIDTH, "GUEST OFFSET",
                 "LENGTH", "KIND", "DEPTH", OFFSET_WIDTH, "HOST OFFSET", "HOST LENGTH", OFFSET_WIDTH,
                 "PHYSICAL OFFSET", "FILE");
+    list->begun = true;
 }
 
-int render_list_run(const struct render_list *list, const struct report_run *run)
+int render_list_run(struct render_list *list, const struct report_run *run)
 {
-    int ret = list->json ? print_json(list->stream, run) : print_text(list, run);
+    int ret;
 
-    return ret < 0 ? ret : ferror(list->stream) ? -EIO : 0;
+    begin(list);
+    errno = EIO;
+    ret = list->json ? print_json(list->stream, run) : print_text(list, run);
+    return ret < 0 ? ret : ferror(list->stream) ? -errno : 0;
+}
+
+void render_list_end(struct render_list *list)
+{
+    begin(list);
 }

@@ -13,11 +13,13 @@ struct render_list {
     bool json;       /* an object a line */
     bool bytes;      /* text: lengths as plain numbers */
     bool noheadings; /* text */
+    bool begun;      /* the headings are printed, or not wanted */
 };
 
-void render_list_begin(const struct render_list *list);
-
 /* Returns 0, or -errno when the stream has failed: nobody reads on. */
-int render_list_run(const struct render_list *list, const struct report_run *run);
+int render_list_run(struct render_list *list, const struct report_run *run);
+
+/* After the last run: a list of none still has its headings. */
+void render_list_end(struct render_list *list);
 
 #endif

@@ -76,7 +76,7 @@ static int add_row(struct libscols_table *table, const struct row *row,
         return -ENOMEM;
     for (size_t i = 0; i < n; i++) {
         char *cell =
-            render_cell_for_people(columns[i], columns[i]->value(row->image, row->table), bytes);
+            render_cell_for_table(columns[i], columns[i]->value(row->image, row->table), bytes);
 
         if (cell == NULL || scols_line_refer_data(line, i, cell) != 0) {
             free(cell);

@@ -121,8 +121,7 @@ int report_figures(const struct meter *meter, uint64_t mapped_clusters, struct r
     walk->mapped_bytes = sum_bytes(runs, n);
     count_runs(meter, mapped_clusters, walk);
     walk->contiguous_run_half_bytes = half_length(runs, n, walk->mapped_bytes);
-    if (n > 0)
-        walk->contiguous_run_max_bytes = opt_u64_of(runs[0].bytes);
+    walk->contiguous_run_max_bytes = n > 0 ? opt_u64_of(runs[0].bytes) : (struct opt_u64){0};
     ret = run_histogram(runs, n, &walk->run_histogram);
     free(runs);
     if (ret == 0)
