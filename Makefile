@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: MIT
+# The door to the house: short commands over Meson. `make run` and `make test` are all that anyone
+# needs; both install what is missing, if they may.
+
+BUILD ?= build
+PREFIX ?= /usr/local
+IMAGE ?=
+# Warnings are errors where a machine looks at them, and only told where a person builds.
+WERROR := $(if $(CI),true,false)
+
+all: $(BUILD)/build.ninja
+	@ninja -C $(BUILD) --quiet
+
+$(BUILD)/build.ninja:
+	@tools/need-packages build
+	@meson setup $(BUILD) --prefix=$(PREFIX) -Dwerror=$(WERROR) >/dev/null
+
+# make run IMAGE=disk.qcow2 measures that image; without IMAGE a small fragmented sample.
+run: all
+	@if [ -n "$(IMAGE)" ]; then \
+	    $(BUILD)/qcow2frag "$(IMAGE)"; \
+	else \
+	    $(BUILD)/tests/mkqcow2 tests/images/sample.txt $(BUILD)/sample.qcow2 && \
+	    $(BUILD)/qcow2frag $(BUILD)/sample.qcow2; \
+	fi
+
+test:
+	@tools/need-packages build test
+	@$(MAKE) --no-print-directory all
+	@tools/run-tests $(BUILD)
+
+# The same tests under the sanitizers, and under valgrind.
+test-asan:
+	@tools/need-packages build test
+	@[ -d $(BUILD)-asan ] || meson setup $(BUILD)-asan -Db_sanitize=address,undefined >/dev/null
+	@ninja -C $(BUILD)-asan --quiet
+	@tools/run-tests $(BUILD)-asan
+
+test-valgrind: all
+	@tools/need-packages build test valgrind
+	@tools/run-tests $(BUILD) --setup=valgrind --suite=unit
+
+bench:
+	@tools/need-packages build bench
+	@$(MAKE) --no-print-directory all
+	@bench/run $(BUILD)
+
+# make fuzz SECONDS=60: new inputs for a while, from the corpus under tests/fuzz.
+SECONDS ?= 60
+fuzz:
+	@tools/need-packages build fuzz
+	@tests/fuzz/run $(SECONDS)
+
+install: all
+	@meson configure $(BUILD) --prefix=$(PREFIX)
+	@meson install -C $(BUILD) --quiet $(if $(DESTDIR),--destdir "$(abspath $(DESTDIR))")
+
+clean:
+	@rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-fuzz
+
+.PHONY: all run test test-asan test-valgrind bench fuzz install clean
