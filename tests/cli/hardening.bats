@@ -1,0 +1,49 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# The program as built has what meson.build asks the compiler and the linker for.
+
+load helper
+
+setup() {
+    enter_scratch
+    needs readelf nm
+    ! has_sanitizer || skip "built with a sanitizer"
+}
+
+@test "it can be loaded anywhere (PIE)" {
+    readelf -hW "$QCOW2FRAG" | grep -qE 'Type: +DYN'
+    readelf -dW "$QCOW2FRAG" | grep -qE 'FLAGS_1.*\bPIE\b'
+}
+
+@test "all symbols are bound at the start, and what they are bound by is read only then" {
+    readelf -dW "$QCOW2FRAG" | grep -qE 'BIND_NOW|FLAGS_1.*\bNOW\b'
+    readelf -lW "$QCOW2FRAG" | grep -q GNU_RELRO
+}
+
+@test "the stack is not executable" {
+    readelf -lW "$QCOW2FRAG" >headers
+    grep -q GNU_STACK headers
+    grep GNU_STACK headers | grep -qE ' RW +0x'
+}
+
+@test "no segment is writable and executable" {
+    readelf -lW "$QCOW2FRAG" | awk '$1 == "LOAD"' >segments
+    [ -s segments ]
+    ! grep -qE 'RWE' segments
+}
+
+@test "functions with buffers guard their return address" {
+    nm -D "$QCOW2FRAG" | grep -q __stack_chk_fail
+}
+
+@test "calls that write into buffers know their size" {
+    readelf --debug-dump=info "$QCOW2FRAG" 2>/dev/null | grep -qE 'DW_AT_producer.* -O[123s]' ||
+        skip "built without optimisation, or it does not say"
+    nm -D "$QCOW2FRAG" | grep -qE '__v?s?n?printf_chk'
+}
+
+@test "it looks for libraries in no folder of the build, and its code is not relocated" {
+    readelf -dW "$QCOW2FRAG" >dynamic
+    grep -q NEEDED dynamic
+    ! grep -qE 'RPATH|RUNPATH|TEXTREL' dynamic
+}

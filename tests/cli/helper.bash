@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: MIT
+# What all command-line tests share. Each test runs in an empty folder of its own: $BATS_TEST_TMPDIR.
+#
+# QCOW2FRAG, MKQCOW2: the programs; TESTS: this tests/ folder; SOURCE: the top of the source tree.
+
+: "${QCOW2FRAG:?}" "${MKQCOW2:?}" "${TESTS:?}" "${SOURCE:?}"
+
+# What a sanitizer finds is to be no ordinary failure: the program dies of a signal.
+export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}abort_on_error=1"
+export UBSAN_OPTIONS="${UBSAN_OPTIONS:+$UBSAN_OPTIONS:}halt_on_error=1:abort_on_error=1"
+
+setup() { enter_scratch; }
+teardown() { leave_scratch; }
+
+# Bats makes such a folder itself since 1.4.
+enter_scratch() {
+    if [ -z "${BATS_TEST_TMPDIR:-}" ]; then
+        BATS_TEST_TMPDIR=$(mktemp -d "${BATS_TMPDIR:-/tmp}/qcow2frag.XXXXXX")
+        own_scratch=$BATS_TEST_TMPDIR
+    fi
+    cd "$BATS_TEST_TMPDIR"
+}
+
+leave_scratch() {
+    chmod -R u+rwX "$BATS_TEST_TMPDIR" 2>/dev/null || true # a closed folder could not be removed
+    cd /
+    [ -z "${own_scratch:-}" ] || rm -rf "$own_scratch"
+}
+
+qcow2frag() { "$QCOW2FRAG" "$@"; }
+
+# fixture NAME: makes NAME.qcow2 of tests/images/NAME.txt in the test's folder.
+fixture() { "$MKQCOW2" "$TESTS/images/$1.txt" "$BATS_TEST_TMPDIR/$1.qcow2"; }
+
+# image FILE <<EOF ... EOF: makes an image of a fixture text given on standard input.
+image() { "$MKQCOW2" - "$1"; }
+
+# needs PROGRAM ...: a named skip for what is not installed.
+needs() {
+    local program
+    for program; do
+        command -v "$program" >/dev/null || skip "no $program"
+    done
+}
+
+needs_root() { [ "$(id -u)" = 0 ] || skip "needs root"; }
+
+# as_user COMMAND ...: runs it as an ordinary user, whoever runs the tests. Root: open_scratch first.
+as_user() {
+    if [ "$(id -u)" = 0 ]; then
+        setpriv --reuid=65534 --regid=65534 --clear-groups -- "$@"
+    else
+        "$@"
+    fi
+}
+
+# Lets an ordinary user into the test's folder, and puts a copy of the program there: ./program.
+open_scratch() {
+    local folder=$BATS_TEST_TMPDIR
+
+    cp "$QCOW2FRAG" "$BATS_TEST_TMPDIR/program"
+    [ "$(id -u)" = 0 ] || return 0
+    needs setpriv
+    while [ "$folder" != "$(dirname "${BATS_RUN_TMPDIR:-$BATS_TEST_TMPDIR}")" ]; do
+        chmod a+rx "$folder"
+        folder=$(dirname "$folder")
+    done
+    as_user test -r "$BATS_TEST_TMPDIR" || skip "the folder for temporary files is closed to others"
+}
+
+# try COMMAND ...: runs it, whatever comes of it: $status, and the files out and err. Dying of a
+# signal is a failure in itself.
+try() {
+    status=0
+    "$@" >out 2>err || status=$?
+    [ "$status" -lt 124 ] || told "died with status $status" err
+}
+
+# told TEXT [FILE]: fails the test, saying why.
+told() {
+    echo "$1"
+    [ $# -lt 2 ] || cat "$2"
+    return 1
+}
+
+# exits STATUS: what the last try must have come to.
+exits() { [ "$status" = "$1" ] || told "status $status, expected $1; messages:" err; }
+
+# is FILE TEXT: the file holds exactly these lines.
+is() { diff -u <(printf '%s\n' "$2") "$1"; }
+
+# holds FILE TEXT: the text is somewhere in the file, as it stands.
+holds() { grep -qF -- "$2" "$1" || told "not in $1: $2" "$1"; }
+
+is_empty() { [ ! -s "$1" ] || told "$1 is not empty:" "$1"; }
+
+is_empty_folder() { [ -z "$(ls -A "$1")" ] || told "in $1: $(ls -A "$1")"; }
+
+# refused FILE [TEXT]: the last try ended with status 1, printed nothing, and said so in one line
+# about FILE, which has TEXT in it.
+refused() {
+    exits 1
+    is_empty out
+    [ "$(wc -l <err)" = 1 ] || told "not one message:" err
+    case $(cat err) in
+    "qcow2frag: $1: "?*) ;;
+    *) told "no message about $1:" err ;;
+    esac
+    [ $# -lt 2 ] || holds err "$2"
+}
+
+# json FILE EXPRESSION: the value of a Python expression, where d is the document and i its images.
+json() {
+    python3 - "$@" <<'PYTHON'
+import json, sys
+d = json.load(open(sys.argv[1], encoding="utf-8"))
+i = d.get("images", []) if isinstance(d, dict) else []
+value = eval(sys.argv[2])
+print(value if isinstance(value, str) else json.dumps(value))
+PYTHON
+}
+
+# matches_oracle IMAGE: measures it with all its snapshots into ours.json, and asks the second
+# decoder for differences. Damage (status 2) is for the caller to expect.
+matches_oracle() {
+    try qcow2frag --json --all-snapshots "$1"
+    mv out ours.json
+    exits "${2:-0}"
+    python3 "$TESTS/oracle/oracle.py" --compare "$1" ours.json
+}
+
+# has_sanitizer: is the program built with AddressSanitizer or its kin?
+has_sanitizer() { nm -D "$QCOW2FRAG" 2>/dev/null | grep -qE '__(asan|ubsan|tsan|msan)_'; }

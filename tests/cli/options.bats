@@ -1,0 +1,424 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# The command line: help, wrong usage, where the result goes, and what becomes of it when it cannot.
+
+load helper
+
+# wrong OPTION ...: is refused with one message and a hint.
+wrong() {
+    try qcow2frag "$@"
+    exits 1
+    is_empty out
+    [ "$(wc -l <err)" = 2 ] || told "not two lines:" err
+    sed -n 1p err | grep -qE '^qcow2frag: .{8,}' || told "no message:" err
+    is <(sed -n 2p err) "Try 'qcow2frag --help' for more information."
+}
+
+# ---- help and version ----
+
+@test "--help goes to stdout with status 0" {
+    try qcow2frag --help
+    exits 0
+    is_empty err
+    grep -q '^Usage: qcow2frag' out
+}
+
+@test "-h is --help, and needs nothing else to be right" {
+    try qcow2frag --help
+    mv out long
+    try qcow2frag -h
+    diff long out
+    try qcow2frag map --help
+    diff long out
+    try qcow2frag --help image image
+    diff long out
+}
+
+@test "--help names every option that this suite uses" {
+    try qcow2frag --help
+    local option
+    for option in --snapshot --all-snapshots --format --json --columns --histogram --list --bytes \
+        --noheadings --output --progress --quiet --verbose --help --version; do
+        holds out "$option"
+    done
+}
+
+@test "--help has no line longer than 100 characters" {
+    qcow2frag --help >help
+    [ "$(wc -l <help)" -gt 20 ]
+    awk 'length > 100' help >too_long
+    is_empty too_long
+}
+
+@test "--version prints name and version" {
+    try qcow2frag --version
+    exits 0
+    grep -qxE 'qcow2frag [0-9]+\.[0-9]+\.[0-9]+' out
+    mv out long
+    try qcow2frag -V
+    diff long out
+}
+
+# ---- wrong usage ----
+
+@test "no argument at all" { wrong && holds err "no image"; }
+@test "a command without an image" { wrong measure && wrong map --list; }
+@test "an unknown long option" { wrong --nonsense image && holds err --nonsense; }
+@test "an unknown short option" { wrong -X image && holds err -X; }
+@test "an unknown short option among others" { wrong -jX image && holds err -X; }
+@test "an abbreviation that is not clear" { wrong --h image && holds err --h; }
+@test "a long option without its value" { wrong image --snapshot && holds err --snapshot; }
+@test "a short option without its value" { wrong image -o && holds err -o; }
+@test "a value for an option that takes none" { wrong --json=yes image; }
+@test "an unknown format" { wrong --format xml image && holds err '"xml"' && holds err csv; }
+@test "an unknown word for --progress" { wrong --progress=often image && holds err '"often"'; }
+@test "an unknown column" { wrong --columns IMAGE,NOPE image && holds err '"NOPE"'; }
+@test "an empty list of columns" { wrong --columns '' image; }
+@test "a list of columns that ends with a comma" { wrong --columns IMAGE, image; }
+@test "columns without end" { wrong --columns "$(seq -s, 500 | sed 's/[0-9]*/IMAGE/g')" image; }
+@test "an option of measure for map" { wrong map --list --histogram image && holds err map; }
+@test "an option of map for measure" { wrong --list image && holds err --list; }
+@test "map without --list" { wrong map image && holds err --list; }
+@test "map with two images" { wrong map --list image image; }
+@test "map with two snapshots" { wrong map --list -s 1 -s 2 image; }
+@test "standard input as an image" { wrong - && holds err '"-"'; }
+@test "standard input as an image after --" { wrong -- -; }
+@test "no result and a file for it" { wrong --quiet -o result image && holds err --quiet; }
+@test "columns of JSON, which has no columns" { wrong --json --columns IMAGE image; }
+@test "wrong usage is found before anything is measured or written" {
+    fixture reversed
+    wrong -o result reversed.qcow2 --nonsense
+    [ ! -e result ]
+}
+
+@test "a hostile option is one line of message" {
+    wrong $'--x\ny\x1b[2J'
+    ! LC_ALL=C grep -q $'[\x01-\x09\x0b-\x1f\x7f-\xff]' err
+}
+
+@test "a hostile name of a column is one line of message" {
+    wrong --columns $'x\ny\x1b[2J' image
+    ! LC_ALL=C grep -q $'[\x01-\x09\x0b-\x1f\x7f-\xff]' err
+}
+
+# ---- what is a command, what is an image ----
+
+@test "measure may be left out" {
+    fixture reversed
+    qcow2frag measure reversed.qcow2 >long
+    [ -s long ]
+    qcow2frag reversed.qcow2 | diff long -
+}
+
+@test "options may stand after the image" {
+    fixture reversed
+    try qcow2frag reversed.qcow2 --format csv --noheadings --columns BACK
+    is out 99
+}
+
+@test "a long option may be abbreviated" {
+    fixture reversed
+    try qcow2frag --noh --form csv --col BACK reversed.qcow2
+    is out 99
+}
+
+@test "an image called map is ./map" {
+    fixture reversed
+    mv reversed.qcow2 map
+    try qcow2frag --format csv --noheadings --columns BACK ./map
+    is out 99
+}
+
+@test "options may stand before the command" {
+    fixture reversed
+    qcow2frag map --list --json reversed.qcow2 >expected
+    [ -s expected ]
+    qcow2frag --list --json map reversed.qcow2 | diff expected -
+}
+
+@test "only the first argument that is no option can be a command" {
+    fixture reversed
+    mv reversed.qcow2 map
+    try qcow2frag --format=csv --noheadings measure --columns BACK map
+    is out 99
+    try qcow2frag --format=csv --noheadings --columns BACK ./map map
+    is out "99
+99"
+}
+
+@test "-- ends the options" {
+    fixture reversed
+    mv -- reversed.qcow2 --json
+    try qcow2frag --format csv --noheadings --columns BACK -- --json
+    is out 99
+}
+
+# ---- -q, -v, --progress ----
+
+@test "--quiet prints nothing on success" {
+    fixture reversed
+    try qcow2frag --quiet reversed.qcow2
+    exits 0
+    is_empty out
+    is_empty err
+}
+
+@test "--quiet keeps message and status of what cannot be measured" {
+    try qcow2frag -q missing
+    refused missing
+}
+
+@test "--quiet keeps message and status of damage" {
+    fixture v2-zero
+    try qcow2frag -q v2-zero.qcow2
+    exits 2
+    is_empty out
+    [ "$(wc -l <err)" = 1 ]
+}
+
+@test "--verbose explains: the same figures and more lines" {
+    fixture reversed
+    qcow2frag reversed.qcow2 >brief
+    try qcow2frag --verbose reversed.qcow2
+    exits 0
+    [ "$(wc -l <out)" -gt "$(wc -l <brief)" ]
+    [ "$(diff brief out | grep -c '^<')" = 0 ]
+}
+
+@test "no progress is shown where stderr is no terminal" {
+    fixture shuffled-single
+    try qcow2frag shuffled-single.qcow2
+    [ -s out ]
+    is_empty err
+}
+
+@test "--progress=never and --progress=always leave stdout as it is" {
+    fixture shuffled-single
+    qcow2frag shuffled-single.qcow2 >plain
+    [ -s plain ]
+    qcow2frag --progress=never shuffled-single.qcow2 | diff plain -
+    qcow2frag --progress=always shuffled-single.qcow2 2>/dev/null | diff plain -
+    qcow2frag --progress shuffled-single.qcow2 2>/dev/null | diff plain -
+}
+
+# ---- -o ----
+
+@test "-o writes the result into a file, and nothing to stdout" {
+    fixture reversed
+    qcow2frag reversed.qcow2 >expected
+    try qcow2frag -o result reversed.qcow2
+    exits 0
+    is_empty out
+    is_empty err
+    diff expected result
+}
+
+@test "-o is the same for every format and for map" {
+    fixture reversed
+    local options
+    for options in "--format csv" "map --list" "map --list --json"; do
+        qcow2frag $options reversed.qcow2 >expected
+        qcow2frag $options -o result reversed.qcow2
+        diff expected result
+    done
+}
+
+@test "-o replaces an old file, and leaves nothing else in the folder" {
+    mkdir folder
+    fixture reversed
+    seq 100000 >folder/result
+    try qcow2frag --format csv --noheadings --columns BACK -o folder/result reversed.qcow2
+    exits 0
+    is folder/result 99
+    is <(ls -A folder) result
+}
+
+@test "-o makes a file with the usual permissions" {
+    fixture reversed
+    (umask 027 && qcow2frag -o result reversed.qcow2)
+    [ "$(stat -c %a result)" = 640 ]
+}
+
+# keeps_old STATUS OPTION ...: with -o old/result; the old file is as it was, and alone.
+keeps_old() {
+    local expected=$1
+
+    shift
+    mkdir old
+    echo "the old result" >old/result
+    try qcow2frag "$@" -o old/result
+    exits "$expected"
+    is old/result "the old result"
+    is <(ls -A old) result
+    is_empty out
+}
+
+@test "-o keeps the old file when the image cannot be measured" {
+    keeps_old 1 missing
+    holds err "missing"
+}
+
+@test "-o keeps the old file when the runs cannot be listed" {
+    keeps_old 1 map --list missing
+    holds err "missing"
+}
+
+@test "-o keeps the old file when the snapshot is unknown" {
+    fixture reversed
+    keeps_old 1 map --list -s nope reversed.qcow2
+    holds err '"nope"'
+}
+
+@test "-o with --json writes the whole document, errors and all" {
+    needs python3
+    try qcow2frag --json -o result missing
+    exits 1
+    is_empty out
+    json result 'i[0]["error"]' | grep -q "No such file"
+}
+
+# cannot_write FILE TEXT: status 1, and a message that names the file.
+cannot_write() {
+    exits 1
+    is_empty out
+    [ "$(wc -l <err)" = 1 ]
+    grep -q "^qcow2frag: .*$1.*$2" err || told "message:" err
+}
+
+@test "-o into a folder that is not there" {
+    fixture reversed
+    try qcow2frag -o nowhere/result reversed.qcow2
+    cannot_write nowhere/result "No such file"
+    try qcow2frag map --list -o nowhere/result reversed.qcow2
+    cannot_write nowhere/result "No such file"
+}
+
+@test "-o onto a folder" {
+    fixture reversed
+    mkdir folder
+    try qcow2frag -o folder reversed.qcow2
+    cannot_write folder "directory"
+    is_empty_folder folder
+}
+
+@test "-o into a folder that may not be written to" {
+    fixture reversed
+    mkdir closed
+    open_scratch
+    chmod 0555 closed
+    try as_user ./program -o closed/result reversed.qcow2
+    cannot_write closed/result "Permission denied"
+}
+
+@test "-o /dev/full" {
+    fixture reversed
+    try qcow2frag -o /dev/full reversed.qcow2
+    cannot_write /dev/full "No space left"
+    try qcow2frag map --list -o /dev/full reversed.qcow2
+    cannot_write /dev/full "No space left"
+    [ -c /dev/full ]
+}
+
+@test "-o /dev/null" {
+    fixture reversed
+    try qcow2frag -o /dev/null reversed.qcow2
+    exits 0
+    [ -c /dev/null ]
+}
+
+# on_full_disk OPTION ...: with -o result on a disk that has room for the old file only.
+on_full_disk() {
+    needs unshare
+    unshare -rm mount -t tmpfs none /mnt 2>/dev/null || skip "no mounts of its own"
+    cat >script <<'SCRIPT'
+mount -t tmpfs -o size=64k none /mnt
+echo "the old result" >/mnt/result
+head -c 128k /dev/zero >/mnt/rest
+"$@" -o /mnt/result
+echo $? >status
+cp /mnt/result kept
+ls -A /mnt >left
+SCRIPT
+    unshare -rm sh script "$QCOW2FRAG" "$@" >out 2>all_messages
+    grep -v '^head: ' all_messages >err || true
+    status=$(cat status)
+    is kept "the old result"
+    is left "rest
+result"
+    cannot_write /mnt/result "No space left"
+}
+
+@test "-o to a full disk keeps the old file and leaves no other" {
+    fixture shuffled-single
+    on_full_disk --json shuffled-single.qcow2
+}
+
+@test "-o of a list of runs to a full disk keeps the old file and leaves no other" {
+    fixture shuffled-single
+    on_full_disk map --list shuffled-single.qcow2
+}
+
+@test "-o leaves no file behind when it is interrupted" {
+    mkdir folder
+    # Long enough that it cannot be done before the signal arrives.
+    image long <<<'size 1T
+map all shuffled seed 1 group 1'
+    "$QCOW2FRAG" map --list -o folder/result long 3>&- &
+    for _ in {1..100}; do
+        [ -z "$(ls -A folder)" ] || break
+        sleep 0.05
+    done
+    [ -n "$(ls -A folder)" ] || told "no temporary file was seen"
+    kill -TERM $!
+    status=0
+    wait $! || status=$?
+    [ "$status" = 143 ] || told "status $status"
+    is_empty_folder folder
+}
+
+# ---- a standard output that cannot be written to ----
+
+# loses OPTION ...: what is printed to a closed output or a full disk is told, with status 1.
+loses() {
+    status=0
+    "$QCOW2FRAG" "$@" >/dev/full 2>err || status=$?
+    exits 1
+    is err "qcow2frag: cannot write to standard output: No space left on device"
+    status=0
+    "$QCOW2FRAG" "$@" >&- 2>err || status=$?
+    exits 1
+    is err "qcow2frag: cannot write to standard output: Bad file descriptor"
+}
+
+@test "a page that cannot be printed" { fixture reversed && loses reversed.qcow2; }
+@test "a table that cannot be printed" { fixture reversed && loses reversed.qcow2 reversed.qcow2; }
+@test "JSON that cannot be printed" { fixture reversed && loses --json reversed.qcow2; }
+@test "CSV that cannot be printed" { fixture reversed && loses --format csv reversed.qcow2; }
+@test "a list of runs that cannot be printed" { fixture reversed && loses map --list reversed.qcow2; }
+@test "a long list of runs that cannot be printed" {
+    fixture shuffled-single
+    loses map --list --json shuffled-single.qcow2
+}
+@test "help that cannot be printed" { loses --help; }
+@test "a version that cannot be printed" { loses --version; }
+
+@test "a reader that goes away is status 1, without a message" {
+    fixture shuffled-single
+    statuses=$("$QCOW2FRAG" map --list shuffled-single.qcow2 2>err | true; echo "${PIPESTATUS[0]}")
+    [ "$statuses" = 1 ]
+    is_empty err
+}
+
+@test "all three standard files closed" {
+    fixture reversed
+    status=0
+    "$QCOW2FRAG" reversed.qcow2 <&- >&- 2>&- || status=$?
+    [ "$status" = 1 ]
+}
+
+@test "a program without output files does not write into the image" {
+    fixture reversed
+    cksum reversed.qcow2 >before
+    "$QCOW2FRAG" map --list reversed.qcow2 <&- >&- 2>&- || true
+    cksum reversed.qcow2 | diff before -
+}

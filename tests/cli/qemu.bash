@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: MIT
+# What three witnesses say about an image: the second decoder (all tables, all figures), qemu-img
+# check (its own percentages), and qemu-img map (which guest range lies where).
+
+key=()   # options for qemu-img that name the key of an encrypted image, as --object secret,id=key,...
+sparse=  # yes: the file is too long to be copied without holes
+
+spec() { echo "driver=qcow2,file.filename=$1,encrypt.key-secret=key"; }
+
+# qemu_says CHECK-OR-MAP IMAGE: its JSON.
+qemu_says() {
+    if [ ${#key[@]} -gt 0 ]; then
+        qemu-img "$1" --output=json "${key[@]}" --image-opts "$(spec "$2")"
+    else
+        qemu-img "$1" --output=json -f qcow2 "$2"
+    fi
+}
+
+# same_map IMAGE MAPPED-IMAGE [OPTION ...]: our list of IMAGE is qemu-img's of MAPPED-IMAGE.
+same_map() {
+    local image=$1 mapped=$2 coverage=()
+
+    shift 2
+    [ ${#key[@]} = 0 ] || coverage=(--coverage)
+    if [ -z "$sparse" ]; then
+        # Where a file takes less space than its refcounts say, qemu-img map looks for holes in the
+        # file, and reads data as zeros there.
+        cp "$mapped" dense.qcow2
+        fallocate -l "$(stat -c %s dense.qcow2)" dense.qcow2 2>fallocate.log ||
+            cp --sparse=never "$mapped" dense.qcow2
+        mapped=dense.qcow2
+    fi
+    qemu_says map "$mapped" >map.json
+    qcow2frag map --list --json "$@" "$image" >runs.jsonl
+    python3 "$TESTS/oracle/compare_map.py" ${coverage[@]+"${coverage[@]}"} map.json runs.jsonl
+}
+
+# same_check IMAGE [STATUSES]: and qemu-img check ends with one of these: 0 sound, 2 damage, 3 leaks.
+same_check() {
+    local found=0
+
+    qemu_says check "$1" >check.json 2>check.log || found=$?
+    case " ${2:-0} " in
+    *" $found "*) ;;
+    *) told "qemu-img check ended with status $found" check.json ;;
+    esac
+    python3 "$TESTS/oracle/compare_check.py" check.json ours.json
+}
+
+# agrees IMAGE [STATUSES of qemu-img check]
+agrees() {
+    matches_oracle "$1"
+    same_check "$1" "${2:-0}"
+    same_map "$1" "$1"
+}
+
+# snapshot_agrees IMAGE NAME: qemu-img map shows a snapshot once it is the active state.
+snapshot_agrees() {
+    cp "$1" applied.qcow2
+    qemu-img snapshot -a "$2" applied.qcow2
+    same_map "$1" applied.qcow2 --snapshot "name:$2"
+}

@@ -1,0 +1,315 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# Many images: the table, CSV, and the walk over folders.
+
+load helper
+
+# three: reversed (99 % steps back), empty (no score), one-cluster (0 %).
+three() {
+    fixture reversed
+    fixture empty
+    fixture one-cluster
+}
+
+# column FILE N: the N-th word of each line.
+column() { awk -v n="$2" '{ print $n }' "$1"; }
+
+# ---- the table ----
+
+@test "two images make a table with a line of column names" {
+    three
+    try qcow2frag reversed.qcow2 one-cluster.qcow2
+    exits 0
+    is_empty err
+    [ "$(wc -l <out)" = 3 ]
+    is <(head -1 out | tr -s ' ' ' ' | sed 's/^ //; s/ $//') \
+        "SCORE RUNS MEAN HALF BACK FORWARD MAPPED VIRTUAL IMAGE"
+}
+
+@test "the table begins with the worst, and ends with what is not known" {
+    three
+    fixture shuffled-groups
+    echo "no image" >bad
+    try qcow2frag --noheadings --columns IMAGE empty.qcow2 one-cluster.qcow2 bad shuffled-groups.qcow2 reversed.qcow2
+    is <(tr -d ' ' <out) "reversed.qcow2
+shuffled-groups.qcow2
+one-cluster.qcow2
+empty.qcow2
+bad"
+}
+
+@test "equals stand in the order given" {
+    three
+    cp reversed.qcow2 a
+    try qcow2frag --noheadings --columns IMAGE reversed.qcow2 a
+    is <(tr -d ' ' <out) "reversed.qcow2
+a"
+}
+
+@test "one bad image does not stop the rest, is told, and makes status 1" {
+    three
+    echo "no image" >bad
+    try qcow2frag bad reversed.qcow2
+    exits 1
+    holds out reversed.qcow2
+    [ "$(wc -l <err)" = 1 ]
+    grep -q '^qcow2frag: bad: is not a qcow2 image' err
+}
+
+@test "a damaged image makes status 2, and the damage is told" {
+    fixture v2-zero
+    three
+    try qcow2frag v2-zero.qcow2 reversed.qcow2
+    exits 2
+    [ "$(wc -l <err)" = 1 ]
+    grep -q '^qcow2frag: v2-zero.qcow2: ' err
+}
+
+@test "status 1 comes before status 2" {
+    fixture v2-zero
+    try qcow2frag v2-zero.qcow2 missing
+    exits 1
+    [ "$(wc -l <err)" = 2 ]
+    holds out v2-zero.qcow2
+}
+
+@test "--bytes prints sizes as plain numbers" {
+    three
+    try qcow2frag --bytes --noheadings --columns MAPPED,VIRTUAL,FILE reversed.qcow2
+    exits 0
+    is <(tr -s ' ' <out | sed 's/^ //') "6553600 67108864 $(stat -c %s reversed.qcow2)"
+}
+
+@test "without --bytes sizes have units" {
+    three
+    try qcow2frag --noheadings --columns VIRTUAL,MAPPED reversed.qcow2
+    is <(tr -s ' ' <out | sed 's/^ //') "64 MiB 6.25 MiB"
+}
+
+@test "--columns chooses columns, their order, and knows no upper or lower case" {
+    three
+    try qcow2frag --columns back,Image,SCORE reversed.qcow2
+    exits 0
+    is <(tr -s ' ' <out | sed 's/^ //; s/ $//') "BACK IMAGE SCORE
+99 reversed.qcow2 99.00 %"
+}
+
+@test "--noheadings leaves out the line of column names" {
+    three
+    try qcow2frag --noheadings reversed.qcow2 one-cluster.qcow2
+    [ "$(wc -l <out)" = 2 ]
+    ! grep -q SCORE out
+}
+
+@test "with snapshots, a column says whose the line is" {
+    fixture snapshot-shared
+    three
+    try qcow2frag --all-snapshots snapshot-shared.qcow2 one-cluster.qcow2
+    exits 0
+    [ "$(wc -l <out)" = 4 ]
+    head -1 out | grep -q 'SNAPSHOT *IMAGE'
+    grep -q 'before *snapshot-shared.qcow2' out
+}
+
+@test "an unknown column is refused" {
+    three
+    try qcow2frag --columns IMAGE,NOPE reversed.qcow2
+    exits 1
+    is_empty out
+    grep -q '^qcow2frag: .*"NOPE"' err
+}
+
+@test "each column that --help lists can be chosen" {
+    three
+    qcow2frag --help | sed -n '/^Columns/,/^$/p' | sed -nE 's/^  [ *] ([A-Z]+) .*/\1/p' >columns
+    [ "$(wc -l <columns)" -gt 20 ]
+    try qcow2frag --format csv --columns "$(paste -sd, columns)" reversed.qcow2
+    exits 0
+    is <(head -1 out) "$(paste -sd, columns)"
+}
+
+@test "a name with control characters is escaped in the table" {
+    three
+    mv one-cluster.qcow2 $'a\x1b[31m\nb'
+    try qcow2frag --noheadings --columns IMAGE $'a\x1b[31m\nb'
+    is <(tr -d ' ' <out) 'a\x1b[31m\x0ab'
+}
+
+# ---- CSV ----
+
+# csv FILE EXPRESSION: a Python expression, where r is the list of rows, each a dict of its columns.
+csv() {
+    python3 - "$@" <<'PYTHON'
+import csv, sys
+# Names that are no UTF-8 are not expected here; line breaks within quotes are.
+with open(sys.argv[1], newline="", encoding="utf-8") as file:
+    r = list(csv.DictReader(file, strict=True))
+print(eval(sys.argv[2]))
+PYTHON
+}
+
+@test "CSV has all columns, whatever their number, and a row for each image in the order given" {
+    needs python3
+    three
+    try qcow2frag --format csv one-cluster.qcow2 reversed.qcow2 empty.qcow2
+    exits 0
+    is <(csv out '[row["IMAGE"] for row in r]') "['one-cluster.qcow2', 'reversed.qcow2', 'empty.qcow2']"
+    is <(csv out 'all(None not in row and None not in row.values() for row in r)') True
+    is <(csv out '"SPLIT" in r[0] and "ERROR" in r[0]') True
+}
+
+@test "CSV has the figures of JSON" {
+    needs python3
+    fixture shuffled-groups
+    try qcow2frag --format csv shuffled-groups.qcow2
+    mv out table
+    try qcow2frag --json shuffled-groups.qcow2
+    json out 'i[0]["tables"][0]' >walk
+    is <(csv table '[json.load(open("walk"))[k] == (float if "." in r[0][c] else int)(r[0][c])
+        for json in [__import__("json")] for c, k in (
+        ("SCORE", "fragmentation_score"), ("RUNS", "contiguous_runs"), ("HALF", "contiguous_run_half_bytes"),
+        ("MEAN", "contiguous_run_mean_bytes"), ("MAX", "contiguous_run_max_bytes"), ("BREAKS", "breaks"),
+        ("BACK", "backward_steps"), ("FORWARD", "forward_jumps"), ("NEAR", "near_jumps"),
+        ("BACKMEAN", "backward_jump_mean_bytes"), ("FORWARDMEAN", "forward_jump_mean_bytes"),
+        ("ASCENDING", "ascending_runs"), ("ASCENDINGMEAN", "ascending_run_mean_bytes"),
+        ("SPLIT", "read_split"), ("MAPPED", "mapped_bytes"), ("CLUSTERS", "mapped_clusters"),
+        ("VIRTUAL", "virtual_bytes"))].count(False)') 0
+}
+
+@test "CSV leaves empty what is not known" {
+    needs python3
+    three
+    try qcow2frag --format csv empty.qcow2 missing
+    exits 1
+    is <(csv out '[r[0][c] for c in ("SCORE", "MEAN", "HALF", "RUNS")]') "['', '', '', '0']"
+    is <(csv out '[r[1][c] for c in ("SCORE", "RUNS", "VIRTUAL", "IMAGE")]') "['', '', '', 'missing']"
+    is <(csv out 'r[1]["ERROR"] in open("err").read() and len(r[1]["ERROR"]) > 10') True
+}
+
+@test "CSV quotes what has commas, quotes or line breaks, and nothing else" {
+    needs python3
+    three
+    mv one-cluster.qcow2 $'a,"b"\nc'
+    try qcow2frag --format csv --columns IMAGE,BACK $'a,"b"\nc' reversed.qcow2
+    is out $'IMAGE,BACK\n"a,""b""\nc",0\nreversed.qcow2,99'
+    is <(csv out 'r[0]["IMAGE"] == "a,\"b\"\nc"') True
+}
+
+@test "CSV has a row for each snapshot" {
+    needs python3
+    fixture snapshot-shared
+    try qcow2frag --format csv --all-snapshots snapshot-shared.qcow2
+    is <(csv out '[(row["SNAPSHOTID"], row["SNAPSHOT"]) for row in r]') "[('', ''), ('1', 'before')]"
+}
+
+@test "CSV without the line of column names" {
+    three
+    try qcow2frag --format csv --noheadings --columns BACK,FORWARD reversed.qcow2
+    is out 99,0
+}
+
+# ---- folders ----
+
+@test "images in a folder are found by what they are, not by their names" {
+    mkdir -p folder/sub/deeper
+    "$MKQCOW2" "$TESTS/images/reversed.txt" folder/a.raw
+    "$MKQCOW2" "$TESTS/images/one-cluster.txt" folder/sub/deeper/.hidden
+    echo text >folder/text.qcow2
+    : >folder/sub/empty.qcow2
+    mkfifo folder/pipe.qcow2
+    try timeout 10 "$QCOW2FRAG" --noheadings --columns IMAGE folder
+    exits 0
+    is_empty err
+    is <(tr -d ' ' <out) "folder/a.raw
+folder/sub/deeper/.hidden"
+}
+
+@test "a folder with one image makes a table, too" {
+    mkdir folder
+    "$MKQCOW2" "$TESTS/images/reversed.txt" folder/a
+    try qcow2frag folder
+    exits 0
+    [ "$(wc -l <out)" = 2 ]
+    head -1 out | grep -q SCORE
+}
+
+@test "the walk over a folder is in the order of the names" {
+    mkdir folder
+    local name
+    for name in c a d b; do "$MKQCOW2" "$TESTS/images/empty.txt" folder/$name; done
+    try qcow2frag --format csv --noheadings --columns IMAGE folder
+    is out "folder/a
+folder/b
+folder/c
+folder/d"
+}
+
+@test "the walk over a folder follows no links" {
+    mkdir folder other
+    "$MKQCOW2" "$TESTS/images/reversed.txt" other/image
+    "$MKQCOW2" "$TESTS/images/empty.txt" folder/mine
+    ln -s ../other folder/to-folder
+    ln -s ../other/image folder/to-image
+    ln -s . folder/loop
+    try timeout 10 "$QCOW2FRAG" --noheadings --columns IMAGE folder
+    exits 0
+    is <(tr -d ' ' <out) folder/mine
+}
+
+@test "a folder named by a link is walked" {
+    mkdir folder
+    "$MKQCOW2" "$TESTS/images/reversed.txt" folder/image
+    ln -s folder link
+    try qcow2frag --noheadings --columns IMAGE link
+    exits 0
+    is <(tr -d ' ' <out) link/image
+}
+
+@test "folders and images can be mixed" {
+    mkdir folder
+    "$MKQCOW2" "$TESTS/images/empty.txt" folder/image
+    fixture reversed
+    try qcow2frag --format csv --noheadings --columns IMAGE reversed.qcow2 folder
+    is out "reversed.qcow2
+folder/image"
+}
+
+@test "a subfolder that may not be read is told with status 1, and the rest is measured" {
+    mkdir -p folder/closed
+    "$MKQCOW2" "$TESTS/images/reversed.txt" folder/image
+    open_scratch
+    chmod 000 folder/closed
+    try as_user ./program --noheadings --columns IMAGE folder
+    exits 1
+    is <(tr -d ' ' <out) folder/image
+    is err "qcow2frag: folder/closed: Permission denied"
+}
+
+@test "a file in a folder that may not be read is told with status 1" {
+    mkdir folder
+    "$MKQCOW2" "$TESTS/images/reversed.txt" folder/image
+    : >folder/secret
+    open_scratch
+    chmod 000 folder/secret
+    try as_user ./program --noheadings --columns IMAGE folder
+    exits 1
+    is <(tr -d ' ' <out) folder/image
+    is err "qcow2frag: folder/secret: Permission denied"
+}
+
+@test "a folder without images is told" {
+    mkdir folder
+    try qcow2frag folder
+    is_empty out
+    is err "qcow2frag: folder: no qcow2 image in this directory"
+}
+
+@test "an image in a folder that is cut short does not stop the others" {
+    mkdir folder
+    "$MKQCOW2" "$TESTS/images/reversed.txt" folder/good
+    head -c 50 folder/good >folder/bad
+    try qcow2frag --noheadings --columns IMAGE folder
+    exits 1
+    holds out folder/good
+    grep -q '^qcow2frag: folder/bad: ' err
+}

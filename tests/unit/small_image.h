@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A qcow2 image in memory, with its tables where the test wants them. Cluster 0 is the header,
+ * cluster 1 an empty refcount table, and the active L1 table begins at cluster 2.
+ */
+#ifndef UNIT_SMALL_IMAGE_H
+#define UNIT_SMALL_IMAGE_H
+
+#include "image.h"
+#include "io_memory.h"
+#include "scan.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+struct small_image {
+    unsigned char *bytes;
+    size_t len;
+    uint64_t cluster_bytes;
+    bool extended_l2;
+    struct io_memory memory;
+    struct format_image image;
+};
+
+/* @n_clusters are stored; a file may be longer, see small_image_open. */
+static inline void small_image_init(struct small_image *small, unsigned cluster_bits,
+                                    uint64_t virtual_bytes, uint32_t l1_entries, size_t n_clusters)
+{
+    memset(small, 0, sizeof(*small));
+    small->cluster_bytes = UINT64_C(1) << cluster_bits;
+    small->len = n_clusters << cluster_bits;
+    small->bytes = calloc(1, small->len);
+    assert_non_null(small->bytes);
+    memcpy(small->bytes, "QFI\xfb", 4);
+    put_be32(small->bytes + 4, 3);
+    put_be32(small->bytes + 20, cluster_bits);
+    put_be64(small->bytes + 24, virtual_bytes);
+    put_be32(small->bytes + 36, l1_entries);
+    put_be64(small->bytes + 40, 2 * small->cluster_bytes);
+    put_be64(small->bytes + 48, small->cluster_bytes);
+    put_be32(small->bytes + 56, 1);
+    put_be32(small->bytes + 96, 4);
+    put_be32(small->bytes + 100, 104);
+}
+
+static inline void small_image_features(struct small_image *small, uint64_t incompatible)
+{
+    put_be64(small->bytes + 72, incompatible);
+    small->extended_l2 = incompatible & FORMAT_INCOMPAT_EXTENDED_L2;
+}
+
+/* Where a cluster is, in bytes. */
+static inline uint64_t small_image_at(const struct small_image *small, uint64_t n)
+{
+    return n * small->cluster_bytes;
+}
+
+static inline void small_image_put(struct small_image *small, uint64_t off, uint64_t value)
+{
+    assert_true(off + 8 <= small->len);
+    put_be64(small->bytes + off, value);
+}
+
+/* Entry @index of the L1 table at cluster @l1; @l2 is the cluster of an L2 table. */
+static inline void small_image_l1(struct small_image *small, uint64_t l1, uint32_t index,
+                                  uint64_t l2)
+{
+    small_image_put(small, small_image_at(small, l1) + 8 * (uint64_t)index,
+                    FORMAT_ENTRY_COPIED | small_image_at(small, l2));
+}
+
+/* Entry @index of the L2 table at cluster @l2; @bitmap only with extended L2 entries. */
+static inline void small_image_l2(struct small_image *small, uint64_t l2, uint32_t index,
+                                  uint64_t word, uint64_t bitmap)
+{
+    uint64_t off = small_image_at(small, l2) + (small->extended_l2 ? 16 : 8) * (uint64_t)index;
+
+    small_image_put(small, off, word);
+    if (small->extended_l2)
+        small_image_put(small, off + 8, bitmap);
+}
+
+/* @file_bytes: the length of the file, at least what is stored. */
+static inline void small_image_open(struct small_image *small, uint64_t file_bytes)
+{
+    struct err err = {0};
+
+    small->memory = io_memory_of(small->bytes, small->len);
+    small->memory.file_bytes = file_bytes;
+    if (format_image_open(&small->memory.io, &small->image, &err) < 0)
+        fail_msg("%s", err.text);
+}
+
+static inline void small_image_free(struct small_image *small)
+{
+    format_image_close(&small->image);
+    free(small->bytes);
+}
+
+/* The active table. */
+static inline struct run_table small_image_table(const struct small_image *small)
+{
+    return (struct run_table){.l1_off = small->image.header.l1_off,
+                              .l1_entries = small->image.header.l1_entries,
+                              .virtual_bytes = small->image.header.virtual_bytes,
+                              .whole_l1 = true};
+}
+
+#endif
