@@ -1,0 +1,102 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# What the documentation says is what the program does: options, columns, keys of the JSON, findings,
+# and the examples. REFRESH_DOCS=1 writes the examples anew, into the pages of the source tree.
+
+load helper
+
+manual=$SOURCE/doc/qcow2frag.1
+format=$SOURCE/doc/qcow2frag-json.5
+
+# The images that the examples name: a fixture, and its name in the examples.
+example_images='
+sample              disk.qcow2
+sample              build/sample.qcow2
+snapshot-shared     web.qcow2
+compressed-packed   images/archive.qcow2
+shuffled-single     images/database.qcow2
+interleaved-writers images/mail.qcow2
+two-halves-swapped  images/restored.qcow2
+v2-zero             old.qcow2
+'
+
+setup() {
+    enter_scratch
+    needs python3
+}
+
+lists() { python3 "$TESTS/oracle/doc_lists.py" "$@"; }
+
+@test "docs: every option of --help is in the manual page, and the reverse" {
+    qcow2frag --help >help
+    lists options help "$manual"
+}
+
+@test "docs: every column of --help is in the manual page, and the reverse" {
+    qcow2frag --help >help
+    lists columns help "$manual"
+}
+
+@test "docs: every finding of the source is in the manual page, and the reverse" {
+    lists findings "$SOURCE" "$format"
+}
+
+@test "docs: every key printed is in the manual page with its types, and the reverse" {
+    for text in "$TESTS"/images/*.txt; do fixture "$(basename "$text" .txt)"; done
+    image nameless-data-file.qcow2 <<'IMAGE'
+size 64M
+feature data-file
+IMAGE
+    image lost-snapshot.qcow2 <<'IMAGE'
+size 64M
+map 0..9
+snapshot lost
+poke be64 snap[0] 1c+512
+IMAGE
+    try qcow2frag --json --all-snapshots . missing.qcow2
+    exits 1
+    mv out all.json
+    qcow2frag --json --snapshot before snapshot-shared.qcow2 >snapshot.json
+    qcow2frag map --list --json compressed-packed.qcow2 >compressed.jsonl
+    qcow2frag map --list --json zero-plain.qcow2 >zero.jsonl
+    lists keys "$format" all.json snapshot.json compressed.jsonl zero.jsonl
+}
+
+@test "docs: the examples print what the pages show" {
+    needs jq
+    mkdir bin build images
+    ln -s "$QCOW2FRAG" bin/qcow2frag
+    while read -r text name; do
+        [ -z "$text" ] || "$MKQCOW2" "$TESTS/images/$text.txt" "$name"
+    done <<<"$example_images"
+    # `make run` would build in the source tree: this is what it does then.
+    printf '#!/bin/sh\nexec qcow2frag build/sample.qcow2\n' >bin/make
+    chmod +x bin/make
+    PATH=$PWD/bin:$PATH python3 "$TESTS/oracle/doc_examples.py" ${REFRESH_DOCS:+--refresh} \
+        "$manual" "$format" "$SOURCE/README.md"
+}
+
+@test "docs: the sample of make run is the one of the examples" {
+    needs make
+    MAKEFLAGS='' make -s -n -C "$SOURCE" BUILD=build IMAGE= run >run
+    holds run "tests/images/sample.txt build/sample.qcow2"
+}
+
+@test "docs: mandoc finds nothing to warn of in the manual pages" {
+    needs mandoc
+    for page in "$manual" "$format"; do
+        mandoc -T lint -W warning "$page" >lint || told "mandoc on $page:" lint
+    done
+}
+
+@test "docs: relative links of the Markdown files lead somewhere" {
+    lists links "$SOURCE"/*.md "$SOURCE"/doc/*.md "$TESTS"/*/*.md
+}
+
+@test "docs: the folders that the README shows are there" {
+    sed -n 's|^    \([a-z/]*/\) .*|\1|p' "$SOURCE/README.md" >folders
+    [ -s folders ] || told "the README shows no folder"
+    while read -r folder; do
+        [ -d "$SOURCE/$folder" ] || told "there is no $folder"
+    done <folders
+}
