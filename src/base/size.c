@@ -120,7 +120,7 @@ bool size_parse(const char *text, uint64_t *bytes)
     }
     if (!parse_fraction(&text, &fraction, &denominator))
         return false;
-    while (*text == ' ')
+    if (text[0] == ' ' && text[1] != '\0') /* as size_format writes it */
         text++;
     exponent = suffix_exponent(text);
     if (exponent < 0)

@@ -108,6 +108,8 @@ static inline struct format_entry format_compressed_of(const struct format_entry
 
     if (rules->external_data)
         return format_invalid(FORMAT_FINDING_L2_COMPRESSED_DATA_FILE);
+    if (rules->extended_l2 && bitmap != 0)
+        return format_invalid(FORMAT_FINDING_L2_COMPRESSED_BITMAP);
     if (begin < rules->cluster_bytes)
         return format_invalid(FORMAT_FINDING_L2_COMPRESSED_HEADER);
     if (begin >> 56 != 0)
@@ -116,9 +118,7 @@ static inline struct format_entry format_compressed_of(const struct format_entry
         return format_invalid(FORMAT_FINDING_L2_COMPRESSED_PAST_END);
     return (struct format_entry){
         .kind = FORMAT_COMPRESSED,
-        .damage = entry & FORMAT_ENTRY_COPIED         ? FORMAT_FINDING_L2_COMPRESSED_COPIED
-                  : rules->extended_l2 && bitmap != 0 ? FORMAT_FINDING_L2_COMPRESSED_BITMAP
-                                                      : FORMAT_SOUND,
+        .damage = entry & FORMAT_ENTRY_COPIED ? FORMAT_FINDING_L2_COMPRESSED_COPIED : FORMAT_SOUND,
         .alloc = UINT32_MAX,
         .begin = begin,
         .end = end,

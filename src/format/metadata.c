@@ -45,7 +45,25 @@ static int add(struct format_metadata *metadata, uint64_t begin, uint64_t len,
     return 0;
 }
 
-static int add_refblocks(struct format_image *image, size_t max_refblocks,
+/*
+ * A refcount table that lies on something else, or past the end, says nothing of where refcount
+ * blocks are. The mapping does not depend on it.
+ */
+static bool reftable_is_sound(const struct format_image *image,
+                              const struct format_metadata *metadata, uint64_t len)
+{
+    uint64_t off = image->header.reftable_off;
+
+    if (off == 0 || !checked_inside(off, len, image->file_bytes))
+        return false;
+    for (size_t i = 0; i < metadata->n_list; i++)
+        if (metadata->list[i].begin < off + len && metadata->list[i].end > off)
+            return false;
+    return true;
+}
+
+/* The refcount table and its blocks. To be called when all else is in the list. */
+static int add_refcounts(struct format_image *image, size_t max_refblocks,
                          struct format_metadata *metadata, bool *all, struct err *err)
 {
     const struct format_header *header = &image->header;
@@ -55,8 +73,9 @@ static int add_refblocks(struct format_image *image, size_t max_refblocks,
     size_t n_found = 0;
     int ret = 0;
 
-    if (off == 0 || !checked_inside(off, left, image->file_bytes))
+    if (!reftable_is_sound(image, metadata, left))
         return 0;
+    ret = add(metadata, off, left, FORMAT_META_REFTABLE, err);
     for (; left > 0 && ret == 0; off += sizeof(window)) {
         size_t len = left < sizeof(window) ? (size_t)left : sizeof(window);
 
@@ -126,10 +145,6 @@ int format_metadata_collect(struct format_image *image, size_t max_refblocks,
     if (ret == 0)
         ret = add(metadata, header->l1_off, 8 * (uint64_t)header->l1_entries, FORMAT_META_L1, err);
     if (ret == 0)
-        ret = add(metadata, header->reftable_off,
-                  (uint64_t)header->reftable_clusters << header->cluster_bits, FORMAT_META_REFTABLE,
-                  err);
-    if (ret == 0)
         ret = add(metadata, header->luks_off, header->luks_bytes, FORMAT_META_LUKS_HEADER, err);
     if (ret == 0)
         ret = add(metadata, header->bitmaps_off, header->bitmaps_bytes,
@@ -140,7 +155,7 @@ int format_metadata_collect(struct format_image *image, size_t max_refblocks,
     if (ret == 0)
         ret = add_snapshots(image, metadata, err);
     if (ret == 0)
-        ret = add_refblocks(image, max_refblocks, metadata, all, err);
+        ret = add_refcounts(image, max_refblocks, metadata, all, err);
     if (ret == 0)
         sort_and_join(metadata);
     return ret;

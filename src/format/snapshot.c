@@ -260,12 +260,19 @@ static int check_l1_places(const struct format_header *header, struct format_sna
     return 0;
 }
 
+static int compare_names(const struct format_name *a, const struct format_name *b)
+{
+    int order = memcmp(a->bytes, b->bytes, a->len < b->len ? a->len : b->len);
+
+    return order != 0 ? order : (a->len > b->len) - (a->len < b->len);
+}
+
 /* Two with one id are told apart by their place in the table alone. */
 static int by_id(const void *a, const void *b)
 {
     const struct format_snapshot *const *left = a, *const *right = b;
 
-    return strcmp((*left)->id.bytes, (*right)->id.bytes);
+    return compare_names(&(*left)->id, &(*right)->id);
 }
 
 static int check_ids(struct format_snapshots *snapshots, struct format_findings *findings,
@@ -281,7 +288,7 @@ static int check_ids(struct format_snapshots *snapshots, struct format_findings 
     for (size_t i = 1; i < snapshots->n_list; i++) {
         char where[64];
 
-        if (strcmp(sorted[i]->id.bytes, sorted[i - 1]->id.bytes) != 0)
+        if (compare_names(&sorted[i]->id, &sorted[i - 1]->id) != 0)
             continue;
         snprintf(where, sizeof(where), "snapshot[%zu]", (size_t)(sorted[i] - snapshots->list));
         format_findings_add(findings, FORMAT_FINDING_SNAPSHOT_DUPLICATE_ID, where, NULL,
@@ -297,7 +304,7 @@ static int check_place(const struct reader *reader, struct err *err)
     const struct format_header *header = reader->header;
     uint64_t l1_end = header->l1_off + 8 * (uint64_t)header->l1_entries;
 
-    if (header->n_snapshots == 0 || l1_end <= header->snapshots_off ||
+    if (header->n_snapshots == 0 || header->l1_entries == 0 || l1_end <= header->snapshots_off ||
         header->l1_off >= reader->off)
         return 0;
     return err_set(err, EINVAL,

@@ -7,7 +7,8 @@
  *
  *   general   every array is filled;
  *   uniform   whole standard clusters that follow one another on the guest disk, the common case:
- *             only begin[] and breaks[] are filled, the rest follows from guest_first.
+ *             only begin[] and breaks[] are filled, the rest follows from guest_first; it holds a
+ *             multiple of 64 pieces.
  *
  * run_batch_piece gives a piece of either shape; the meter reads the arrays themselves.
  */

@@ -37,7 +37,8 @@ static void note_hole(struct run_fetch *fetch, const struct io_request *request)
 
     if (data >= end) {
         fetch->hole_begin = request->off;
-        fetch->hole_end = data;
+        /* Behind the end that we know of the file may grow meanwhile. */
+        fetch->hole_end = data < fetch->file_bytes ? data : fetch->file_bytes;
     }
 }
 

@@ -8,6 +8,8 @@
 #include "io.h"
 #include "scan.h"
 
+#include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -71,11 +73,18 @@ int run_l1_next(struct run_l1 *l1, struct err *err)
         uint32_t entries = run_l1_entries(l1->image, &l1->tables[t]);
         uint32_t left = l1->first < entries ? entries - l1->first : 0;
         size_t len = 8 * (size_t)(left < l1->n ? left : l1->n);
-        int ret = io_read(l1->image->io, l1->tables[t].l1_off + 8 * (uint64_t)l1->first,
-                          l1->bytes + t * stride, len, err);
+        struct io_request request = {.off = l1->tables[t].l1_off + 8 * (uint64_t)l1->first,
+                                     .len = len,
+                                     .buf = l1->bytes + t * stride};
+        int ret = io_read_batch(l1->image->io, &request, 1, err);
 
         if (ret < 0)
             return ret;
+        if (request.got < len) /* the table was inside the file when it was opened */
+            return err_set(err, EIO,
+                           "the file became shorter while it was read: the L1 table at offset "
+                           "0x%" PRIx64 " is gone; measure again when nobody changes it",
+                           l1->tables[t].l1_off);
         memset(l1->bytes + t * stride + len, 0, stride - len);
     }
     return 1;

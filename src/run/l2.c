@@ -142,7 +142,7 @@ static const char *describe(enum format_finding_code damage)
     case FORMAT_FINDING_L2_COMPRESSED_DATA_FILE:
         return "is compressed, which an external data file forbids; it is left out";
     case FORMAT_FINDING_L2_COMPRESSED_BITMAP:
-        return "is compressed, but has subcluster bits";
+        return "is compressed, but has subcluster bits; it is left out";
     case FORMAT_FINDING_L2_BITMAP:
         return "has contradictory subcluster bits; it is left out";
     case FORMAT_FINDING_L2_DATA_FILE_OFFSET:

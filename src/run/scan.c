@@ -55,6 +55,7 @@ struct run_scan {
 
     struct run_l1 l1;
     bool asked_size; /* in this window of the L1 tables */
+    int ret;         /* of what was drained to report damage in order */
 
     struct run_fetch fetch;
     struct job jobs[RUN_FETCH_READS];
@@ -216,8 +217,12 @@ static uint64_t place_of(const struct run_table *table, uint32_t index, char whe
     return table->l1_off + 8 * (uint64_t)index;
 }
 
-static void report_damage(struct run_table *table, uint32_t index, uint64_t entry,
-                          enum format_finding_code damage, const char *meaning)
+/*
+ * Findings stand in the order of the disk: what waits for its bytes lies before this entry. So the
+ * list does not depend on how much is read at a time.
+ */
+static void report_damage(struct run_scan *scan, struct run_table *table, uint32_t index,
+                          uint64_t entry, enum format_finding_code damage, const char *meaning)
 {
     char where[64];
     uint64_t place;
@@ -226,6 +231,8 @@ static void report_damage(struct run_table *table, uint32_t index, uint64_t entr
         format_findings_count(&table->findings, damage, 1);
         return;
     }
+    if (scan->ret == 0)
+        scan->ret = drain(scan);
     place = place_of(table, index, where);
     format_findings_add(&table->findings, damage, where, &place, "entry 0x%016" PRIx64 " %s", entry,
                         meaning);
@@ -286,24 +293,25 @@ static uint64_t l2_off_of(struct run_scan *scan, size_t t, uint32_t index)
     entry = classify_l1(scan, raw);
     if (entry.damage != FORMAT_SOUND && judged) {
         table->counts.corrupt_entries++;
-        report_damage(table, index, raw, entry.damage, describe(entry.damage));
+        report_damage(scan, table, index, raw, entry.damage, describe(entry.damage));
     }
     if (entry.l2_off == 0)
         return 0;
-    table->counts.l2_tables++;
     repeated = run_overlap_repeated(&scan->plan->overlap, entry.l2_off);
     overlapped = overlap_of(scan, entry.l2_off, repeated);
     if (overlapped == NULL && repeated != RUN_NOT_REPEATED && judged)
-        report_damage(table, index, raw, FORMAT_FINDING_L2_SHARED,
+        report_damage(scan, table, index, raw, FORMAT_FINDING_L2_SHARED,
                       "names an L2 table that other L1 entries name as well");
-    if (overlapped == NULL)
+    if (overlapped == NULL) {
+        table->counts.l2_tables++;
         return entry.l2_off;
+    }
     if (judged) {
         char meaning[160];
 
         table->counts.corrupt_entries += entry.damage == FORMAT_SOUND;
         snprintf(meaning, sizeof(meaning), "points into %s; what it maps is left out", overlapped);
-        report_damage(table, index, raw, FORMAT_FINDING_L2_OVERLAP, meaning);
+        report_damage(scan, table, index, raw, FORMAT_FINDING_L2_OVERLAP, meaning);
     }
     return 0;
 }
@@ -322,6 +330,8 @@ static int add_index(struct run_scan *scan, uint32_t index)
         if (l2_off[t] != 0)
             waiting[n_waiting++] = t;
     }
+    if (scan->ret < 0)
+        return scan->ret;
     while (n_waiting > 0) {
         size_t first = waiting[0], n_group = 0, n_left = 0;
         int ret;
@@ -453,6 +463,7 @@ int run_scan_part(struct run_scan *scan, uint32_t first, uint32_t end, struct ru
     scan->visitor = visitor;
     scan->err = scan->fetch.err = err;
     scan->n_jobs = scan->n_members = 0;
+    scan->ret = 0;
     if (scan->kept != NULL)
         memset(scan->kept, 0, RUN_KEPT_MAX * sizeof(*scan->kept));
     run_l1_set_range(&scan->l1, first, end);

@@ -179,6 +179,16 @@ whole() {
     grep -qE '"contiguous_run_mean_bytes": ?65536\.0,' out
 }
 
+@test "a jump over 512 KiB is near, one over a cluster of 512 bytes more is not" {
+    image f <<<'size 8M
+cluster 512
+map 0 at 1000
+map 1 at 2025
+map 2 at 3051'
+    try qcow2frag --json f
+    is <(json out '[i[0]["tables"][0][key] for key in ("forward_jumps", "near_jumps")]') "[2, 1]"
+}
+
 @test "numbers above 2^53 are exact" {
     fixture two-eib-empty
     try qcow2frag --json two-eib-empty.qcow2

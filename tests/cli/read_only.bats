@@ -44,7 +44,8 @@ traced() {
     needs strace
     strace -f -o trace true 2>/dev/null || skip "strace is not allowed to trace"
     # The leak checker of a sanitizer cannot work under strace.
-    ASAN_OPTIONS="detect_leaks=0${ASAN_OPTIONS:+:$ASAN_OPTIONS}" \
+    # Libraries are to be looked for in the folders of the system alone.
+    ASAN_OPTIONS="detect_leaks=0${ASAN_OPTIONS:+:$ASAN_OPTIONS}" env -u LD_LIBRARY_PATH \
         strace -f -o trace -e trace=file,fcntl,flock "$@" >out
     [ -s trace ]
 }

@@ -62,6 +62,7 @@ EXTENSION_END = 0
 EXTENSION_BACKING_FORMAT = 0xe2792aca
 EXTENSION_DATA_FILE = 0x44415441
 EXTENSION_BITMAPS = 0x23852875
+EXTENSION_CRYPTO = 0x0537be77
 
 
 class Refused(Exception):
@@ -91,7 +92,13 @@ def power_of_two(value):
 # ------------------------------------------------------------------------------------------------
 
 
+def overlap(one, other):
+    """Do two half-open ranges have a byte in common?"""
+    return max(one[0], other[0]) < min(one[1], other[1])
+
+
 class Snapshot(NamedTuple):
+    index: int
     id: str
     name: str
     l1_offset: int
@@ -174,7 +181,9 @@ class Image:
             refuse_if(self.l1_offset + self.l1_size * 8 > self.file_bytes, "L1 table past the end")
         refuse_if(self.snapshot_count > SNAPSHOTS_MAX, "too many snapshots")
         refuse_if(self.snapshots_offset % self.cluster, "snapshot table not aligned")
+        refuse_if(self.snapshots_offset > INT64_MAX, "snapshot table at a bad offset")
         refuse_if(self.has_data_file and self.snapshot_count, "snapshots with a data file")
+        refuse_if(self.snapshot_count and self.snapshots_offset == 0, "snapshot table over the header")
 
     def _check_table(self, offset, size, most, what):
         refuse_if(size > most, what + " too large")
@@ -186,6 +195,7 @@ class Image:
     def _read_extensions(self):
         self.backing_format = self.data_file = None
         self.bitmap_count = 0
+        self.bitmap_directory = self.luks_header = (0, 0)
         end = self.backing_offset or self.cluster
         refuse_if(end > self.cluster, "backing file name outside the first cluster")
         offset = self.header_length
@@ -205,8 +215,14 @@ class Image:
         elif magic == EXTENSION_DATA_FILE and self.has_data_file:
             self.data_file = text(data) or None
         elif magic == EXTENSION_BITMAPS and self.autoclear & AUTOCLEAR_BITMAPS and len(data) == 24:
-            count, reserved = struct.unpack(">II", data[:8])
-            self.bitmap_count = count if reserved == 0 and count <= 65535 else 0
+            count, reserved, size, offset = struct.unpack(">IIQQ", data)
+            if (1 <= count <= 65535 and reserved == 0 and 1 <= size <= 1024 * 65535 and offset != 0 and
+                    offset % self.cluster == 0 and offset + size <= self.file_bytes):
+                self.bitmap_count, self.bitmap_directory = count, (offset, size)
+        elif magic == EXTENSION_CRYPTO and self.crypt_method == 2 and len(data) == 16:
+            offset, size = struct.unpack(">QQ", data)
+            if offset != 0 and offset % self.cluster == 0 and offset + size <= self.file_bytes:
+                self.luks_header = (offset, size)
 
     def _read_backing_name(self):
         self.backing_file = None
@@ -221,12 +237,36 @@ class Image:
         for _ in range(self.snapshot_count):
             offset = round_up(offset, 8)
             offset = self._read_snapshot(offset)
+        self.snapshot_table_end = round_up(offset, 8)
+        refuse_if(self.snapshot_count and
+                  overlap((self.snapshots_offset, self.snapshot_table_end),
+                          (self.l1_offset, self.l1_offset + self.l1_size * 8)), "snapshot table over the L1 table")
+        self._judge_snapshot_tables()
+
+    def _judge_snapshot_tables(self):
+        """A snapshot's L1 must be one, and lie on no other: neither the active one nor an earlier one.
+
+        To be the same as another is odd, but can be read; more than sixteen of one are refused."""
+        self.bad_snapshots = {s for s in self.snapshots if l1_is_bad(self, snapshot_table(s))}
+        active = (self.l1_offset, self.l1_offset + self.l1_size * 8)
+        placed = sorted(((s.l1_offset, s.l1_offset + s.l1_size * 8), number) for number, s in enumerate(self.snapshots)
+                        if s not in self.bad_snapshots and s.l1_size)
+        earlier, sharers = [], 0
+        for place, number in placed:
+            sharers = sharers + 1 if earlier and place == earlier[-1] else 0
+            on_active = overlap(place, active)
+            fine = place == active if on_active else all(place == e or not overlap(place, e) for e in earlier)
+            if not fine or sharers >= 16:
+                self.bad_snapshots.add(self.snapshots[number])
+            earlier.append(place)
 
     def _read_snapshot(self, offset):
         refuse_if(offset + 40 > self.file_bytes, "snapshot table past the end")
         (l1_offset, l1_size, id_size, name_size, _, _, _, _, extra_size) = struct.unpack(
             ">QIHHIIQII", self.read(offset, 40))
         refuse_if(extra_size > 1024, "snapshot with too much extra data")
+        refuse_if(extra_size == 0 and self.version == 3, "version 3 snapshot without extra data")
+        refuse_if(offset + 40 + extra_size + id_size + name_size - self.snapshots_offset > 64 << 20, "snapshot table too large")
         body_size = extra_size + id_size + name_size
         refuse_if(offset + 40 + body_size > self.file_bytes, "snapshot table past the end")
         body = self.read(offset + 40, body_size)
@@ -235,10 +275,31 @@ class Image:
         disk_size = self.virtual_bytes
         if extra_size >= 16:
             # Whole sectors here too: the rule is written for the header, and QEMU counts in sectors.
-            disk_size = struct.unpack(">Q", extra[8:16])[0] // SECTOR * SECTOR
-        self.snapshots.append(Snapshot(text(names[:id_size]), text(names[id_size:]),
-                                       l1_offset, l1_size, disk_size))
+            noted = struct.unpack(">Q", extra[8:16])[0] // SECTOR * SECTOR
+            if self.l1_entries_for(noted) <= L1_MAX_BYTES // 8:
+                disk_size = noted
+        self.snapshots.append(Snapshot(len(self.snapshots), text(names[:min(id_size, 127)]),
+                                       text(names[id_size:][:255]), l1_offset, l1_size, disk_size))
         return offset + 40 + body_size
+
+    def find_overlaps(self, tables):
+        """Before the walk: where L2 tables must not lie, and which are named at several L1 indices."""
+        self.repeated = set()
+        self.metadata = list(metadata_extents(self))
+        self.metadata += list(refcount_extents(self, self.metadata))
+        indices = {}
+        for table in tables:
+            clusters = ceil_div(table.disk_size, self.cluster)
+            needed = table.l1_size if table.snapshot is None else ceil_div(clusters, self.l2_entries)
+            for index, entry in nonzero_l1_entries(self, table.l1_offset, min(table.l1_size, needed)):
+                indices.setdefault(entry & OFFSET_MASK, set()).add(index)
+        self.repeated = {offset for offset, at in indices.items() if len(at) > 1}
+
+    def rejects(self, l2_offset):
+        """A table on other metadata is none; one named twice cannot be, where each place is fixed."""
+        place = (l2_offset, l2_offset + self.cluster)
+        return (any(overlap(place, extent) for extent in self.metadata) or
+                (self.has_data_file and l2_offset in self.repeated))
 
     def format(self):
         """The "format" object."""
@@ -267,8 +328,9 @@ class Image:
         }
 
     def l2_tables(self):
-        """Entries of the active L1 that are not zero: of the whole L1, the VM state's too."""
-        return sum(1 for _ in nonzero_l1_entries(self, self.l1_offset, self.l1_size))
+        """L2 tables that the active L1 names and that can be read: of the whole L1, the VM state's too."""
+        entries = nonzero_l1_entries(self, self.l1_offset, self.l1_size)
+        return sum(1 for _, entry in entries if decode_l1_entry(self, entry)[0])
 
     def l2_cache_bytes(self):
         clusters = ceil_div(self.virtual_bytes, self.cluster)
@@ -284,9 +346,9 @@ class Image:
 
 
 def text(data):
-    """A name in the file: it ends at a NUL, as C strings do; each byte that is not UTF-8 is a U+FFFD."""
-    name = data.split(b"\0", 1)[0].decode("utf-8", "surrogateescape")
-    return "".join("\ufffd" if 0xdc80 <= ord(c) <= 0xdcff else c for c in name)
+    """A name in the file: a NUL, and each byte that is not UTF-8, is a U+FFFD."""
+    name = data.decode("utf-8", "surrogateescape")
+    return "".join("\ufffd" if c == "\0" or 0xdc80 <= ord(c) <= 0xdcff else c for c in name)
 
 
 # ------------------------------------------------------------------------------------------------
@@ -325,7 +387,7 @@ def decode_l1_entry(image, entry):
     offset = entry & OFFSET_MASK
     if offset == 0:
         return 0, entry != 0
-    if offset % image.cluster or past_the_end(image, offset + image.cluster):
+    if offset % image.cluster or past_the_end(image, offset + image.cluster) or image.rejects(offset):
         return 0, True
     return offset, bool(entry & L1_RESERVED)
 
@@ -343,7 +405,7 @@ def decode_compressed(image, guest, entry, bitmap):
         return SKIPPED
     position, end = compressed_range(image, entry)
     # An offset past bit 55 is past the end of any file, too.
-    if position >= image.file_bytes or past_the_end(image, end):
+    if position < image.cluster or position >= image.file_bytes or past_the_end(image, end):
         return SKIPPED
     # COPIED has no business here, but does no harm to the decoding.
     return Entry(piece=Piece(guest, position, end, True), corrupt=bool(entry & COPIED))
@@ -442,6 +504,48 @@ def nonzero_l2_entries(image, l2_offset):
             yield index, entry, bitmap
 
 
+def metadata_extents(image):
+    """(begin, end) of all metadata but L2 tables, as far as they make sense."""
+    yield 0, image.cluster
+    yield image.l1_offset, image.l1_offset + image.l1_size * 8
+    yield image.snapshots_offset, image.snapshot_table_end
+    yield image.bitmap_directory[0], sum(image.bitmap_directory)
+    yield image.luks_header[0], sum(image.luks_header)
+    for snapshot in image.snapshots:
+        if snapshot not in image.bad_snapshots:
+            yield snapshot.l1_offset, snapshot.l1_offset + snapshot.l1_size * 8
+    yield from bitmap_table_extents(image)
+
+
+def refcount_extents(image, others):
+    """The refcount table and its blocks; but of a table that lies on something else, nothing is believed."""
+    table = (image.refcount_offset, image.refcount_offset + image.refcount_clusters * image.cluster)
+    if table[0] == 0 or table[1] > image.file_bytes or any(overlap(table, other) for other in others):
+        return
+    yield table
+    for (entry,) in struct.iter_unpack(">Q", image.read(table[0], table[1] - table[0])):
+        block = entry & ~511
+        if 0 < block < image.file_bytes:
+            yield block, block + image.cluster
+
+
+def bitmap_table_extents(image):
+    """The tables that the directory lists, up to its first entry that QEMU would refuse."""
+    offset, left = image.bitmap_directory
+    for _ in range(image.bitmap_count):
+        if left < 24:
+            return
+        table, entries, flags, kind, granularity, name, extra = struct.unpack(">QIIBBHI", image.read(offset, 24))
+        fits = entries * image.cluster * 8 << granularity >= image.virtual_bytes
+        if (table == 0 or table % image.cluster or not 1 <= entries <= 1 << 27 or entries * image.cluster > 512 << 20 or
+                not 9 <= granularity <= 31 or flags & ~3 or kind != 1 or not 1 <= name <= 1023 or extra or
+                not (fits or flags & 1) or table + entries * 8 > image.file_bytes):
+            return
+        yield table, table + entries * 8
+        size = round_up(24 + name, 8)
+        offset, left = offset + size, left - size
+
+
 class Table(NamedTuple):
     """What is walked: the active L1 (snapshot None) or a snapshot's."""
     snapshot: Optional[Snapshot]
@@ -472,9 +576,6 @@ def walk(image, table, count):
 
     It ends with the last cluster of the disk, and so never comes to the VM state.
     """
-    if l1_is_bad(image, table):
-        count["corrupt_entries"] += 1       # the damaged thing is the snapshot's one reference to its L1
-        return
     clusters = ceil_div(table.disk_size, image.cluster)
     l1_entries = min(table.l1_size, ceil_div(clusters, image.l2_entries))
     for l1_index, l1_entry in nonzero_l1_entries(image, table.l1_offset, l1_entries):
@@ -715,11 +816,13 @@ def measure_table(image, table):
     """One object of "tables"."""
     count = {"zero_clusters": 0, "zero_allocated_clusters": 0, "corrupt_entries": 0}
     figures = Figures(image.cluster, table.disk_size, image.slice_guest_bytes())
-    for piece in walk(image, table, count):
+    for piece in () if table.snapshot in image.bad_snapshots else walk(image, table, count):
         figures.add(piece)
     values = figures.result()
     values.update(count)
     snapshot = table.snapshot
+    if snapshot in image.bad_snapshots:
+        values = dict.fromkeys(values)      # nothing is known of it
     values["snapshot"] = {"id": snapshot.id, "name": snapshot.name} if snapshot else None
     values["chain_depth"] = 1
     values["virtual_bytes"] = table.disk_size
@@ -753,6 +856,7 @@ def measure(path, all_snapshots=False, wanted=()):
         return {"path": path, "error": str(error)}
     try:
         tables = chosen_tables(image, all_snapshots, wanted)
+        image.find_overlaps([table for table in tables if table.snapshot not in image.bad_snapshots])
         return {"path": path, "error": None, "format": image.format(),
                 "tables": [measure_table(image, table) for table in tables]}
     except (Refused, OSError) as error:

@@ -99,9 +99,9 @@ static void div_round_up_rounds_up_without_wrapping(void **state)
     static const struct {
         uint64_t n, divisor, expected;
     } cases[] = {
-        {0, 1, 0},     {0, 512, 0},   {1, 512, 1},         {511, 512, 1},
-        {512, 512, 1}, {513, 512, 2}, {MAX, 1, MAX},       {MAX, 2, UINT64_C(1) << 63},
-        {MAX, MAX, 1}, {1, MAX, 1},   {MAX - 1, MAX, 1},   {MAX, 65536, UINT64_C(1) << 48},
+        {0, 1, 0},     {0, 512, 0},   {1, 512, 1},       {511, 512, 1},
+        {512, 512, 1}, {513, 512, 2}, {MAX, 1, MAX},     {MAX, 2, UINT64_C(1) << 63},
+        {MAX, MAX, 1}, {1, MAX, 1},   {MAX - 1, MAX, 1}, {MAX, 65536, UINT64_C(1) << 48},
     };
 
     (void)state;

@@ -59,8 +59,7 @@ static const char *damage_name(enum format_finding_code damage)
 static void check(const struct format_entry_rules *rules, const struct entry_case *cases, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        struct format_entry entry =
-            format_entry_of(rules, cases[i].entry, cases[i].bitmap, OWN);
+        struct format_entry entry = format_entry_of(rules, cases[i].entry, cases[i].bitmap, OWN);
 
         if (entry.kind != cases[i].kind || entry.damage != cases[i].damage)
             fail_msg("entry 0x%016" PRIx64 " bitmap 0x%016" PRIx64 ": kind %d (%s), not %d (%s)",
@@ -204,8 +203,8 @@ static void in_a_data_file_offset_0_is_a_place(void **state)
 /* The length of the qcow2 file says nothing about the data file. */
 static void in_a_data_file_nothing_is_past_the_end(void **state)
 {
-    struct format_entry entry = format_entry_of(&data_file, COPIED | 100 * CLUSTER, 0,
-                                                100 * CLUSTER);
+    struct format_entry entry =
+        format_entry_of(&data_file, COPIED | 100 * CLUSTER, 0, 100 * CLUSTER);
 
     (void)state;
     assert_int_equal(entry.kind, FORMAT_STANDARD);
@@ -268,7 +267,7 @@ static void every_subcluster_bit_is_seen(void **state)
                 uint32_t zero = (uint32_t)(bits >> 2 & 1) << x | (uint32_t)(bits >> 3 & 1) << y;
                 struct format_entry entry =
                     format_entry_of(&extended, VALID, ALLOC(alloc) | ZEROS(zero), OWN);
-                enum format_entry_kind expected = alloc & zero  ? FORMAT_INVALID
+                enum format_entry_kind expected = alloc & zero ? FORMAT_INVALID
                                                   : alloc != 0 ? FORMAT_STANDARD
                                                   : zero != 0  ? FORMAT_ZERO_ALLOCATED
                                                                : FORMAT_RESERVED;
@@ -302,8 +301,8 @@ static void compressed_entries(void **state)
     };
     static const struct entry_case with_bitmap[] = {
         {COMPRESSED | VALID, 0, FORMAT_COMPRESSED, FORMAT_SOUND},
-        {COMPRESSED | VALID, ALLOC(1), FORMAT_COMPRESSED, FORMAT_FINDING_L2_COMPRESSED_BITMAP},
-        {COMPRESSED | VALID, ZEROS(1), FORMAT_COMPRESSED, FORMAT_FINDING_L2_COMPRESSED_BITMAP},
+        {COMPRESSED | VALID, ALLOC(1), FORMAT_INVALID, FORMAT_FINDING_L2_COMPRESSED_BITMAP},
+        {COMPRESSED | VALID, ZEROS(1), FORMAT_INVALID, FORMAT_FINDING_L2_COMPRESSED_BITMAP},
     };
 
     (void)state;
@@ -324,8 +323,11 @@ static void compressed_fields_at_every_cluster_size(void **state)
         uint64_t cluster_bytes = UINT64_C(1) << bits;
         unsigned off_bits = 62 - (bits - 8) < 56 ? 62 - (bits - 8) : 56;
         uint64_t most_sectors = (UINT64_C(1) << (bits - 8)) - 1;
-        const uint64_t offs[] = {cluster_bytes, cluster_bytes + 1, cluster_bytes + 511,
-                                 cluster_bytes + 512, UINT64_C(123456789),
+        const uint64_t offs[] = {cluster_bytes,
+                                 cluster_bytes + 1,
+                                 cluster_bytes + 511,
+                                 cluster_bytes + 512,
+                                 UINT64_C(123456789),
                                  (UINT64_C(1) << (off_bits - 1)) + 777,
                                  (UINT64_C(1) << off_bits) - 1};
         const uint64_t sectors[] = {0, 1, most_sectors / 2, most_sectors - 1, most_sectors};
@@ -334,8 +336,8 @@ static void compressed_fields_at_every_cluster_size(void **state)
 
         for (size_t i = 0; i < COUNT(offs); i++)
             for (size_t k = 0; k < COUNT(sectors); k++) {
-                struct format_entry entry = format_entry_of(
-                    &rules, compressed_entry(bits, offs[i], sectors[k]), 0, 0);
+                struct format_entry entry =
+                    format_entry_of(&rules, compressed_entry(bits, offs[i], sectors[k]), 0, 0);
 
                 assert_int_equal(entry.kind, FORMAT_COMPRESSED);
                 assert_int_equal(entry.damage, FORMAT_SOUND);
@@ -353,9 +355,9 @@ static void the_longest_blob_is_two_clusters(void **state)
         uint64_t cluster_bytes = UINT64_C(1) << bits;
         struct format_entry_rules rules = {
             .cluster_bits = bits, .cluster_bytes = cluster_bytes, .file_bytes = UINT64_C(1) << 60};
-        struct format_entry entry =
-            format_entry_of(&rules, compressed_entry(bits, 8 * cluster_bytes,
-                                                     (UINT64_C(1) << (bits - 8)) - 1), 0, 0);
+        struct format_entry entry = format_entry_of(
+            &rules, compressed_entry(bits, 8 * cluster_bytes, (UINT64_C(1) << (bits - 8)) - 1), 0,
+            0);
 
         assert_int_equal(entry.end - entry.begin, 2 * cluster_bytes);
     }
@@ -439,14 +441,12 @@ static void the_last_blob_may_be_cut_by_less_than_a_cluster(void **state)
             struct format_entry_rules rules = {.cluster_bits = bits,
                                                .cluster_bytes = cluster_bytes,
                                                .file_bytes = cases[i].file_bytes};
-            struct format_entry entry = format_entry_of(
-                &rules, compressed_entry(bits, off, cases[i].more_sectors), 0, 0);
+            struct format_entry entry =
+                format_entry_of(&rules, compressed_entry(bits, off, cases[i].more_sectors), 0, 0);
 
-            assert_int_equal(entry.kind,
-                             cases[i].sound ? FORMAT_COMPRESSED : FORMAT_INVALID);
-            assert_int_equal(entry.damage, cases[i].sound
-                                               ? FORMAT_SOUND
-                                               : FORMAT_FINDING_L2_COMPRESSED_PAST_END);
+            assert_int_equal(entry.kind, cases[i].sound ? FORMAT_COMPRESSED : FORMAT_INVALID);
+            assert_int_equal(entry.damage,
+                             cases[i].sound ? FORMAT_SOUND : FORMAT_FINDING_L2_COMPRESSED_PAST_END);
         }
     }
 }
@@ -506,14 +506,22 @@ static void check_promises(const struct format_entry_rules *rules, uint64_t word
 
 static void every_combination_keeps_the_promises(void **state)
 {
-    static const uint64_t offs[] = {0,         CLUSTER,  VALID,    OWN, UNALIGNED, FILE_BYTES - CLUSTER,
-                                    PAST_END,  UINT64_C(1) << 45, FORMAT_ENTRY_OFFSET};
+    static const uint64_t offs[] = {0,        CLUSTER,           VALID,
+                                    OWN,      UNALIGNED,         FILE_BYTES - CLUSTER,
+                                    PAST_END, UINT64_C(1) << 45, FORMAT_ENTRY_OFFSET};
     static const uint64_t flags[] = {0, COPIED, COMPRESSED, COPIED | COMPRESSED};
-    static const uint64_t bits[] = {0, 1, 2, 0x100, UINT64_C(1) << 56, UINT64_C(1) << 61, 3,
-                                    0x1ff, UINT64_C(0x3f) << 56};
-    static const uint64_t bitmaps[] = {0, ALLOC(1), ALLOC(ALL), ZEROS(1), ZEROS(ALL),
-                                       ALLOC(1) | ZEROS(1), ALLOC(1) | ZEROS(2), UINT64_MAX,
-                                       ALLOC(UINT64_C(1) << 31), ZEROS(UINT64_C(1) << 31)};
+    static const uint64_t bits[] = {
+        0, 1, 2, 0x100, UINT64_C(1) << 56, UINT64_C(1) << 61, 3, 0x1ff, UINT64_C(0x3f) << 56};
+    static const uint64_t bitmaps[] = {0,
+                                       ALLOC(1),
+                                       ALLOC(ALL),
+                                       ZEROS(1),
+                                       ZEROS(ALL),
+                                       ALLOC(1) | ZEROS(1),
+                                       ALLOC(1) | ZEROS(2),
+                                       UINT64_MAX,
+                                       ALLOC(UINT64_C(1) << 31),
+                                       ZEROS(UINT64_C(1) << 31)};
 
     (void)state;
     for (unsigned kind = 0; kind < 8; kind++) {

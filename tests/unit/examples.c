@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Proves that every worked example of doc/definitions.md comes out as written there: from its pieces
- * metered by hand, cut anywhere and merged again, and from a whole image with its tables.
+ * Proves that every worked example of doc/definitions.md comes out as written there: from its
+ * pieces metered by hand, cut anywhere and merged again, and from a whole image with its tables.
  */
 #include "figures.h"
 #include "l2.h"
@@ -88,7 +88,7 @@ static uint32_t bits(uint64_t first, uint64_t last)
 static void read_guest(struct example *example, const char *text)
 {
     struct line line = {0};
-    uint64_t first, last;
+    uint64_t first = 0, last = 0;
     const char *rest = text;
 
     if (!skip_word(&rest, "guest ") || !read_range(&rest, &line.first, &line.last))
@@ -207,8 +207,8 @@ static void __attribute__((format(printf, 2, 3))) append(struct text *text, cons
     va_list args;
 
     va_start(args, format);
-    text->len += (size_t)vsnprintf(text->bytes + text->len, sizeof(text->bytes) - text->len, format,
-                                   args);
+    text->len +=
+        (size_t)vsnprintf(text->bytes + text->len, sizeof(text->bytes) - text->len, format, args);
     va_end(args);
     assert_true(text->len < sizeof(text->bytes));
 }
@@ -366,14 +366,17 @@ static struct pieces pieces_of(const struct example *example)
         if (line->zero || held == 0)
             continue; /* not mapped */
         for (uint64_t guest = line->first; guest <= line->last; guest++) {
-            uint64_t begin = line->compressed
-                                 ? line->begin
-                                 : (line->host + (guest - line->first)) * cluster;
+            uint64_t begin =
+                line->compressed ? line->begin : (line->host + (guest - line->first)) * cluster;
 
             assert_int_equal(vec_reserve(&pieces, list), 0);
-            pieces.list[pieces.n_list++] = (struct run_piece){
-                line->compressed ? RUN_COMPRESSED : RUN_DATA, guest * cluster, cluster, begin,
-                line->compressed ? line->end : begin + cluster, held};
+            pieces.list[pieces.n_list++] =
+                (struct run_piece){line->compressed ? RUN_COMPRESSED : RUN_DATA,
+                                   guest * cluster,
+                                   cluster,
+                                   begin,
+                                   line->compressed ? line->end : begin + cluster,
+                                   held};
         }
     }
     return pieces;
@@ -433,9 +436,9 @@ static void pieces_give_the_figures(void **state)
 static size_t next_cut(size_t cut, size_t n)
 {
     return n <= 200 || cut < 2 || cut >= n - 2 || (cut >= 8189 && cut < 8195) ? cut + 1
-           : cut < 8189 && cut + 1021 >= 8189                                  ? 8189
-           : cut + 1021 >= n - 2                                               ? n - 2
-                                                                               : cut + 1021;
+           : cut < 8189 && cut + 1021 >= 8189                                 ? 8189
+           : cut + 1021 >= n - 2                                              ? n - 2
+                                                                              : cut + 1021;
 }
 
 static void pieces_cut_anywhere_give_the_figures(void **state)
@@ -482,11 +485,10 @@ static void put_cluster(struct small_image *small, const struct example *example
     if (line->compressed) {
         uint64_t sectors = (line->end - line->begin / 512 * 512) / 512;
 
-        word = FORMAT_ENTRY_COMPRESSED | (sectors - 1) << (62 - (bits_of(cluster) - 8)) |
-               line->begin;
+        word =
+            FORMAT_ENTRY_COMPRESSED | (sectors - 1) << (62 - (bits_of(cluster) - 8)) | line->begin;
     } else if (example->extended_l2) {
-        bitmap = line->zero ? UINT64_MAX << 32
-                            : (uint64_t)line->zero_bits << 32 | line->data_bits;
+        bitmap = line->zero ? UINT64_MAX << 32 : (uint64_t)line->zero_bits << 32 | line->data_bits;
     } else if (line->zero) {
         word |= FORMAT_ENTRY_ZERO;
     }

@@ -161,12 +161,7 @@ static void breaks_are_the_sum_of_both_directions(void **state)
 static void the_jump_histogram_goes_by_powers_of_two(void **state)
 {
     static const struct report_jump_class expected[] = {
-        {0, 1, 0},
-        {1, 0, 1},
-        {8, 1, 1},
-        {65536, 3, 2},
-        {131072, 1, 0},
-        {UINT64_C(1) << 63, 0, 2},
+        {0, 1, 0}, {1, 0, 1}, {8, 1, 1}, {65536, 3, 2}, {131072, 1, 0}, {UINT64_C(1) << 63, 0, 2},
     };
     const uint64_t runs[] = {CLUSTER};
     struct meter *meter = meter_of(runs, 1);
@@ -197,10 +192,14 @@ static void the_jump_histogram_goes_by_powers_of_two(void **state)
 static void the_run_histogram_goes_by_powers_of_two(void **state)
 {
     static const struct report_run_class expected[] = {
-        {2048, 1, 2048}, {4096, 1, 6144}, {65536, 2, 131072}, {131072, 2, 131072 + 196608},
+        {2048, 1, 2048},
+        {4096, 1, 6144},
+        {65536, 2, 131072},
+        {131072, 2, 131072 + 196608},
         {UINT64_C(1) << 40, 1, UINT64_C(1) << 40},
     };
-    const uint64_t runs[] = {CLUSTER, 3 * CLUSTER, 6144, 2 * CLUSTER, UINT64_C(1) << 40, 2048, CLUSTER};
+    const uint64_t runs[] = {CLUSTER,           3 * CLUSTER, 6144,   2 * CLUSTER,
+                             UINT64_C(1) << 40, 2048,        CLUSTER};
     struct meter *meter = meter_of(runs, COUNT(runs));
     struct report_walk walk = figures_of(meter, 10);
 

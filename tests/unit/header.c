@@ -70,9 +70,18 @@ struct change {
     uint64_t value;
 };
 
-#define BYTE(at, value) {1, at, value}
-#define BE32(at, value) {4, at, value}
-#define BE64(at, value) {8, at, value}
+#define BYTE(at, value)                                                                            \
+    {                                                                                              \
+        1, at, value                                                                               \
+    }
+#define BE32(at, value)                                                                            \
+    {                                                                                              \
+        4, at, value                                                                               \
+    }
+#define BE64(at, value)                                                                            \
+    {                                                                                              \
+        8, at, value                                                                               \
+    }
 
 static void apply(const struct change *changes, size_t n)
 {
@@ -335,18 +344,18 @@ static void every_refcount_width_is_read(void **state)
 static void what_is_unusual_but_allowed_is_accepted(void **state)
 {
     static const struct change cases[][4] = {
-        {BE32(100, CLUSTER)},                      /* the header fills the cluster */
-        {BE32(100, 104), BYTE(104, 1)},            /* no compression type in a header of 104 */
-        {BE64(24, 0)},                             /* no disk */
-        {BE64(24, 0), BE32(36, 0), BE64(40, 0)},   /* nor an L1 table */
-        {BE32(36, 3)},                             /* an L1 table longer than the disk */
-        {BE32(36, 3 * CLUSTER / 8)},               /* that ends where the file does */
-        {BE32(96, 3)},                             /* another refcount width */
-        {BE32(32, 1)},                             /* AES needs no header */
-        {BE64(80, UINT64_MAX)},                    /* compatible features */
-        {BE64(88, UINT64_MAX & ~UINT64_C(3))},     /* autoclear features */
-        {BE32(56, 2), BE64(48, 4 * CLUSTER)},      /* the refcount table ends with the file */
-        {BE64(64, 9 * CLUSTER)},                   /* no snapshots, wherever they are not */
+        {BE32(100, CLUSTER)},                    /* the header fills the cluster */
+        {BE32(100, 104), BYTE(104, 1)},          /* no compression type in a header of 104 */
+        {BE64(24, 0)},                           /* no disk */
+        {BE64(24, 0), BE32(36, 0), BE64(40, 0)}, /* nor an L1 table */
+        {BE32(36, 3)},                           /* an L1 table longer than the disk */
+        {BE32(36, 3 * CLUSTER / 8)},             /* that ends where the file does */
+        {BE32(96, 3)},                           /* another refcount width */
+        {BE32(32, 1)},                           /* AES needs no header */
+        {BE64(80, UINT64_MAX)},                  /* compatible features */
+        {BE64(88, UINT64_MAX & ~UINT64_C(3))},   /* autoclear features */
+        {BE32(56, 2), BE64(48, 4 * CLUSTER)},    /* the refcount table ends with the file */
+        {BE64(64, 9 * CLUSTER)},                 /* no snapshots, wherever they are not */
         {BE64(8, CLUSTER), BE32(16, 0), BE64(8, 0)},
     };
 
@@ -382,7 +391,7 @@ static void a_version_3_header_of_104_bytes_has_no_compression_type(void **state
     assert_accepted(&opened);
 }
 
-/* ---- rows 1 to 6 of the damage: signature, version, cluster and header size ---- */
+/* ---- signature, version, cluster and header size ---- */
 
 static void other_files_are_named(void **state)
 {
@@ -464,9 +473,9 @@ static void a_file_cut_inside_its_header_is_refused(void **state)
         size_t len;
         const char *words;
     } cases[] = {
-        {2, 8, "ends after 8 bytes"},    {2, 71, "ends after 71 bytes, inside the header of 72"},
-        {3, 72, "ends after 72 bytes"},  {3, 103, "ends after 103 bytes, inside the header of 104"},
-        {3, 4, "ends after 4 bytes"},    {3, 7, "ends after 7 bytes"},
+        {2, 8, "ends after 8 bytes"},   {2, 71, "ends after 71 bytes, inside the header of 72"},
+        {3, 72, "ends after 72 bytes"}, {3, 103, "ends after 103 bytes, inside the header of 104"},
+        {3, 4, "ends after 4 bytes"},   {3, 7, "ends after 7 bytes"},
     };
 
     (void)state;
@@ -498,7 +507,7 @@ static void a_file_that_is_all_header_is_read(void **state)
     assert_found(&opened, FORMAT_FINDING_REFTABLE_PAST_END, "refcount table", 48);
 }
 
-/* ---- rows 7 to 20: header length, disk size, L1 table ---- */
+/* ---- header length, disk size, L1 table ---- */
 
 static void an_odd_header_length_is_told(void **state)
 {
@@ -557,7 +566,8 @@ static void an_l1_table_that_cannot_be_is_refused(void **state)
         {{BE64(40, 3 * CLUSTER + 1)}, EINVAL, "L1 table at offset 0x30001 does not start"},
         {{BE64(40, UINT64_C(1) << 63)}, EINVAL, "L1 table at offset 0x8000000000000000"},
         {{BE64(40, UINT64_C(0xffffffffffff0000))}, EINVAL, "outside any possible file"},
-        {{BE64(40, UINT64_C(0x7fffffffffff0000)), BE32(36, 8193)}, EINVAL,
+        {{BE64(40, UINT64_C(0x7fffffffffff0000)), BE32(36, 8193)},
+         EINVAL,
          "outside any possible file"},
         {{BE64(40, UINT64_C(0x7fffffffffff0000))}, EINVAL, "past the end of the file"},
         {{BE64(40, FILE_BYTES)}, EINVAL, "past the end of the file"},
@@ -568,14 +578,16 @@ static void an_l1_table_that_cannot_be_is_refused(void **state)
     check_refusals(cases, COUNT(cases));
 }
 
-/* ---- rows 21 to 27: refcounts, which measuring does not need ---- */
+/* ---- refcounts, which measuring does not need ---- */
 
 static void a_bad_refcount_table_is_told(void **state)
 {
     static const struct observation cases[] = {
         {{BE32(56, 0)}, FORMAT_FINDING_REFTABLE_MISSING, "no refcount table", 48},
         {{BE64(48, FILE_BYTES)}, FORMAT_FINDING_REFTABLE_PAST_END, "past the end", 48},
-        {{BE64(48, 5 * CLUSTER), BE32(56, 2)}, FORMAT_FINDING_REFTABLE_PAST_END, "past the end",
+        {{BE64(48, 5 * CLUSTER), BE32(56, 2)},
+         FORMAT_FINDING_REFTABLE_PAST_END,
+         "past the end",
          48},
         {{BE32(56, 128)}, FORMAT_FINDING_REFTABLE_PAST_END, "past the end", 48}, /* 8 MiB */
         {{BE64(48, 0)}, FORMAT_FINDING_REFTABLE_PAST_END, "overlaps the header", 48},
@@ -602,7 +614,7 @@ static void an_impossible_refcount_table_is_refused(void **state)
     check_refusals(cases, COUNT(cases));
 }
 
-/* ---- rows 28 to 41: encryption and feature bits ---- */
+/* ---- encryption and feature bits ---- */
 
 static void unknown_encryption_is_refused(void **state)
 {
@@ -718,7 +730,7 @@ static void extended_l2_begins_with_16_kib_clusters(void **state)
     check_accepted(cases, COUNT(cases));
 }
 
-/* ---- rows 42 and 43: the snapshot table ---- */
+/* ---- the snapshot table ---- */
 
 static void an_impossible_snapshot_table_is_refused(void **state)
 {
@@ -750,7 +762,7 @@ static void the_snapshot_table_is_not_read_here(void **state)
     assert_accepted(&opened);
 }
 
-/* ---- rows 59 to 63: the name of the backing file ---- */
+/* ---- the name of the backing file ---- */
 
 static void a_backing_name_outside_the_cluster_is_refused(void **state)
 {
@@ -759,7 +771,9 @@ static void a_backing_name_outside_the_cluster_is_refused(void **state)
         {{BE64(8, UINT64_MAX), BE32(16, 4)}, EINVAL, "backing file name at offset"},
         {{BE64(8, 4096), BE32(16, 1024)}, EINVAL, "backing file name has 1024 bytes"},
         {{BE64(8, 4096), BE32(16, 0xffffffff)}, EINVAL, "backing file name has 4294967295"},
-        {{BE64(8, CLUSTER - 10), BE32(16, 11)}, EINVAL, "backing file name has 11 bytes; at most 10"},
+        {{BE64(8, CLUSTER - 10), BE32(16, 11)},
+         EINVAL,
+         "backing file name has 11 bytes; at most 10"},
         {{BE64(8, CLUSTER), BE32(16, 1)}, EINVAL, "backing file name has 1 bytes; at most 0"},
     };
 
@@ -774,7 +788,8 @@ static void backing_names_are_kept_byte_by_byte(void **state)
         const char *bytes;
         uint32_t len;
     } cases[] = {
-        {"base.qcow2", 10}, {"back%s%n", 8}, {"\x1b[31m\xff\n", 7}, {"json:{}", 7}, {long_name, 1023},
+        {"base.qcow2", 10}, {"back%s%n", 8},   {"\x1b[31m\xff\n", 7},
+        {"json:{}", 7},     {long_name, 1023},
     };
 
     (void)state;
@@ -824,7 +839,8 @@ static void an_odd_backing_name_is_told(void **state)
     put_be32(image + 16, 4);
     opened = open_image();
     assert_name(&opened.header.backing_file, "\0\0\0\0", 4);
-    assert_int_equal(opened.findings.per_code[FORMAT_FINDING_BACKING_NAME], 2); /* and it has NULs */
+    assert_int_equal(opened.findings.per_code[FORMAT_FINDING_BACKING_NAME],
+                     2); /* and it has NULs */
     assert_non_null(strstr(opened.findings.list[0].message, "name lies in the header"));
     release(&opened);
 
@@ -836,7 +852,7 @@ static void an_odd_backing_name_is_told(void **state)
     assert_found(&opened, FORMAT_FINDING_BACKING_NAME, "name holds a NUL byte", 4096);
 }
 
-/* ---- rows 77 to 82: header extensions ---- */
+/* ---- header extensions ---- */
 
 static void extensions_are_read(void **state)
 {
@@ -888,16 +904,22 @@ static void extensions_end_at_the_backing_name(void **state)
 static void an_extension_that_overruns_its_area_is_refused(void **state)
 {
     static const struct refusal cases[] = {
-        {{BE32(112, EXTENSION_UNKNOWN), BE32(116, 0x7fffffff)}, EINVAL,
+        {{BE32(112, EXTENSION_UNKNOWN), BE32(116, 0x7fffffff)},
+         EINVAL,
          "header extension 0x12345678 at offset 0x70"},
-        {{BE32(112, EXTENSION_UNKNOWN), BE32(116, 0xffffffff)}, EINVAL, "header extension 0x12345678"},
-        {{BE32(112, EXTENSION_UNKNOWN), BE32(116, CLUSTER - 120 + 1)}, EINVAL,
+        {{BE32(112, EXTENSION_UNKNOWN), BE32(116, 0xffffffff)},
+         EINVAL,
+         "header extension 0x12345678"},
+        {{BE32(112, EXTENSION_UNKNOWN), BE32(116, CLUSTER - 120 + 1)},
+         EINVAL,
          "header extension 0x12345678"},
         /* With a backing file the area is smaller. */
-        {{BE32(112, EXTENSION_UNKNOWN), BE32(116, 100), BE64(8, 219), BE32(16, 4)}, EINVAL,
+        {{BE32(112, EXTENSION_UNKNOWN), BE32(116, 100), BE64(8, 219), BE32(16, 4)},
+         EINVAL,
          "header extension 0x12345678"},
         /* The area ends inside the head of the extension. */
-        {{BE32(112, EXTENSION_UNKNOWN), BE64(8, 116), BE32(16, 4)}, EINVAL,
+        {{BE32(112, EXTENSION_UNKNOWN), BE64(8, 116), BE32(16, 4)},
+         EINVAL,
          "header extension 0x12345678"},
     };
 
@@ -1154,8 +1176,8 @@ static void a_failing_read_is_passed_on_wherever_it_fails(void **state)
         struct opened opened = {.ret = 0};
 
         memory.fail_at = ++n;
-        opened.ret = format_header_read(&memory.io, sizeof(image), &opened.header,
-                                        &opened.findings, &opened.err);
+        opened.ret = format_header_read(&memory.io, sizeof(image), &opened.header, &opened.findings,
+                                        &opened.err);
         failed = opened.ret < 0;
         if (failed)
             assert_refused(&opened, EIO, IO_MEMORY_FAILS);

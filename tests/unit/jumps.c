@@ -38,14 +38,14 @@ static void bins_by_hand(void **state)
         uint64_t distance;
         unsigned bin;
     } cases[] = {
-        {16, 16},                       /* 2^4: one number a bin */
+        {16, 16}, /* 2^4: one number a bin */
         {31, 31},
-        {32, 32},                       /* 2^5: two numbers a bin */
+        {32, 32}, /* 2^5: two numbers a bin */
         {33, 32},
         {34, 33},
         {63, 47},
         {64, 48},
-        {512 << 10, 16 * (19 - 3)},     /* 2^19 */
+        {512 << 10, 16 * (19 - 3)}, /* 2^19 */
         {(512 << 10) - 1, 16 * (19 - 3) - 1},
         {(512 << 10) + (32 << 10), 16 * (19 - 3) + 1},
         {UINT64_C(1) << 63, 16 * 60},
@@ -57,7 +57,8 @@ static void bins_by_hand(void **state)
         assert_int_equal(meter_jump_bin_of(cases[i].distance), cases[i].bin);
 }
 
-/* 16 equal parts from each power to the next: the first number of a bin, and the last one before. */
+/* 16 equal parts from each power to the next: the first number of a bin, and the last one before.
+ */
 static void every_border_of_every_bin(void **state)
 {
     unsigned expected = 16;

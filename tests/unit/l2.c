@@ -169,8 +169,8 @@ static struct outcome walk(const struct table *table, bool detail, size_t chunk_
     for (size_t at = 0; at < table_bytes; at += chunk_bytes) {
         size_t left = table_bytes - at;
 
-        assert_int_equal(
-            run_l2_chunk(&walk, raw + at / 8, left < chunk_bytes ? left : chunk_bytes), 0);
+        assert_int_equal(run_l2_chunk(&walk, raw + at / 8, left < chunk_bytes ? left : chunk_bytes),
+                         0);
     }
     assert_int_equal(run_l2_end(&walk), 0);
     free(raw);
@@ -258,12 +258,12 @@ static void naive_subclusters(struct naive *naive, const struct format_entry *en
         struct run_piece *last;
 
         if (now >= 0 && now != before)
-            add_piece(naive->outcome,
-                      (struct run_piece){.kind = (enum run_kind)now,
-                                         .guest_off = guest_off_of(naive->table, index) +
-                                                      i * part_bytes,
-                                         .begin = has_cluster ? entry->begin + i * part_bytes : 0,
-                                         .end = has_cluster ? entry->begin + i * part_bytes : 0});
+            add_piece(
+                naive->outcome,
+                (struct run_piece){.kind = (enum run_kind)now,
+                                   .guest_off = guest_off_of(naive->table, index) + i * part_bytes,
+                                   .begin = has_cluster ? entry->begin + i * part_bytes : 0,
+                                   .end = has_cluster ? entry->begin + i * part_bytes : 0});
         before = now;
         if (now < 0)
             continue;
@@ -277,10 +277,9 @@ static void naive_subclusters(struct naive *naive, const struct format_entry *en
 static void naive_piece(struct naive *naive, const struct format_entry *entry, uint32_t index,
                         enum run_kind kind, uint64_t mapped_bytes)
 {
-    add_piece(naive->outcome,
-              (struct run_piece){kind, guest_off_of(naive->table, index),
-                                 naive->table->header.cluster_bytes, entry->begin,
-                                 kind == RUN_ZERO ? 0 : entry->end, mapped_bytes});
+    add_piece(naive->outcome, (struct run_piece){kind, guest_off_of(naive->table, index),
+                                                 naive->table->header.cluster_bytes, entry->begin,
+                                                 kind == RUN_ZERO ? 0 : entry->end, mapped_bytes});
 }
 
 static void naive_entry(struct naive *naive, uint32_t index)
@@ -549,6 +548,26 @@ static void the_last_cluster_of_2_mib_may_be_one_read(void **state)
     }
 }
 
+/* Also where the 63 before it lie in the same block. */
+static void the_last_cluster_of_a_block_may_be_one_read(void **state)
+{
+    struct table table = table_of(21, false);
+    struct outcome outcome;
+
+    (void)state;
+    fill_in_order(&table, 5);
+    table.virtual_bytes = cluster(&table, 127) + MIB;
+    outcome = walk_whole(&table);
+    assert_int_equal(outcome.counts.mapped_clusters, 128);
+    assert_int_equal(outcome.counts.reads, 2 * 127 + 1);
+    outcome_free(&outcome);
+    table.virtual_bytes += 512;
+    outcome = walk_whole(&table);
+    assert_int_equal(outcome.counts.reads, 2 * 128);
+    outcome_free(&outcome);
+    table_free(&table);
+}
+
 /* Subclusters of 2 KiB: those that begin behind the end of the disk are mapped, but not read. */
 static void the_last_extended_cluster_is_read_up_to_the_end(void **state)
 {
@@ -557,8 +576,14 @@ static void the_last_extended_cluster_is_read_up_to_the_end(void **state)
         uint32_t alloc;
         uint64_t reads;
     } cases[] = {
-        {512, 1, 1},       {512, 2, 0},           {2048, 2, 0},          {2048 + 512, 2, 1},
-        {65536, 2, 1},     {4096, 0x0000ffff, 1}, {4096, 0xfffffffc, 0}, {65536, 0x55555555, 16},
+        {512, 1, 1},
+        {512, 2, 0},
+        {2048, 2, 0},
+        {2048 + 512, 2, 1},
+        {65536, 2, 1},
+        {4096, 0x0000ffff, 1},
+        {4096, 0xfffffffc, 0},
+        {65536, 0x55555555, 16},
         {32768, 0x55555555, 8},
     };
 
@@ -588,12 +613,9 @@ static void a_read_goes_on_from_subcluster_31_to_0(void **state)
         uint32_t first, second;
         uint64_t second_host, reads, unbroken;
     } cases[] = {
-        {UINT32_MAX, UINT32_MAX, 6, 1, 1},
-        {UINT32_MAX, UINT32_MAX, 8, 2, 1},
-        {0x80000000, 0x00000001, 6, 1, 1},
-        {0x40000000, 0x00000001, 6, 2, 2},
-        {0x80000000, 0x00000002, 6, 2, 2},
-        {0x80000001, 0x80000001, 6, 3, 3},
+        {UINT32_MAX, UINT32_MAX, 6, 1, 1}, {UINT32_MAX, UINT32_MAX, 8, 2, 1},
+        {0x80000000, 0x00000001, 6, 1, 1}, {0x40000000, 0x00000001, 6, 2, 2},
+        {0x80000000, 0x00000002, 6, 2, 2}, {0x80000001, 0x80000001, 6, 3, 3},
         {0x80000001, 0x80000001, 9, 4, 3},
     };
 
@@ -652,13 +674,13 @@ static void check_counts_as_qemu_img_does(void **state)
     (void)state;
     table.virtual_bytes = cluster(&table, 6);
     table.words[0] = COPIED | cluster(&table, 5);
-    table.words[1] = COMPRESSED | cluster(&table, 20);   /* fragmented; next stays */
-    table.words[2] = COPIED | cluster(&table, 6);        /* is next */
-    table.words[3] = ZERO | cluster(&table, 9);          /* allocated, and not next */
-    table.words[4] = ZERO;                               /* nothing */
-    table.words[5] = 0;                                  /* nothing */
-    table.words[6] = COPIED | cluster(&table, 10);       /* behind the end of the disk: next */
-    table.words[7000] = COPIED | cluster(&table, 12);    /* a hole in step is no excuse */
+    table.words[1] = COMPRESSED | cluster(&table, 20); /* fragmented; next stays */
+    table.words[2] = COPIED | cluster(&table, 6);      /* is next */
+    table.words[3] = ZERO | cluster(&table, 9);        /* allocated, and not next */
+    table.words[4] = ZERO;                             /* nothing */
+    table.words[5] = 0;                                /* nothing */
+    table.words[6] = COPIED | cluster(&table, 10);     /* behind the end of the disk: next */
+    table.words[7000] = COPIED | cluster(&table, 12);  /* a hole in step is no excuse */
     outcome = walk_whole(&table);
     assert_int_equal(outcome.counts.check_allocated, 6);
     assert_int_equal(outcome.counts.check_compressed, 1);
@@ -771,7 +793,8 @@ static void every_kind_of_damage_has_words_of_its_own(void **state)
         {false, false, false, 0x70200, 0, FORMAT_FINDING_L2_UNALIGNED},
         {false, false, false, TIB, 0, FORMAT_FINDING_L2_PAST_END},
         {false, true, false, ZERO, 0, FORMAT_FINDING_L2_ZERO_V2},
-        {false, false, false, COMPRESSED | COPIED | 0x70000, 0, FORMAT_FINDING_L2_COMPRESSED_COPIED},
+        {false, false, false, COMPRESSED | COPIED | 0x70000, 0,
+         FORMAT_FINDING_L2_COMPRESSED_COPIED},
         {false, false, false, COMPRESSED | TIB, 0, FORMAT_FINDING_L2_COMPRESSED_PAST_END},
         {false, false, false, COMPRESSED, 0, FORMAT_FINDING_L2_COMPRESSED_HEADER},
         {false, false, true, COMPRESSED | 0x70000, 0, FORMAT_FINDING_L2_COMPRESSED_DATA_FILE},
@@ -1078,9 +1101,8 @@ static void fill_at_random(struct table *table, struct dice *dice, unsigned n_st
         for (uint64_t k = 0; k < len && i < table->header.l2_entries; k++, i++) {
             table->words[i] = random_word(table, dice, style, i, &at);
             if (table->header.extended_l2 && style != HOLE)
-                table->bitmaps[i] = style == PACKED && !dice_once_in(dice, 9)
-                                        ? 0
-                                        : random_bitmap(dice);
+                table->bitmaps[i] =
+                    style == PACKED && !dice_once_in(dice, 9) ? 0 : random_bitmap(dice);
         }
     }
 }
@@ -1199,7 +1221,7 @@ static void both_ways_give_the_same(void **state)
 
         for (uint32_t i = 0; i < table.header.l2_entries; i++) {
             at = dice_once_in(&dice, 1 + (i / 64) % 80) ? 1 + dice_below(&dice, n_host - 1)
-                                                       : at % (n_host - 1) + 1;
+                                                        : at % (n_host - 1) + 1;
             table.words[i] = COPIED | cluster(&table, at);
         }
         fast = walk_whole(&table);
@@ -1220,8 +1242,8 @@ static void both_ways_give_the_same(void **state)
 /* One odd entry, at each place of a block in the middle of a table in order. */
 static void one_odd_entry_anywhere_in_a_block(void **state)
 {
-    static const uint64_t odd[] = {0, ZERO, COPIED, COMPRESSED | 0x123456, 0x7200, TIB,
-                                   UINT64_C(1) << 61 | 0x5000};
+    static const uint64_t odd[] = {
+        0, ZERO, COPIED, COMPRESSED | 0x123456, 0x7200, TIB, UINT64_C(1) << 61 | 0x5000};
     struct table table = table_of(12, false);
 
     (void)state;
@@ -1292,6 +1314,7 @@ int main(void)
         cmocka_unit_test(a_reversed_table_is_one_read_a_cluster),
         cmocka_unit_test(a_cluster_of_2_mib_is_two_reads),
         cmocka_unit_test(the_last_cluster_of_2_mib_may_be_one_read),
+        cmocka_unit_test(the_last_cluster_of_a_block_may_be_one_read),
         cmocka_unit_test(the_last_extended_cluster_is_read_up_to_the_end),
         cmocka_unit_test(a_read_goes_on_from_subcluster_31_to_0),
         cmocka_unit_test(a_slice_border_ends_a_read),

@@ -66,11 +66,10 @@ static void check_steps(const struct step_case *cases, size_t n)
         assert_int_equal(backward + forward, meter->breaks);
         assert_int_equal(meter->near_jumps, cases[i].step == NEAR);
         if (cases[i].step != DENSE)
-            assert_int_equal(
-                meter->jumps[backward ? METER_BACKWARD : METER_FORWARD]
-                    .bin[meter_jump_bin_of(cases[i].distance)]
-                    .count,
-                1);
+            assert_int_equal(meter->jumps[backward ? METER_BACKWARD : METER_FORWARD]
+                                 .bin[meter_jump_bin_of(cases[i].distance)]
+                                 .count,
+                             1);
         assert_true(meter_jumps_total(&meter->jumps[METER_BACKWARD]).sum +
                         meter_jumps_total(&meter->jumps[METER_FORWARD]).sum ==
                     cases[i].distance);
@@ -82,19 +81,20 @@ static void steps_between_standard_clusters(void **state)
 {
     const struct step_case cases[] = {
         {standard(0, 5), standard(1, 6), DENSE, 0},
-        {standard(0, 5), standard(9, 6), DENSE, 0},             /* a hole closed up */
-        {standard(0, 5), standard(3, 8), IN_STEP, 0},           /* a hole in step */
-        {standard(0, 5), standard(3, 7), NEAR, CLUSTER},        /* a hole not in step: less */
-        {standard(0, 5), standard(3, 9), NEAR, 3 * CLUSTER},    /* and more */
+        {standard(0, 5), standard(9, 6), DENSE, 0},          /* a hole closed up */
+        {standard(0, 5), standard(3, 8), IN_STEP, 0},        /* a hole in step */
+        {standard(0, 5), standard(3, 7), NEAR, CLUSTER},     /* a hole not in step: less */
+        {standard(0, 5), standard(3, 9), NEAR, 3 * CLUSTER}, /* and more */
         {standard(0, 5), standard(1, 7), NEAR, CLUSTER},
-        {standard(0, 5), standard(1, 14), NEAR, 8 * CLUSTER},   /* 512 KiB */
+        {standard(0, 5), standard(1, 14), NEAR, 8 * CLUSTER}, /* 512 KiB */
         {standard(0, 5), standard(1, 15), FORWARD, 9 * CLUSTER},
         {standard(0, 5), standard(1, 4), BACKWARD, 2 * CLUSTER}, /* from the end */
-        {standard(0, 5), standard(1, 5), BACKWARD, CLUSTER},    /* the same cluster again */
+        {standard(0, 5), standard(1, 5), BACKWARD, CLUSTER},     /* the same cluster again */
         {standard(0, 5), standard(1, 0), BACKWARD, 6 * CLUSTER},
         {standard(0, 5), standard(2, 4), BACKWARD, 2 * CLUSTER}, /* no step is kept going back */
         {standard(0, UINT64_C(1) << 39), standard(1, 1), BACKWARD, (UINT64_C(1) << 55)},
-        {standard(0, 1), standard(1, UINT64_C(1) << 39), FORWARD, (UINT64_C(1) << 55) - 2 * CLUSTER},
+        {standard(0, 1), standard(1, UINT64_C(1) << 39), FORWARD,
+         (UINT64_C(1) << 55) - 2 * CLUSTER},
     };
 
     (void)state;
@@ -106,13 +106,13 @@ static void steps_after_a_compressed_cluster(void **state)
 {
     const struct run_piece before = compressed(0, 327680, 348160);
     const struct step_case cases[] = {
-        {before, compressed(1, 347648, 360000), PADDED, 0},      /* E - 512 */
-        {before, compressed(1, 347647, 360000), NEAR, 513},      /* inside the blob: not that */
-        {before, compressed(1, 348160, 360000), PADDED, 0},      /* E */
-        {before, compressed(1, 348161, 360000), PADDED, 0},      /* a little further on */
-        {before, compressed(1, 393216, 400000), PADDED, 0},      /* E rounded up to a cluster */
+        {before, compressed(1, 347648, 360000), PADDED, 0}, /* E - 512 */
+        {before, compressed(1, 347647, 360000), NEAR, 513}, /* inside the blob: not that */
+        {before, compressed(1, 348160, 360000), PADDED, 0}, /* E */
+        {before, compressed(1, 348161, 360000), PADDED, 0}, /* a little further on */
+        {before, compressed(1, 393216, 400000), PADDED, 0}, /* E rounded up to a cluster */
         {before, compressed(1, 393217, 400000), NEAR, 393217 - 348160},
-        {before, compressed(9, 348160, 360000), PADDED, 0},      /* whatever the guest gap */
+        {before, compressed(9, 348160, 360000), PADDED, 0},       /* whatever the guest gap */
         {before, compressed(1, 327680, 348160), BACKWARD, 20480}, /* the same blob */
         {before, compressed(1, 327681, 348160), NEAR, 348160 - 327681},
         {before, compressed(1, 327679, 340000), BACKWARD, 348160 - 327679},
@@ -250,7 +250,8 @@ static void pieces_of_zeros_are_passed_over(void **state)
 
 static void clearing_forgets_all_pieces(void **state)
 {
-    const struct run_piece old[] = {standard(0, 9), standard(1, 5), standard(2, 700), standard(3, 2)};
+    const struct run_piece old[] = {standard(0, 9), standard(1, 5), standard(2, 700),
+                                    standard(3, 2)};
     const struct run_piece new[] = {standard(8, 5), standard(9, 6), standard(10, 50)};
     struct meter *meter = meter_pieces(old, 4), *fresh = meter_new(CLUSTER, CLUSTER);
 
@@ -286,7 +287,8 @@ static size_t random_pieces(struct dice *dice, struct run_piece pieces[MOST], si
         if (dice_once_in(dice, 4)) {
             uint64_t begin = host - dice_below(dice, 700);
 
-            pieces[i] = compressed(guest, begin, begin / 512 * 512 + 512 * (1 + dice_below(dice, 128)));
+            pieces[i] =
+                compressed(guest, begin, begin / 512 * 512 + 512 * (1 + dice_below(dice, 128)));
         } else {
             pieces[i] = standard(guest, host / CLUSTER);
             if (dice_once_in(dice, 8))
@@ -457,7 +459,8 @@ static void a_part_may_be_joined_at_many_places(void **state)
 static void a_part_may_be_joined_at_an_earlier_place(void **state)
 {
     const struct run_piece there[] = {standard(100, 8), standard(101, 9), standard(102, 5)};
-    const struct run_piece here[] = {standard(0, 5), standard(3, 8), standard(4, 9), standard(5, 5)};
+    const struct run_piece here[] = {standard(0, 5), standard(3, 8), standard(4, 9),
+                                     standard(5, 5)};
     struct meter *left = meter_pieces(here, 1), *part = meter_pieces(there, 3);
     struct meter *whole = meter_pieces(here, 4);
 
@@ -517,9 +520,14 @@ static void uniform_batches_say_the_same_as_general_ones(void **state)
 static void the_first_step_of_a_uniform_batch_is_judged_like_any(void **state)
 {
     const struct run_piece before[] = {
-        standard(63, 4),  standard(60, 1),  standard(60, 2),  standard(63, 9),
-        standard(63, 5),  compressed(63, 4 * CLUSTER, 4 * CLUSTER + 512),
-        compressed(63, 5 * CLUSTER - 512, 5 * CLUSTER + 512), compressed(63, 90, 1024),
+        standard(63, 4),
+        standard(60, 1),
+        standard(60, 2),
+        standard(63, 9),
+        standard(63, 5),
+        compressed(63, 4 * CLUSTER, 4 * CLUSTER + 512),
+        compressed(63, 5 * CLUSTER - 512, 5 * CLUSTER + 512),
+        compressed(63, 90, 1024),
     };
     static struct run_piece pieces[1 + 64];
 
@@ -579,8 +587,7 @@ static void sums_of_distances_stay_exact(void **state)
     }
     assert_same_meter(uniform, general);
     assert_int_equal(meter_jumps_total(&uniform->jumps[METER_FORWARD]).count, 4096);
-    assert_true(meter_jumps_total(&uniform->jumps[METER_FORWARD]).sum >
-                (unsigned __int128)1 << 66);
+    assert_true(meter_jumps_total(&uniform->jumps[METER_FORWARD]).sum > (unsigned __int128)1 << 66);
     meter_free(general);
     meter_free(uniform);
 }

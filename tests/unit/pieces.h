@@ -45,7 +45,8 @@ static inline void pieces_take(struct meter *meter, const struct run_piece *piec
     free(batch);
 }
 
-/* @n is a multiple of 64, and the pieces are whole clusters that follow one another in the guest. */
+/* @n is a multiple of 64, and the pieces are whole clusters that follow one another in the guest.
+ */
 static inline void pieces_take_uniform(struct meter *meter, const struct run_piece *pieces,
                                        size_t n)
 {

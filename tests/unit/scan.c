@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Proves the order of a scan: which L2 tables are read, for which L1 tables, in which order, whatever
- * the lengths of the tables; which are left out, and why; and that trouble on the way is passed on.
+ * Proves the order of a scan: which L2 tables are read, for which L1 tables, in which order,
+ * whatever the lengths of the tables; which are left out, and why; and that trouble on the way is
+ * passed on.
  */
 #include "scan.h"
 
@@ -757,8 +758,8 @@ static void a_hole_ends_with_the_file_as_it_was(void **state)
 static void naive_scan(struct small_image *small, struct run_table *table, struct log *log)
 {
     struct format_entry_rules entry = format_image_rules(&small->image);
-    struct run_l2_rules rules = run_l2_rules_of(&small->image.header, &entry,
-                                                small->image.header.virtual_bytes, false);
+    struct run_l2_rules rules =
+        run_l2_rules_of(&small->image.header, &entry, small->image.header.virtual_bytes, false);
     struct run_batch *batch = malloc(sizeof(*batch));
     uint64_t needed = (table->virtual_bytes + SPAN - 1) / SPAN;
     size_t own[] = {0};
@@ -791,8 +792,9 @@ static void random_image(struct small_image *small, struct run_table tables[N_L1
     small_image_init(small, 9, N_INDICES * SPAN, N_INDICES, first_l2 + n_l2);
     for (uint64_t l2 = first_l2; l2 < first_l2 + n_l2; l2++)
         for (uint32_t i = 0; i < 64 && !dice_once_in(dice, 100); i++)
-            small_image_l2(small, l2, i, dice_once_in(dice, 5) ? 0 : COPIED | dice_below(dice, 1u << 20) * CLUSTER,
-                           0);
+            small_image_l2(
+                small, l2, i,
+                dice_once_in(dice, 5) ? 0 : COPIED | dice_below(dice, 1u << 20) * CLUSTER, 0);
     for (uint64_t t = 0; t < N_L1; t++) {
         for (uint32_t i = 0; i < N_INDICES; i++)
             if (!dice_once_in(dice, 4)) /* one of three of its own for each index */
@@ -825,7 +827,8 @@ static void random_tables_agree_with_a_naive_scan(void **state)
             assert_memory_equal(&alone.counts, &tables[t].counts, sizeof(alone.counts));
             assert_int_equal(log.pieces[t].n_list, naive.pieces[0].n_list);
             for (size_t i = 0; i < naive.pieces[0].n_list; i++) {
-                assert_int_equal(log.pieces[t].list[i].guest_off, naive.pieces[0].list[i].guest_off);
+                assert_int_equal(log.pieces[t].list[i].guest_off,
+                                 naive.pieces[0].list[i].guest_off);
                 assert_int_equal(log.pieces[t].list[i].begin, naive.pieces[0].list[i].begin);
             }
             log_free(&naive);

@@ -7,11 +7,11 @@
 
 #include "dice.h"
 
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <inttypes.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -41,10 +41,20 @@ static void check_format(const struct text_case *cases, size_t n)
 static void whole_units_show_no_decimals(void **state)
 {
     static const struct text_case cases[] = {
-        {0, "0 B"},           {1, "1 B"},           {512, "512 B"},       {1023, "1023 B"},
-        {KIB, "1 KiB"},       {64 * KIB, "64 KiB"}, {1000 * KIB, "1000 KiB"},
-        {1023 * KIB, "1023 KiB"},                   {MIB, "1 MiB"},       {100 * GIB, "100 GiB"},
-        {TIB, "1 TiB"},       {PIB, "1 PiB"},       {EIB, "1 EiB"},       {8 * EIB, "8 EiB"},
+        {0, "0 B"},
+        {1, "1 B"},
+        {512, "512 B"},
+        {1023, "1023 B"},
+        {KIB, "1 KiB"},
+        {64 * KIB, "64 KiB"},
+        {1000 * KIB, "1000 KiB"},
+        {1023 * KIB, "1023 KiB"},
+        {MIB, "1 MiB"},
+        {100 * GIB, "100 GiB"},
+        {TIB, "1 TiB"},
+        {PIB, "1 PiB"},
+        {EIB, "1 EiB"},
+        {8 * EIB, "8 EiB"},
     };
 
     (void)state;
@@ -54,14 +64,14 @@ static void whole_units_show_no_decimals(void **state)
 static void fractions_show_three_digits(void **state)
 {
     static const struct text_case cases[] = {
-        {1025, "1 KiB"},  /* 1.00098 */
+        {1025, "1 KiB"}, /* 1.00098 */
         {1536, "1.5 KiB"},
-        {1147, "1.12 KiB"},                /* 1.1201 */
-        {MIB + MIB / 8, "1.13 MiB"},       /* 1.125: half up */
-        {MIB + MIB / 8 - 1, "1.12 MiB"},   /* the byte below the half */
-        {12 * MIB + MIB / 20, "12 MiB"},   /* 12.04999: one byte is lost in the division */
+        {1147, "1.12 KiB"},              /* 1.1201 */
+        {MIB + MIB / 8, "1.13 MiB"},     /* 1.125: half up */
+        {MIB + MIB / 8 - 1, "1.12 MiB"}, /* the byte below the half */
+        {12 * MIB + MIB / 20, "12 MiB"}, /* 12.04999: one byte is lost in the division */
         {12 * MIB + MIB / 20 + 1, "12.1 MiB"},
-        {123 * MIB + MIB / 2, "124 MiB"},  /* 123.5: half up */
+        {123 * MIB + MIB / 2, "124 MiB"}, /* 123.5: half up */
         {123 * MIB + MIB / 2 - 1, "123 MiB"},
         {9 * GIB + 995 * GIB / 1000, "9.99 GiB"}, /* 9.99499 */
     };
@@ -73,14 +83,9 @@ static void fractions_show_three_digits(void **state)
 static void rounding_up_may_reach_the_next_unit(void **state)
 {
     static const struct text_case cases[] = {
-        {MIB - 1, "1 MiB"},
-        {MIB - 512, "1 MiB"},        /* 1023.5 KiB: half up */
-        {MIB - 513, "1023 KiB"},
-        {GIB - 1, "1 GiB"},
-        {TIB - 1, "1 TiB"},
-        {EIB - 1, "1 EiB"},
-        {10 * KIB - 1, "10 KiB"},
-        {100 * KIB - 1, "100 KiB"},
+        {MIB - 1, "1 MiB"},      {MIB - 512, "1 MiB"}, /* 1023.5 KiB: half up */
+        {MIB - 513, "1023 KiB"}, {GIB - 1, "1 GiB"},       {TIB - 1, "1 TiB"},
+        {EIB - 1, "1 EiB"},      {10 * KIB - 1, "10 KiB"}, {100 * KIB - 1, "100 KiB"},
     };
 
     (void)state;
@@ -106,9 +111,9 @@ static void a_mean_is_rounded_to_a_byte(void **state)
         double bytes;
         const char *text;
     } cases[] = {
-        {0, "0 B"},       {0.4, "0 B"},        {0.5, "1 B"},         {511.49, "511 B"},
-        {1023.5, "1 KiB"}, {104857.6, "102 KiB"}, {0x1p63, "8 EiB"}, {0x1p64, "16 EiB"},
-        {1e300, "16 EiB"},
+        {0, "0 B"},        {0.4, "0 B"},       {0.5, "1 B"},
+        {511.49, "511 B"}, {1023.5, "1 KiB"},  {104857.6, "102 KiB"},
+        {0x1p63, "8 EiB"}, {0x1p64, "16 EiB"}, {1e300, "16 EiB"},
     };
 
     (void)state;
@@ -123,8 +128,13 @@ static void a_mean_is_rounded_to_a_byte(void **state)
 static void counts_have_commas_every_three_digits(void **state)
 {
     static const struct text_case cases[] = {
-        {0, "0"},           {7, "7"},           {999, "999"},           {1000, "1,000"},
-        {704512, "704,512"}, {1000000, "1,000,000"}, {UINT64_MAX, "18,446,744,073,709,551,615"},
+        {0, "0"},
+        {7, "7"},
+        {999, "999"},
+        {1000, "1,000"},
+        {704512, "704,512"},
+        {1000000, "1,000,000"},
+        {UINT64_MAX, "18,446,744,073,709,551,615"},
     };
 
     (void)state;
@@ -175,15 +185,39 @@ static void sizes_are_read_in_every_spelling(void **state)
 static void what_is_no_size_is_refused(void **state)
 {
     static const char *const texts[] = {
-        "",      " ",    "K",      "-1",   "+1",    " 1",   "1.",    ".5",     "1..5",
-        "1.5.5", "1.K",  "0x10",   "1e3",  "1X",    "1KK",  "1Ki",   "1KiBs",  "1BB",
-        "1BiB",  "1K1",  "1,000",  "1K B", "1\n",   "1\tK", "inf",   "1-2",    "١",
-        "18446744073709551616",  /* 2^64 */
+        "",
+        " ",
+        "K",
+        "-1",
+        "+1",
+        " 1",
+        "1.",
+        ".5",
+        "1..5",
+        "1.5.5",
+        "1.K",
+        "0x10",
+        "1e3",
+        "1X",
+        "1KK",
+        "1Ki",
+        "1KiBs",
+        "1BB",
+        "1BiB",
+        "1K1",
+        "1,000",
+        "1K B",
+        "1\n",
+        "1\tK",
+        "inf",
+        "1-2",
+        "١",
+        "18446744073709551616", /* 2^64 */
         "99999999999999999999999999999999",
         "16E",
         "16384P",
-        "18014398509481984K",    /* 2^64 */
-        "1.0000000000000000K",   /* 16 digits after the point */
+        "18014398509481984K",  /* 2^64 */
+        "1.0000000000000000K", /* 16 digits after the point */
     };
 
     (void)state;

@@ -167,7 +167,8 @@ static void entries_are_aligned_to_eight(void **state)
         struct entry entry = plain;
 
         snprintf(ids[i], sizeof(ids[i]), "%d", i + 1);
-        snprintf(names[i], sizeof(names[i]), "%.*s", i, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOP");
+        snprintf(names[i], sizeof(names[i]), "%.*s", i,
+                 "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOP");
         entry.id = ids[i];
         entry.name = names[i];
         entry.extra_bytes = 16 + (uint32_t)i;
@@ -257,10 +258,9 @@ static void short_extra_data_has_no_disk_size(void **state)
         uint32_t version, extra_bytes;
         uint64_t virtual_bytes;
     } cases[] = {
-        {2, 0, VIRTUAL},         {2, 8, VIRTUAL},          {2, 15, VIRTUAL},
-        {2, 16, VIRTUAL / 4},    {2, 24, VIRTUAL / 4},     {3, 8, VIRTUAL},
-        {3, 15, VIRTUAL},        {3, 16, VIRTUAL / 4},     {3, 17, VIRTUAL / 4},
-        {3, 1024, VIRTUAL / 4},
+        {2, 0, VIRTUAL},      {2, 8, VIRTUAL},        {2, 15, VIRTUAL}, {2, 16, VIRTUAL / 4},
+        {2, 24, VIRTUAL / 4}, {3, 8, VIRTUAL},        {3, 15, VIRTUAL}, {3, 16, VIRTUAL / 4},
+        {3, 17, VIRTUAL / 4}, {3, 1024, VIRTUAL / 4},
     };
 
     (void)state;
@@ -384,7 +384,8 @@ static void an_entry_must_end_inside_the_file(void **state)
     }
 }
 
-/* One entry too many in the header: what follows is no entry, and its lengths run out of the file. */
+/* One entry too many in the header: what follows is no entry, and its lengths run out of the file.
+ */
 static void noise_after_the_table_is_refused(void **state)
 {
     size_t next;
@@ -400,7 +401,8 @@ static void noise_after_the_table_is_refused(void **state)
     assert_refused(&table, "entry 1");
 }
 
-/* 64 MiB is the limit: entries of 128 KiB, most of them in the part of the file that is not stored. */
+/* 64 MiB is the limit: entries of 128 KiB, most of them in the part of the file that is not stored.
+ */
 static void the_whole_table_has_a_limit(void **state)
 {
     enum { ENTRY = 40 + 8 + 65535 + 65489 }; /* 131,072: 512 of them are 64 MiB */
@@ -520,7 +522,8 @@ static void an_unreadable_l1_table_leaves_its_snapshot_out(void **state)
 
 static void an_l1_table_may_end_with_the_file(void **state)
 {
-    static const struct entry entry = {FILE_BYTES - CLUSTER, CLUSTER / 8, "1", "last", 24, VIRTUAL, 0};
+    static const struct entry entry = {
+        FILE_BYTES - CLUSTER, CLUSTER / 8, "1", "last", 24, VIRTUAL, 0};
     struct table table = read_one(3, &entry);
 
     (void)state;
@@ -605,8 +608,12 @@ static void a_shared_l1_table_is_told_and_read(void **state)
 {
     static const struct entry cases[][3] = {
         /* Two snapshots share one; one shares the active one. */
-        {{7 * CLUSTER, 2, "", "", 16, 0, 0}, {L1, 2, "1", "", 24, 0, 0}, {L1, 2, "2", "", 24, 0, 0}},
-        {{L1, 2, "", "", 16, 0, 0}, {6 * CLUSTER, 2, "1", "", 24, 0, 0}, {L1, 2, "2", "", 24, 0, 0}},
+        {{7 * CLUSTER, 2, "", "", 16, 0, 0},
+         {L1, 2, "1", "", 24, 0, 0},
+         {L1, 2, "2", "", 24, 0, 0}},
+        {{L1, 2, "", "", 16, 0, 0},
+         {6 * CLUSTER, 2, "1", "", 24, 0, 0},
+         {L1, 2, "2", "", 24, 0, 0}},
     };
 
     (void)state;

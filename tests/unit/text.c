@@ -28,7 +28,10 @@ struct text_case {
 };
 
 /* The length of a literal counts NULs inside. */
-#define CASE(bytes, text) {bytes, sizeof(bytes) - 1, text}
+#define CASE(bytes, text)                                                                          \
+    {                                                                                              \
+        bytes, sizeof(bytes) - 1, text                                                             \
+    }
 
 static void check(char *(*convert)(const char *, size_t), const struct text_case *cases, size_t n)
 {
@@ -55,11 +58,11 @@ static void escape_leaves_readable_text_alone(void **state)
         CASE("", ""),
         CASE("before-update", "before-update"),
         CASE(" ~%s\"'<>&", " ~%s\"'<>&"),
-        CASE("gr\xc3\xbc\xc3\x9f", "gr\xc3\xbc\xc3\x9f"),          /* two bytes */
+        CASE("gr\xc3\xbc\xc3\x9f", "gr\xc3\xbc\xc3\x9f"),             /* two bytes */
         CASE("\xe6\x97\xa5\xe6\x9c\xac", "\xe6\x97\xa5\xe6\x9c\xac"), /* three */
-        CASE("\xf0\x9f\x98\x80", "\xf0\x9f\x98\x80"),              /* four */
-        CASE("\xc2\xa0", "\xc2\xa0"),                              /* U+00A0, after the C1 controls */
-        CASE("\xf4\x8f\xbf\xbf", "\xf4\x8f\xbf\xbf"),              /* U+10FFFF, the last one */
+        CASE("\xf0\x9f\x98\x80", "\xf0\x9f\x98\x80"),                 /* four */
+        CASE("\xc2\xa0", "\xc2\xa0"),                 /* U+00A0, after the C1 controls */
+        CASE("\xf4\x8f\xbf\xbf", "\xf4\x8f\xbf\xbf"), /* U+10FFFF, the last one */
     };
 
     (void)state;
@@ -101,22 +104,24 @@ static void escape_writes_out_what_reorders_a_line(void **state)
 
 /* Unicode, table 3-7: the borders of what is well formed. */
 static const struct text_case malformed[] = {
-    CASE("\x80", "\\x80"),                                 /* a continuation alone */
+    CASE("\x80", "\\x80"), /* a continuation alone */
     CASE("\xbf", "\\xbf"),
-    CASE("\xc0\x80", "\\xc0\\x80"),                        /* overlong NUL */
+    CASE("\xc0\x80", "\\xc0\\x80"), /* overlong NUL */
     CASE("\xc1\xbf", "\\xc1\\xbf"),
-    CASE("\xc3", "\\xc3"),                                 /* cut short */
-    CASE("\xe0\x9f\xbf", "\\xe0\\x9f\\xbf"),               /* overlong */
+    CASE("\xc3", "\\xc3"),                   /* cut short */
+    CASE("\xe0\x9f\xbf", "\\xe0\\x9f\\xbf"), /* overlong */
     CASE("\xe2\x82", "\\xe2\\x82"),
-    CASE("\xe2\x28\xa1", "\\xe2(\\xa1"),                   /* the good byte inside stays */
-    CASE("\xed\xa0\x80", "\\xed\\xa0\\x80"),               /* surrogates */
+    CASE("\xe2\x28\xa1", "\\xe2(\\xa1"),     /* the good byte inside stays */
+    CASE("\xed\xa0\x80", "\\xed\\xa0\\x80"), /* surrogates */
     CASE("\xed\xbf\xbf", "\\xed\\xbf\\xbf"),
-    CASE("\xf0\x8f\xbf\xbf", "\\xf0\\x8f\\xbf\\xbf"),      /* overlong */
+    CASE("\xf0\x8f\xbf\xbf", "\\xf0\\x8f\\xbf\\xbf"), /* overlong */
     CASE("\xf0\x9f\x98", "\\xf0\\x9f\\x98"),
-    CASE("\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80"),      /* U+110000 */
+    CASE("\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80"), /* U+110000 */
     CASE("\xf5\x80\x80\x80", "\\xf5\\x80\\x80\\x80"),
     CASE("\xfe\xff", "\\xfe\\xff"),
-    CASE("a\xff" "b", "a\\xffb"),
+    CASE("a\xff"
+         "b",
+         "a\\xffb"),
 };
 
 static void escape_writes_out_what_is_no_utf8(void **state)
@@ -135,7 +140,8 @@ static void utf8_replaces_each_bad_byte_and_nul(void **state)
         CASE("\xff\xfe", REPLACEMENT REPLACEMENT),
         CASE("\xed\xa0\x80", REPLACEMENT REPLACEMENT REPLACEMENT),
         CASE("\xe2\x82", REPLACEMENT REPLACEMENT),
-        CASE("\xf0\x9f\x98\x80\xf0\x9f\x98", "\xf0\x9f\x98\x80" REPLACEMENT REPLACEMENT REPLACEMENT),
+        CASE("\xf0\x9f\x98\x80\xf0\x9f\x98",
+             "\xf0\x9f\x98\x80" REPLACEMENT REPLACEMENT REPLACEMENT),
     };
 
     (void)state;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Proves that a budget of threads is never exceeded, that what is given back can be taken again, and
- * that having none is no error.
+ * Proves that a budget of threads is never exceeded, that what is given back can be taken again,
+ * and that having none is no error.
  */
 #include "workers.h"
 

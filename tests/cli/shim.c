@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Stands between a program and its disk (LD_PRELOAD): reads fail, come short or are interrupted, or
+ * the file shrinks under them. What it does is said by the environment:
+ *
+ *   SHIM_FAIL=OFFSET        reading this byte is EIO; what lies before it is read, as a disk does
+ *   SHIM_SHORT=1            a read gives some of the bytes asked for, from 1 to 700
+ *   SHIM_INTERRUPT=1        two of three reads are interrupted by a signal
+ *   SHIM_SHRINK=OFFSET:SIZE before this byte is read for the first time the file gets that size
+ *
+ * io_uring is refused, so that all reads come along here.
+ */
+#undef _FORTIFY_SOURCE
+#undef _FILE_OFFSET_BITS
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define SHOWN __attribute__((visibility("default")))
+
+SHOWN ssize_t pread(int fd, void *buf, size_t len, off_t off);
+SHOWN ssize_t pread64(int fd, void *buf, size_t len, off64_t off);
+SHOWN ssize_t __pread_chk(int fd, void *buf, size_t len, off_t off, size_t room);
+SHOWN ssize_t __pread64_chk(int fd, void *buf, size_t len, off64_t off, size_t room);
+SHOWN ssize_t preadv2(int fd, const struct iovec *list, int n, off_t off, int flags);
+SHOWN ssize_t preadv64v2(int fd, const struct iovec *list, int n, off64_t off, int flags);
+SHOWN int io_uring_queue_init(unsigned entries, void *ring, unsigned flags);
+SHOWN int io_uring_queue_init_params(unsigned entries, void *ring, void *params);
+
+static unsigned n_calls;
+
+static bool inside(long long at, long long off, size_t len)
+{
+    return at >= off && at - off < (long long)len;
+}
+
+static void shrink(int fd, long long off, size_t len)
+{
+    static bool done;
+    const char *text = getenv("SHIM_SHRINK");
+    long long at, size;
+    char path[64];
+
+    if (done || text == NULL || sscanf(text, "%lli:%lli", &at, &size) != 2 || !inside(at, off, len))
+        return;
+    done = true;
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    if (truncate(path, size) < 0) {
+        perror("shim: truncate");
+        abort();
+    }
+}
+
+/* How many of @len bytes may be read; -1 with errno if none. */
+static ssize_t allowed(int fd, size_t len, long long off)
+{
+    const char *fail = getenv("SHIM_FAIL");
+
+    n_calls++;
+    shrink(fd, off, len);
+    if (getenv("SHIM_INTERRUPT") != NULL && n_calls % 3 != 0) {
+        errno = EINTR;
+        return -1;
+    }
+    if (fail != NULL && inside(strtoll(fail, NULL, 0), off, len)) {
+        len = (size_t)(strtoll(fail, NULL, 0) - off);
+        errno = EIO;
+        return len > 0 ? (ssize_t)len : -1;
+    }
+    if (getenv("SHIM_SHORT") != NULL && len > 1 + n_calls * 37 % 700)
+        len = 1 + n_calls * 37 % 700;
+    return (ssize_t)len;
+}
+
+SHOWN ssize_t pread64(int fd, void *buf, size_t len, off64_t off)
+{
+    static ssize_t (*next)(int, void *, size_t, off64_t);
+    ssize_t n = allowed(fd, len, off);
+
+    if (next == NULL)
+        next = (ssize_t(*)(int, void *, size_t, off64_t))dlsym(RTLD_NEXT, "pread64");
+    return n <= 0 ? n : next(fd, buf, (size_t)n, off);
+}
+
+SHOWN ssize_t pread(int fd, void *buf, size_t len, off_t off)
+{
+    return pread64(fd, buf, len, off);
+}
+
+SHOWN ssize_t __pread64_chk(int fd, void *buf, size_t len, off64_t off, size_t room)
+{
+    if (room < len)
+        abort();
+    return pread64(fd, buf, len, off);
+}
+
+SHOWN ssize_t __pread_chk(int fd, void *buf, size_t len, off_t off, size_t room)
+{
+    return __pread64_chk(fd, buf, len, off, room);
+}
+
+/* Only what is in memory is asked for this way: EIO does not happen, there is nothing instead. */
+SHOWN ssize_t preadv64v2(int fd, const struct iovec *list, int n, off64_t off, int flags)
+{
+    static ssize_t (*next)(int, const struct iovec *, int, off64_t, int);
+    struct iovec first = list[0];
+    ssize_t len = allowed(fd, first.iov_len, off);
+
+    if (next == NULL)
+        next = (ssize_t(*)(int, const struct iovec *, int, off64_t, int))dlsym(RTLD_NEXT,
+                                                                               "preadv64v2");
+    if (len < 0) {
+        errno = errno == EIO ? EAGAIN : errno;
+        return -1;
+    }
+    if ((size_t)len == first.iov_len)
+        return next(fd, list, n, off, flags);
+    first.iov_len = (size_t)len;
+    return next(fd, &first, 1, off, flags);
+}
+
+SHOWN ssize_t preadv2(int fd, const struct iovec *list, int n, off_t off, int flags)
+{
+    return preadv64v2(fd, list, n, off, flags);
+}
+
+SHOWN int io_uring_queue_init(unsigned entries, void *ring, unsigned flags)
+{
+    (void)entries;
+    (void)ring;
+    (void)flags;
+    return -ENOSYS;
+}
+
+SHOWN int io_uring_queue_init_params(unsigned entries, void *ring, void *params)
+{
+    return io_uring_queue_init(entries, ring, params != NULL);
+}
