@@ -47,6 +47,10 @@ static inline bool format_past_end(const struct format_entry_rules *rules, uint6
            (end > rules->file_bytes && end - rules->file_bytes >= rules->cluster_bytes);
 }
 
+/*
+ * QEMU writes an L2 table whole before it points to it (l2_allocate flushes the table first), so
+ * one that the file ends in has been cut.
+ */
 struct format_l1_entry {
     uint64_t l2_off;                 /* host offset of the L2 table; 0: none, or not to be read */
     enum format_finding_code damage; /* or FORMAT_SOUND */
@@ -64,7 +68,7 @@ static inline struct format_l1_entry format_l1_entry_of(const struct format_entr
                                                                         : FORMAT_SOUND};
     if (off & (rules->cluster_bytes - 1))
         return (struct format_l1_entry){0, FORMAT_FINDING_L1_UNALIGNED};
-    if (format_past_end(rules, off, off + rules->cluster_bytes))
+    if (rules->file_bytes < rules->cluster_bytes || off > rules->file_bytes - rules->cluster_bytes)
         return (struct format_l1_entry){0, FORMAT_FINDING_L1_PAST_END};
     return (struct format_l1_entry){off, entry & FORMAT_L1_RESERVED ? FORMAT_FINDING_L1_RESERVED
                                                                     : FORMAT_SOUND};

@@ -26,7 +26,8 @@ enum extension_magic {
     EXTENSION_BITMAPS = 0x23852875,
 };
 
-#define FEATURE_ENTRY_BYTES 48 /* type 1, bit 1, name 46 */
+#define LUKS_HEADER_BYTES_MIN 592 /* struct luks_phdr of version 1 */
+#define FEATURE_ENTRY_BYTES 48    /* type 1, bit 1, name 46 */
 #define FEATURE_NAME_BYTES 46
 
 struct extension {
@@ -207,6 +208,8 @@ static int read_crypto(struct io *io, uint64_t file_bytes, const struct extensio
         problem = "the LUKS header extension does not have 16 bytes";
     else if (off == 0 || !is_aligned(off, header->cluster_bytes))
         problem = "the LUKS header does not begin at a cluster";
+    else if (len < LUKS_HEADER_BYTES_MIN)
+        problem = "the LUKS header is too short to be one";
     else if (!checked_inside(off, len, file_bytes))
         problem = "the LUKS header reaches past the end of the file";
     if (problem != NULL) {

@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -397,6 +398,17 @@ static int decode(struct io *io, const unsigned char *raw, uint64_t file_bytes,
     return ret;
 }
 
+/* Who found the damage names the place; the cure is the same for all of it. */
+static void add_cure(struct err *err)
+{
+    size_t used = strlen(err->text);
+
+    if ((err->code == EINVAL || err->code == EFBIG) && strncmp(err->text, "header", 6) == 0 &&
+        strstr(err->text, "restore it") == NULL)
+        snprintf(err->text + used, sizeof(err->text) - used,
+                 "; the image is damaged: restore it from a copy");
+}
+
 int format_header_read(struct io *io, uint64_t file_bytes, struct format_header *header,
                        struct format_findings *findings, struct err *err)
 {
@@ -406,8 +418,10 @@ int format_header_read(struct io *io, uint64_t file_bytes, struct format_header 
     memset(header, 0, sizeof(*header));
     if (ret == 0)
         ret = decode(io, raw, file_bytes, header, findings, err);
-    if (ret < 0)
+    if (ret < 0) {
+        add_cure(err);
         format_header_free(header);
+    }
     return ret;
 }
 

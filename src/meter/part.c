@@ -107,7 +107,8 @@ static void settle_kept(struct meter_part *part)
 int meter_part_scan(struct meter_part *part, struct run_scan *scan, uint32_t first, uint32_t last,
                     struct err *err)
 {
-    const struct run_visitor visitor = {part, begin, end, again, false};
+    const struct run_visitor visitor = {
+        .context = part, .begin = begin, .end = end, .again = again};
     int ret = run_scan_part(scan, first, last, part->tables, &visitor, err);
 
     settle_kept(part);

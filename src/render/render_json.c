@@ -167,15 +167,6 @@ static struct json_object *table_object(const struct report_table *table)
     return object;
 }
 
-static struct json_object *tables_array(const struct report_image *image)
-{
-    struct json_object *array = json_object_new_array();
-
-    for (size_t i = 0; i < image->n_tables; i++)
-        json_object_array_add(array, table_object(&image->tables[i]));
-    return array;
-}
-
 static struct json_object *findings_array(const struct format_findings *findings)
 {
     struct json_object *array = json_object_new_array();
@@ -206,7 +197,7 @@ static struct json_object *image_object(const struct report_image *image)
     put(object, "in_use",
         image->in_use.known ? json_object_new_boolean(image->in_use.value) : NULL);
     put(object, "format", image->has_format ? format_object(&image->format) : NULL);
-    put(object, "tables", tables_array(image));
+    put(object, "tables", NULL); /* its place: see print_image */
     put(object, "host", NULL);
     put(object, "space", NULL);
     put(object, "verdict", NULL);
@@ -215,24 +206,63 @@ static struct json_object *image_object(const struct report_image *image)
     return object;
 }
 
-/*
- * Images are printed one at a time, so that ten thousand of them do not all stand in memory as
- * objects: the frame around them is written by hand.
- */
-int render_json(FILE *stream, const struct report_image *images, size_t n_images)
+static const char *text_of(struct json_object *object)
 {
-    fprintf(stream, "{\n  \"qcow2frag\":\"%s\",\n  \"schema\":%d,\n  \"images\":[",
-            QCOW2FRAG_VERSION, JSON_SCHEMA);
-    for (size_t i = 0; i < n_images; i++) {
-        struct json_object *object = image_object(&images[i]);
-        const char *text = json_object_to_json_string_ext(
-            object, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE);
+    return json_object_to_json_string_ext(object,
+                                          JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE);
+}
+
+static int print_tables(FILE *stream, const struct report_image *image)
+{
+    for (size_t i = 0; i < image->n_tables; i++) {
+        struct json_object *object = table_object(&image->tables[i]);
+        const char *text = text_of(object);
 
         if (text != NULL)
             fprintf(stream, "%s\n%s", i > 0 ? "," : "", text);
         json_object_put(object);
         if (text == NULL)
             return -ENOMEM;
+    }
+    return 0;
+}
+
+/*
+ * The tables are printed one at a time into the object of their image, since there may be 65,536 of
+ * them. Inside a string the quotes of the place would have backslashes, so it cannot be mistaken.
+ */
+static int print_image(FILE *stream, const struct report_image *image)
+{
+    static const char place[] = "\"tables\":null";
+    struct json_object *object = image_object(image);
+    const char *text = text_of(object);
+    const char *found = text != NULL ? strstr(text, place) : NULL;
+    int ret = -ENOMEM;
+
+    if (found != NULL) {
+        fprintf(stream, "%.*s\"tables\":[", (int)(found - text), text);
+        ret = print_tables(stream, image);
+        fprintf(stream, "%s]%s", image->n_tables > 0 ? "\n  " : "", found + sizeof(place) - 1);
+    }
+    json_object_put(object);
+    return ret;
+}
+
+/*
+ * Images, too, are printed one at a time, so that ten thousand of them do not all stand in memory
+ * as objects: the frame around them is written by hand.
+ */
+int render_json(FILE *stream, const struct report_image *images, size_t n_images)
+{
+    fprintf(stream, "{\n  \"qcow2frag\":\"%s\",\n  \"schema\":%d,\n  \"images\":[",
+            QCOW2FRAG_VERSION, JSON_SCHEMA);
+    for (size_t i = 0; i < n_images; i++) {
+        int ret;
+
+        fputs(i > 0 ? ",\n" : "\n", stream);
+        ret = print_image(stream, &images[i]);
+        if (ret < 0)
+            return ret;
     }
     fprintf(stream, "%s]\n}\n", n_images > 0 ? "\n  " : "");
     return 0;

@@ -14,6 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A hostile image can name one L2 table four million times: its list would never end. */
+#define REPEATS_MAX 64
+
 struct list {
     const struct report_list_choice *choice;
     const char *file;
@@ -86,7 +89,8 @@ static int list_table(struct format_image *image, size_t chosen, struct list *li
         .l1_entries = snapshot != NULL ? snapshot->l1_entries : image->header.l1_entries,
         .virtual_bytes = snapshot != NULL ? snapshot->virtual_bytes : image->header.virtual_bytes,
     };
-    const struct run_visitor visitor = {.context = list, .begin = begin, .detail = true};
+    const struct run_visitor visitor = {
+        .context = list, .begin = begin, .detail = true, .most_repeats = REPEATS_MAX};
     int ret;
 
     if (snapshot != NULL && !snapshot->readable)

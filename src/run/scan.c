@@ -55,7 +55,8 @@ struct run_scan {
 
     struct run_l1 l1;
     bool asked_size; /* in this window of the L1 tables */
-    int ret;         /* of what was drained to report damage in order */
+    uint32_t n_repeats;
+    int ret; /* of what was drained to report damage in order */
 
     struct run_fetch fetch;
     struct job jobs[RUN_FETCH_READS];
@@ -263,7 +264,7 @@ static struct format_l1_entry classify_l1(struct run_scan *scan, uint64_t raw)
 }
 
 /* The damage that only a look at all tables shows. NULL: none, read it. */
-static const char *overlap_of(const struct run_scan *scan, uint64_t l2_off, size_t repeated)
+static const char *overlap_of(struct run_scan *scan, uint64_t l2_off, size_t repeated)
 {
     const struct format_extent *extent = format_metadata_find(&scan->plan->overlap.metadata, l2_off,
                                                               scan->entry_rules.cluster_bytes);
@@ -274,7 +275,10 @@ static const char *overlap_of(const struct run_scan *scan, uint64_t l2_off, size
         return NULL;
     if (scan->entry_rules.external_data)
         return "a table of other L1 entries, which cannot be with an external data file";
-    return repeated >= RUN_KEPT_MAX ? "a table of other L1 entries, as very many do" : NULL;
+    if (repeated >= RUN_KEPT_MAX ||
+        (scan->visitor->most_repeats > 0 && scan->n_repeats++ >= scan->visitor->most_repeats))
+        return "a table of other L1 entries, as very many do";
+    return NULL;
 }
 
 /* The L2 table of @table at @index: its host offset, or 0. */
@@ -464,6 +468,7 @@ int run_scan_part(struct run_scan *scan, uint32_t first, uint32_t end, struct ru
     scan->err = scan->fetch.err = err;
     scan->n_jobs = scan->n_members = 0;
     scan->ret = 0;
+    scan->n_repeats = 0;
     if (scan->kept != NULL)
         memset(scan->kept, 0, RUN_KEPT_MAX * sizeof(*scan->kept));
     run_l1_set_range(&scan->l1, first, end);

@@ -56,6 +56,8 @@ struct run_visitor {
     int (*end)(void *context, struct run_members members, size_t keep); /* may be NULL */
     int (*again)(void *context, struct run_members members, size_t kept, uint64_t shift);
     bool detail; /* pieces for zero clusters, too, and for each stretch of subclusters */
+    /* Without @again: tables named several times are walked so often, all in all. 0: no limit. */
+    uint32_t most_repeats;
 };
 
 #define RUN_NOT_KEPT SIZE_MAX

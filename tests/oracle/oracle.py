@@ -221,7 +221,7 @@ class Image:
                 self.bitmap_count, self.bitmap_directory = count, (offset, size)
         elif magic == EXTENSION_CRYPTO and self.crypt_method == 2 and len(data) == 16:
             offset, size = struct.unpack(">QQ", data)
-            if offset != 0 and offset % self.cluster == 0 and offset + size <= self.file_bytes:
+            if offset != 0 and offset % self.cluster == 0 and size >= 592 and offset + size <= self.file_bytes:
                 self.luks_header = (offset, size)
 
     def _read_backing_name(self):
@@ -387,7 +387,7 @@ def decode_l1_entry(image, entry):
     offset = entry & OFFSET_MASK
     if offset == 0:
         return 0, entry != 0
-    if offset % image.cluster or past_the_end(image, offset + image.cluster) or image.rejects(offset):
+    if offset % image.cluster or offset + image.cluster > image.file_bytes or image.rejects(offset):
         return 0, True
     return offset, bool(entry & L1_RESERVED)
 

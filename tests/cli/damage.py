@@ -1,0 +1,243 @@
+# SPDX-License-Identifier: MIT
+"""Measures a damaged image in every way, and compares with what the fixture's "#=" lines expect.
+
+    damage.py PROGRAM FIXTURE IMAGE [--sanitized]
+
+Prints what differs, a line each, and ends with 1 if anything does. The lines of a fixture:
+
+    #= status N              exactly this exit status
+    #= error TEXT            a part of the one message (status 1)
+    #= finding CODE WHERE @ HOST-OFFSET|none    of severity error; the same with `warning`
+    #= finding none          there must be none
+    #= findings_total N      if more are counted than are listed
+    #= figure KEY VALUE      of the active table
+    #= format KEY VALUE      of the key "format"
+    #= options OPTION ...    to measure with, beside --json
+    #= shows TEXT            stands on the page
+    #= unopened TEXT         part of a name that no system call may contain (checked by the caller)
+
+The whole list of findings is compared, and what follows from it: complete, findings_total, and
+corrupt_entries, which counts the damaged L1 and L2 entries of the active table.
+"""
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+SECONDS = 2
+BYTES = 64 << 20
+HANGS_SECONDS = 60
+COMPLAINTS = re.compile(rb"AddressSanitizer|LeakSanitizer|MemorySanitizer|ThreadSanitizer|runtime error:")
+KNOWN = {"status", "error", "finding", "warning", "findings_total", "figure", "format", "options", "shows", "unopened"}
+
+problems = []
+
+
+def problem(text):
+    problems.append(text)
+
+
+def expectations(path):
+    """The "#=" lines: word -> the rests of its lines."""
+    found = {}
+    with open(path, encoding="utf-8") as lines:
+        for line in lines:
+            if line.startswith("#= "):
+                word, _, rest = line[3:].rstrip("\n").partition(" ")
+                found.setdefault(word, []).append(rest)
+    for word in found.keys() - KNOWN:
+        problem(f"{path}: nobody knows what '#= {word}' means")
+    return found
+
+
+class Run:
+    """The program, once: status, out, err, wall seconds, peak bytes."""
+
+    def __init__(self, program, *arguments):
+        self.name = " ".join(arguments)
+        begin = time.monotonic()
+        child = subprocess.Popen([program, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                 stderr=subprocess.PIPE)
+        alarm = threading.Timer(HANGS_SECONDS, child.kill)
+        alarm.start()
+        errors = []
+        reader = threading.Thread(target=lambda: errors.append(child.stderr.read()))
+        reader.start()
+        self.out = child.stdout.read()
+        reader.join()
+        self.err = errors[0]
+        _, status, usage = os.wait4(child.pid, 0)
+        alarm.cancel()
+        self.seconds = time.monotonic() - begin
+        self.peak_bytes = usage.ru_maxrss * 1024
+        child.returncode = self.status = os.waitstatus_to_exitcode(status)
+        if self.status < 0:
+            self.wrong(f"died of {signal.Signals(-self.status).name}")
+        elif self.status not in (0, 1, 2):
+            self.wrong(f"status {self.status}")
+        if COMPLAINTS.search(self.err):
+            self.wrong("a sanitizer complains")
+
+    def wrong(self, text):
+        problem(f"{self.name}: {text}\n{self.err.decode(errors='replace')}".rstrip())
+
+    def lines(self):
+        return self.err.decode(errors="replace").splitlines()
+
+
+def judge_cost(run, again, sanitized):
+    """Within the limits; a machine that is busy gets a second chance for the time."""
+    limit = 10 * SECONDS if sanitized else SECONDS
+    if run.seconds > limit and again().seconds > limit:
+        run.wrong(f"took {run.seconds:.1f} s; {limit} s are allowed")
+    if run.peak_bytes > BYTES and not sanitized:
+        run.wrong(f"took {run.peak_bytes >> 20} MiB of memory; {BYTES >> 20} are allowed")
+
+
+def judge_status(run, expected):
+    if run.status != expected:
+        run.wrong(f"status {run.status}, expected {expected}")
+
+
+def judge_refusal(run, image, text):
+    lines = run.lines()
+    if len(lines) != 1:
+        run.wrong(f"{len(lines)} lines of messages, expected one")
+    elif not lines[0].startswith(f"qcow2frag: {image}: ") or text not in lines[0]:
+        run.wrong(f"the message does not name {image}, or lacks: {text}")
+
+
+def wanted_findings(expected):
+    wanted = []
+    for severity in ("error", "warning"):
+        for rest in expected.get("finding" if severity == "error" else severity, []):
+            if rest == "none":
+                continue
+            code, _, rest = rest.partition(" ")
+            where, _, place = rest.rpartition(" @ ")
+            wanted.append((severity, code, where, None if place == "none" else int(place, 0)))
+    return sorted(wanted, key=repr)
+
+
+def judge_findings(run, entry, expected):
+    wanted = wanted_findings(expected)
+    found = [(f["severity"], f["code"], f["where"], f["host_offset"]) for f in entry["findings"]]
+    for finding in wanted:
+        if found.count(finding) < wanted.count(finding):
+            run.wrong(f"the finding {finding} is missing")
+    for finding in found:
+        if found.count(finding) > wanted.count(finding):
+            run.wrong(f"the finding {finding} is not expected")
+    total = int(expected.get("findings_total", [len(wanted)])[0])
+    if entry["findings_total"] != total:
+        run.wrong(f"findings_total {entry['findings_total']}, expected {total}")
+    complete = not any(finding[0] == "error" for finding in wanted)
+    if entry["complete"] is not complete:
+        run.wrong(f"complete {entry['complete']}, expected {complete}")
+    for finding in entry["findings"]:
+        if not finding["message"]:
+            run.wrong("a finding says nothing")
+
+
+def judge_figures(run, entry, expected):
+    table = entry["tables"][0]
+    damaged = sum(1 for severity, code, where, _ in wanted_findings(expected)
+                  if severity == "error" and re.match(r"l[12]\[", where))
+    figures = {"corrupt_entries": damaged}
+    for rest in expected.get("figure", []):
+        key, _, value = rest.partition(" ")
+        figures[key] = json.loads(value)
+    for key, value in figures.items():
+        if table[key] != value:
+            run.wrong(f"{key} {table[key]}, expected {value}")
+
+
+def judge_format(run, entry, expected):
+    for rest in expected.get("format", []):
+        key, _, value = rest.partition(" ")
+        try:
+            value = json.loads(value)
+        except ValueError:
+            pass  # a word
+        if entry["format"][key] != value:
+            run.wrong(f"format.{key} {entry['format'][key]!r}, expected {value!r}")
+
+
+def judge_json(run, image, expected):
+    try:
+        document = json.loads(run.out.decode("utf-8"))
+        entry, = document["images"]
+    except (ValueError, KeyError) as error:
+        run.wrong(f"the document is not whole: {error}")
+        return
+    if entry["path"] != image:
+        run.wrong(f"path {entry['path']}")
+    if run.status == 1:
+        if not entry["error"] or entry["complete"] is not False or entry["format"] is not None:
+            run.wrong("the entry of an image that was not measured holds more than its error")
+        elif run.lines() != [f"qcow2frag: {image}: {entry['error']}"]:
+            run.wrong(f"the message is not the error of the document, {entry['error']}")
+        return
+    if entry["error"] is not None or run.err:
+        run.wrong(f"error {entry['error']}, and messages, but status {run.status}")
+    judge_findings(run, entry, expected)
+    judge_figures(run, entry, expected)
+    judge_format(run, entry, expected)
+
+
+def judge_page(run, image, expected):
+    if run.status == 1:
+        if run.out:
+            run.wrong("printed something on stdout, but failed")
+        judge_refusal(run, image, expected.get("error", [""])[0])
+        return
+    if run.err:
+        run.wrong("says more than the page")
+    if re.search(rb"[\x00-\x08\x0b-\x1f\x7f]", run.out):
+        run.wrong("the page holds control characters")
+    page = run.out.decode("utf-8", errors="replace")
+    for text in expected.get("shows", []):
+        if text not in page:
+            run.wrong(f"the page does not show {text}:\n{page}")
+    for severity, _, where, place in wanted_findings(expected):
+        shown = f"{'damage' if severity == 'error' else 'note'}: {where}"
+        shown += "" if place is None else f" (offset 0x{place:x})"
+        if shown not in page:
+            run.wrong(f"the page lacks '{shown}':\n{page}")
+
+
+def main():
+    program, fixture, image = sys.argv[1:4]
+    sanitized = "--sanitized" in sys.argv
+    expected = expectations(fixture)
+    status = int(expected["status"][0])
+    options = expected.get("options", [""])[0].split()
+
+    run = Run(program, "--json", *options, image)
+    judge_status(run, status)
+    judge_cost(run, lambda: Run(program, "--json", *options, image), sanitized)
+    judge_json(run, image, expected)
+
+    run = Run(program, *options, image)
+    judge_status(run, status)
+    judge_cost(run, lambda: Run(program, *options, image), sanitized)
+    judge_page(run, image, expected)
+
+    run = Run(program, "--json", "--all-snapshots", image)
+    json.loads(run.out.decode("utf-8"))
+    run = Run(program, "map", "--list", "--json", image)
+    for line in run.out.decode("utf-8").splitlines():
+        json.loads(line)
+    Run(program, "map", "--list", image)
+
+    for text in problems:
+        print(text)
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

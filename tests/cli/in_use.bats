@@ -1,0 +1,327 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# An image that somebody else has open: it is measured and said to be in use, and nobody notices.
+
+load helper
+
+# The QEMU or qemu-io of a test, by its process; it must not outlive the test.
+holders=()
+
+setup() {
+    enter_scratch
+    needs qemu-img qemu-io python3
+    export PYTHONPATH=$TESTS/oracle PYTHONDONTWRITEBYTECODE=1
+    fixture shuffled-groups
+    mv shuffled-groups.qcow2 disk.qcow2
+}
+
+teardown() {
+    for holder in ${holders[@]+"${holders[@]}"}; do
+        kill "$holder" 2>/dev/null || true
+        wait "$holder" 2>/dev/null || true
+    done
+    leave_scratch
+}
+
+# ---- who holds the image ----
+
+# qemu OPTION ...: a QEMU that runs no guest, spoken to through qmp.sock.
+qemu() {
+    needs qemu-system-x86_64
+    rm -f qmp.sock
+    qemu-system-x86_64 -S -M none -nodefaults -display none -qmp unix:qmp.sock,server=on,wait=off "$@" \
+        >qemu.log 2>&1 3>&- &
+    holders+=($!)
+    qmp query-status >/dev/null || told "QEMU does not start" qemu.log
+}
+
+qmp() { python3 "$TESTS/oracle/qmp.py" qmp.sock "$@"; }
+
+# qemu_io OPTION ...: a qemu-io that has the image open and waits for commands, which never come.
+qemu_io() {
+    mkfifo commands
+    qemu-io "$@" <commands >qemu-io.log 2>&1 3>&- &
+    holders+=($!)
+    exec 4>commands
+    echo 'length' >&4
+    for _ in {1..100}; do
+        ! grep -q . qemu-io.log || break
+        sleep 0.05
+    done
+    grep -q . qemu-io.log
+}
+
+# is_locked FILE: by anyone, for what the system tells.
+is_locked() { grep -q ":$(stat -c %i "$1") " /proc/locks; }
+
+# ---- what is said of it ----
+
+# says_in_use VALUE [FILE]
+says_in_use() {
+    try qcow2frag --json "${2:-disk.qcow2}"
+    exits 0
+    is <(json out 'i[0]["in_use"]') "$1"
+    is <(json out '[i[0]["complete"], i[0]["error"]]') "[true, null]"
+}
+
+# page_says TEXT [FILE]: in its line "in use"; without a text there must be no such line.
+page_says() {
+    try qcow2frag "${2:-disk.qcow2}"
+    exits 0
+    is_empty err
+    if [ -n "$1" ]; then
+        grep -E '^ *in use' out | grep -qF -- "$1" || told "not told: $1" out
+    else
+        ! grep -E '^ *in use' out
+    fi
+}
+
+figures() { json out '{**i[0], "measured_at": 0, "in_use": 0}'; }
+
+@test "nobody holds it" {
+    says_in_use false
+    page_says ""
+}
+
+@test "QEMU holds it for writing" {
+    qemu -drive if=none,id=disk,file=disk.qcow2,format=qcow2
+    says_in_use true
+    page_says "may be written to"
+    page_says "a moment old"
+}
+
+@test "QEMU has gone again" {
+    qemu -drive if=none,id=disk,file=disk.qcow2,format=qcow2
+    says_in_use true
+    qmp quit
+    wait "${holders[0]}"
+    says_in_use false
+    page_says ""
+}
+
+@test "QEMU holds it for reading" {
+    qemu -drive if=none,id=disk,file=disk.qcow2,format=qcow2,readonly=on
+    says_in_use true
+    page_says "by readers"
+}
+
+@test "QEMU holds it as a backing file, for reading" {
+    qemu-img create -q -f qcow2 -b disk.qcow2 -F qcow2 overlay.qcow2
+    qemu -drive if=none,id=disk,file=overlay.qcow2,format=qcow2
+    says_in_use true
+    page_says "by readers"
+    says_in_use true overlay.qcow2
+    page_says "may be written to" overlay.qcow2
+}
+
+@test "QEMU holds it without taking locks" {
+    qemu -blockdev driver=file,node-name=f,filename=disk.qcow2,locking=off \
+        -blockdev driver=qcow2,node-name=disk,file=f
+    ! is_locked disk.qcow2 || told "it takes locks all the same"
+    says_in_use false
+    page_says ""
+}
+
+@test "qemu-io holds it for writing" {
+    qemu_io -f qcow2 disk.qcow2
+    says_in_use true
+    page_says "may be written to"
+    exec 4>&-
+    wait "${holders[0]}"
+    says_in_use false
+}
+
+@test "qemu-io holds it for reading" {
+    qemu_io -r -f qcow2 disk.qcow2
+    says_in_use true
+    page_says "by readers"
+    exec 4>&-
+}
+
+@test "qemu-io holds it for reading, and shares everything" {
+    qemu_io -r -U -f qcow2 disk.qcow2
+    says_in_use true
+    page_says "by readers"
+    exec 4>&-
+}
+
+@test "the figures are those of the same image at rest" {
+    try qcow2frag --json disk.qcow2
+    figures >rest.json
+    qemu -drive if=none,id=disk,file=disk.qcow2,format=qcow2
+    try qcow2frag --json disk.qcow2
+    figures >held.json
+    diff rest.json held.json
+}
+
+@test "a lock of another program on another byte is no use" {
+    python3 - "$QCOW2FRAG" <<'PYTHON'
+import fcntl, json, subprocess, sys
+image = open("disk.qcow2", "r+b")
+fcntl.lockf(image, fcntl.LOCK_EX, 1, 0)  # a lock that libvirt takes
+out = subprocess.run([sys.argv[1], "--json", "disk.qcow2"], stdout=subprocess.PIPE, check=True).stdout
+assert json.loads(out)["images"][0]["in_use"] is False
+PYTHON
+}
+
+@test "of two images one is in use" {
+    cp disk.qcow2 other.qcow2
+    qemu -drive if=none,id=disk,file=disk.qcow2,format=qcow2
+    try qcow2frag --json other.qcow2 disk.qcow2
+    is <(json out '[x["in_use"] for x in i]') "[false, true]"
+}
+
+# ---- nobody notices ----
+
+@test "QEMU starts, takes snapshots, commits and stops while we measure without a pause" {
+    needs qemu-system-x86_64
+    qemu-img create -q -f qcow2 -b disk.qcow2 -F qcow2 overlay.qcow2
+    python3 - "$QCOW2FRAG" >measured 3>&- <<'PYTHON' &
+import os, subprocess, sys
+n = 0
+while not os.path.exists("stop"):
+    for image in "disk.qcow2", "overlay.qcow2", "top.qcow2":
+        if os.path.exists(image):
+            status = subprocess.run([sys.argv[1], "--json", "--all-snapshots", image], stdin=subprocess.DEVNULL,
+                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode
+            if status < 0:
+                print(f"died of signal {-status}")
+            n += 1
+print(n)
+PYTHON
+    holders+=($!)
+    python3 - <<'PYTHON'
+import os, subprocess, qmp
+for turn in range(6):
+    if os.path.exists("qmp.sock"):
+        os.unlink("qmp.sock")
+    vm = subprocess.Popen(["qemu-system-x86_64", "-S", "-M", "none", "-nodefaults", "-display", "none", "-qmp",
+                           "unix:qmp.sock,server=on,wait=off", "-drive",
+                           "if=none,id=disk,file=overlay.qcow2,format=qcow2"], stderr=subprocess.PIPE)
+    with qmp.Qmp("qmp.sock") as q:
+        q.run("blockdev-snapshot-internal-sync", device="disk", name=f"s{turn}")
+        q.io("disk", f"write -P {turn + 1} {turn}M 256k")
+        if os.path.exists("top.qcow2"):
+            os.unlink("top.qcow2")
+        q.run("blockdev-snapshot-sync", device="disk", snapshot_file="top.qcow2", format="qcow2")
+        q.io("disk", f"write -P {turn + 2} {turn + 1}M 256k")
+        q.commit("disk")  # top.qcow2 into overlay.qcow2
+        q.quit()
+    assert vm.wait() == 0, vm.stderr.read()
+    said = vm.stderr.read()
+    assert not said, said
+PYTHON
+    touch stop
+    wait "${holders[0]}"
+    ! grep died measured || told "a measurement crashed"
+    [ "$(tail -1 measured)" -gt 10 ] || told "hardly measured" measured
+    qemu-img check -q overlay.qcow2
+}
+
+# ---- heavy load ----
+
+# measured_under_load COMMAND ...: 200 times, while the command works on disk.qcow2 until the file
+# stop appears. Never a crash, never damage, always a whole document.
+measured_under_load() {
+    "$@" >load.log 2>&1 3>&- &
+    holders+=($!)
+    for _ in {1..200}; do
+        ! is_locked disk.qcow2 || break
+        sleep 0.05
+    done
+    python3 - "$QCOW2FRAG" <<'PYTHON'
+import collections, json, os, subprocess, sys
+seen = collections.Counter()
+for turn in range(200):
+    run = subprocess.run([sys.argv[1], "--json", "--all-snapshots", "disk.qcow2"], stdin=subprocess.DEVNULL,
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert run.returncode == 0, f"turn {turn}: status {run.returncode}: {run.stderr} {run.stdout[-2000:]}"
+    assert not run.stderr, run.stderr
+    image, = json.loads(run.stdout)["images"]
+    assert image["error"] is None
+    damage = [finding for finding in image["findings"] if finding["severity"] == "error"]
+    assert not damage, f"turn {turn}: {damage}"
+    for table in image["tables"]:
+        if table["mapped_clusters"] is not None:
+            assert table["breaks"] == table["backward_steps"] + table["forward_jumps"]
+    seen["in use"] += image["in_use"]
+    seen["incomplete"] += not image["complete"]
+    seen[f"{len(image['tables'])} tables"] += 1
+    seen[f"mapped {image['tables'][0]['mapped_clusters']}"] += 1
+mapped = sum(1 for key in seen if key.startswith("mapped"))
+print({key: n for key, n in seen.items() if not key.startswith("mapped")}, mapped, "different states")
+assert seen["in use"] > 20, "the load did not hold the image"
+assert mapped > 3, "the load changed nothing"
+PYTHON
+    touch stop
+    wait "${holders[0]}" || told "the load failed" load.log
+}
+
+small_disk() {
+    rm disk.qcow2
+    qemu-img create -q -f qcow2 -o "$1" disk.qcow2 512M
+}
+
+bench_until_stop() {
+    local n=0
+
+    # Its end after a few hundred writes is a flush; what it opens next is a grown image.
+    until [ -e stop ]; do
+        n=$((n + 1))
+        qemu-img bench -q -w -f qcow2 -c 300 -d 16 -s 4096 -S $((65536 * 7 + 4096)) -o $((n * 131072 % 67108864)) \
+            --flush-interval=20 disk.qcow2
+    done
+}
+
+@test "200 measurements under qemu-img bench" {
+    small_disk cluster_size=4k
+    measured_under_load bench_until_stop
+    qemu-img check -q disk.qcow2
+}
+
+@test "200 measurements under qemu-img bench, with lazy refcounts" {
+    small_disk cluster_size=4k,lazy_refcounts=on
+    measured_under_load bench_until_stop
+}
+
+snapshots_until_stop() {
+    python3 - <<'PYTHON'
+import os, random, subprocess, qmp
+vm = subprocess.Popen(["qemu-system-x86_64", "-S", "-M", "none", "-nodefaults", "-display", "none", "-qmp",
+                       "unix:qmp.sock,server=on,wait=off", "-drive",
+                       "if=none,id=disk,file=disk.qcow2,format=qcow2,discard=unmap"])
+pick = random.Random(1)
+names, n = [], 0
+with qmp.Qmp("qmp.sock") as q:
+    while not os.path.exists("stop"):
+        n += 1
+        for _ in range(6):
+            q.io("disk", f"write -P {n % 255 + 1} {pick.randrange(8000) * 65536} {pick.choice((4, 64, 256))}k")
+        q.io("disk", f"discard {pick.randrange(500)}M {pick.randrange(1, 8)}M")
+        if n % 3 == 0:
+            q.io("disk", "flush")
+        if len(names) < 4:
+            names.append(f"s{n}")
+            q.run("blockdev-snapshot-internal-sync", device="disk", name=names[-1])
+        else:
+            name = names.pop(pick.randrange(len(names)))
+            q.run("blockdev-snapshot-delete-internal-sync", device="disk", name=name)
+    q.quit()
+assert vm.wait() == 0
+print(n, "turns")
+PYTHON
+}
+
+@test "200 measurements of many tables while QEMU takes and deletes snapshots, writes and discards" {
+    needs qemu-system-x86_64
+    small_disk cluster_size=4k,preallocation=metadata
+    measured_under_load snapshots_until_stop
+    qemu-img check -q disk.qcow2
+}
+
+@test "200 measurements of few tables while QEMU does the same, with lazy refcounts" {
+    needs qemu-system-x86_64
+    small_disk cluster_size=64k,lazy_refcounts=on
+    measured_under_load snapshots_until_stop
+    qemu-img check -q disk.qcow2
+}
