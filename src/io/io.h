@@ -78,10 +78,4 @@ void io_close(struct io *io);
  */
 int io_file_open(const char *path, struct io **io, struct err *err);
 
-/* The device and inode numbers of an io made by io_file_open, for finding the same file again. */
-void io_file_identity(const struct io *io, uint64_t *device, uint64_t *inode);
-
-/* Its file descriptor; borrowed: valid until io_close. */
-int io_file_descriptor(const struct io *io);
-
 #endif

@@ -23,8 +23,6 @@ struct io_file {
     struct io io;
     int fd;
     atomic_bool waits_always; /* the file system cannot say what is in memory */
-    dev_t device;
-    ino_t inode;
 };
 
 static struct io_file *file_of(struct io *io)
@@ -220,20 +218,7 @@ int io_file_open(const char *path, struct io **io, struct err *err)
         close(fd);
         return ret < 0 ? ret : err_no_memory(err);
     }
-    *file = (struct io_file){.io = {&file_ops}, .fd = fd, .device = st.st_dev, .inode = st.st_ino};
+    *file = (struct io_file){.io = {&file_ops}, .fd = fd};
     *io = &file->io;
     return 0;
-}
-
-void io_file_identity(const struct io *io, uint64_t *device, uint64_t *inode)
-{
-    const struct io_file *file = (const struct io_file *)io;
-
-    *device = file->device;
-    *inode = file->inode;
-}
-
-int io_file_descriptor(const struct io *io)
-{
-    return ((const struct io_file *)io)->fd;
 }
