@@ -2,24 +2,13 @@
 /* Owns how single values look. Decimal points are points, whatever the locale: no setlocale. */
 #include "cell.h"
 
+#include "json.h"
 #include "size.h"
 #include "text.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-
-static char *format_real(double value)
-{
-    char digits[40];
-
-    for (int precision = 6; precision <= 17; precision++) {
-        snprintf(digits, sizeof(digits), "%.*g", precision, value);
-        if (strtod(digits, NULL) == value)
-            break;
-    }
-    return strdup(digits);
-}
 
 char *render_cell_for_people(const struct render_column *column, struct render_value value,
                              bool bytes)
@@ -66,7 +55,7 @@ char *render_cell_for_table(const struct render_column *column, struct render_va
 
 char *render_cell_for_programs(const struct render_column *column, struct render_value value)
 {
-    char text[SIZE_TEXT_MAX];
+    char text[SIZE_TEXT_MAX], digits[JSON_REAL_TEXT_MAX];
 
     if (!value.known)
         return strdup("");
@@ -78,7 +67,8 @@ char *render_cell_for_programs(const struct render_column *column, struct render
         snprintf(text, sizeof(text), "%" PRIu64, value.integer);
         return strdup(text);
     default:
-        return format_real(value.real);
+        json_real_text(digits, value.real);
+        return strdup(digits);
     }
 }
 

@@ -8,15 +8,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct json_object *json_real(double value)
+void json_real_text(char digits[JSON_REAL_TEXT_MAX], double value)
 {
-    char digits[32];
-
     for (int precision = 15; precision <= 17; precision++) {
-        snprintf(digits, sizeof(digits), "%.*g", precision, value);
+        snprintf(digits, JSON_REAL_TEXT_MAX, "%.*g", precision, value);
         if (strtod(digits, NULL) == value)
             break;
     }
+}
+
+struct json_object *json_real(double value)
+{
+    char digits[JSON_REAL_TEXT_MAX];
+
+    json_real_text(digits, value);
     if (strpbrk(digits, ".e") == NULL) /* a double stays one: 1.0, not 1 */
         strcat(digits, ".0");
     return json_object_new_double_s(value, digits);

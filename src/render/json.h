@@ -9,7 +9,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define JSON_REAL_TEXT_MAX 32
+
 /* The shortest decimal that reads back as the same double; never in a locale's spelling. */
+void json_real_text(char digits[JSON_REAL_TEXT_MAX], double value);
 struct json_object *json_real(double value);
 struct json_object *json_opt_real(struct opt_f64 value);
 struct json_object *json_count(uint64_t value);
