@@ -11,37 +11,52 @@
 #define METER_METER_H
 
 #include "batch.h"
+#include "head.h"
 #include "jumps.h"
 #include "lengths.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-enum meter_direction { METER_BACKWARD, METER_FORWARD, METER_N_DIRECTIONS };
-
 /* One side of a seam between two pieces: enough to tell what the step over it is. */
 struct meter_edge {
-    uint64_t guest_off; /* first piece: where it begins; last piece: where it ends */
-    uint64_t position;  /* where it begins in the file */
-    uint64_t end;       /* where it ends in the file */
+    uint64_t guest_off;  /* first piece: where it begins; last piece: where it ends */
+    uint64_t position;   /* where it begins in the file */
+    uint64_t end;        /* where it ends in the file */
+    uint64_t read_begin; /* the same, of that part of it that is held and so read */
+    uint64_t read_end;
+    uint32_t slack; /* see run/batch.h */
     bool compressed;
 };
 
-struct meter {
-    uint64_t cluster_bytes;
-    bool any; /* false: no piece yet, and the edges mean nothing */
+/* Each file keeps its own last position: steps go from piece to piece of one file. */
+struct meter_file {
+    bool seen; /* false: no piece in it yet, and the edges mean nothing */
     struct meter_edge first, last;
-    uint64_t breaks;
+};
+
+struct meter {
+    unsigned n_files;
+    struct meter_file *files;
+    bool any;                       /* false: no piece yet */
+    uint16_t first_file, last_file; /* of the first and the last piece */
+    uint64_t file_switches;         /* the last piece was in another file; each is a break */
+    uint64_t breaks;                /* with switches. A switch may be a jump in its file as well */
     uint64_t near_jumps;
+    uint64_t hole_bytes;          /* guest bytes whose host bytes do not exist, see run/batch.h */
     uint64_t first_run_bytes;     /* mapped bytes before the first break; valid if breaks > 0 */
     uint64_t open_run_bytes;      /* mapped bytes since the last break, or since the begin */
     struct meter_lengths lengths; /* runs that have a break on either side */
-    uint64_t fresh_bound;         /* no fresh sum of a jump bin exceeds this */
+    struct meter_head head;
+    uint64_t fresh_bound; /* no fresh sum of a jump bin exceeds this */
     struct meter_jumps jumps[METER_N_DIRECTIONS];
 };
 
-/* @unit_bytes: the granule of run lengths, a power of two; only speed depends on it. */
-struct meter *meter_new(uint64_t cluster_bytes, uint64_t unit_bytes);
+/*
+ * @unit_bytes: the granule of run lengths, a power of two; only speed depends on it. File numbers
+ * of pieces and tables are below @n_files. NULL without memory.
+ */
+struct meter *meter_new(uint64_t unit_bytes, unsigned n_files);
 
 /* NULL is allowed. */
 void meter_free(struct meter *meter);

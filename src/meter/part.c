@@ -5,21 +5,86 @@
 #include "entry.h"
 #include "err.h"
 #include "header.h"
+#include "stage.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* The meter of an L2 table that is named several times. */
+/* The meters of an L2 table that is named several times. */
 struct meter_kept {
-    struct meter *meter;
-    uint64_t times[RUN_TABLES_MAX]; /* that it has been joined to the meter of each table */
+    struct meter_pair pair;
+    uint64_t times[RUN_TABLES_MAX]; /* that it has been joined to the meters of each table */
 };
 
-static int take(void *context, const struct run_batch *batch)
+/* ---- pairs ---- */
+
+static int pair_init(const struct meter_part *part, struct meter_pair *pair)
+{
+    const struct format_header *header = part->header;
+    uint64_t unit_bytes =
+        header->extended_l2 ? header->cluster_bytes / FORMAT_SUBCLUSTERS : header->cluster_bytes;
+
+    pair->plain = meter_new(unit_bytes, RUN_N_FILES);
+    if (part->stage != NULL)
+        pair->staged = meter_new(part->stage->unit_bytes, part->stage->n_files);
+    if (pair->plain != NULL && (part->stage == NULL || pair->staged != NULL))
+        return 0;
+    meter_pair_free(pair);
+    return -ENOMEM;
+}
+
+void meter_pair_free(struct meter_pair *pair)
+{
+    meter_free(pair->plain);
+    meter_free(pair->staged);
+    *pair = (struct meter_pair){NULL, NULL};
+}
+
+static void pair_clear(struct meter_pair *pair)
+{
+    meter_clear(pair->plain);
+    if (pair->staged != NULL)
+        meter_clear(pair->staged);
+}
+
+static void pair_join(struct meter_pair *left, const struct meter_pair *right, uint64_t shift)
+{
+    meter_join(left->plain, right->plain, shift);
+    if (left->staged != NULL)
+        meter_join(left->staged, right->staged, shift);
+}
+
+static void pair_add_inner(struct meter_pair *left, const struct meter_pair *right, uint64_t times)
+{
+    meter_add_inner(left->plain, right->plain, times);
+    if (left->staged != NULL)
+        meter_add_inner(left->staged, right->staged, times);
+}
+
+static void pair_merge(struct meter_pair *left, const struct meter_pair *right)
+{
+    pair_join(left, right, 0);
+    pair_add_inner(left, right, 1);
+}
+
+/* ---- pieces ---- */
+
+static int meter_it(void *context, const struct run_batch *batch)
 {
     meter_take(context, batch);
     return 0;
+}
+
+static int take(void *context, const struct run_batch *batch)
+{
+    struct meter_part *part = context;
+
+    meter_take(part->into->plain, batch);
+    if (part->stage == NULL)
+        return 0;
+    return part->stage->take(part->stage_state, batch,
+                             (struct run_sink){meter_it, part->into->staged});
 }
 
 static int refuse(void *context, const struct run_batch *batch)
@@ -29,25 +94,18 @@ static int refuse(void *context, const struct run_batch *batch)
     return -ENOMEM;
 }
 
-struct meter *meter_part_meter(const struct format_header *header)
-{
-    return meter_new(header->cluster_bytes, header->extended_l2
-                                                ? header->cluster_bytes / FORMAT_SUBCLUSTERS
-                                                : header->cluster_bytes);
-}
-
 static struct run_sink begin(void *context, struct run_members members, size_t keep)
 {
     struct meter_part *part = context;
 
+    part->into = &part->shared;
     if (members.n == 1 && keep == RUN_NOT_KEPT)
-        return (struct run_sink){take, part->meters[members.list[0]]};
-    if (part->shared == NULL)
-        part->shared = meter_part_meter(part->header);
-    if (part->shared == NULL)
+        part->into = &part->meters[members.list[0]];
+    else if (part->shared.plain != NULL)
+        pair_clear(&part->shared);
+    else if (pair_init(part, &part->shared) < 0)
         return (struct run_sink){refuse, NULL};
-    meter_clear(part->shared);
-    return (struct run_sink){take, part->shared};
+    return (struct run_sink){take, part};
 }
 
 static int again(void *context, struct run_members members, size_t kept, uint64_t shift)
@@ -55,13 +113,13 @@ static int again(void *context, struct run_members members, size_t kept, uint64_
     struct meter_part *part = context;
 
     for (size_t i = 0; i < members.n; i++) {
-        meter_join(part->meters[members.list[i]], part->kept[kept]->meter, shift);
+        pair_join(&part->meters[members.list[i]], &part->kept[kept]->pair, shift);
         part->kept[kept]->times[members.list[i]]++;
     }
     return 0;
 }
 
-/* The meter that was shared becomes the kept one. */
+/* The shared meters become the kept ones. */
 static int keep_shared(struct meter_part *part, size_t keep)
 {
     if (part->kept == NULL)
@@ -71,8 +129,8 @@ static int keep_shared(struct meter_part *part, size_t keep)
     part->kept[keep] = calloc(1, sizeof(*part->kept[keep]));
     if (part->kept[keep] == NULL)
         return -ENOMEM;
-    part->kept[keep]->meter = part->shared;
-    part->shared = NULL;
+    part->kept[keep]->pair = part->shared;
+    part->shared = (struct meter_pair){NULL, NULL};
     return 0;
 }
 
@@ -86,7 +144,7 @@ static int end(void *context, struct run_members members, size_t keep)
         return ret < 0 ? ret : again(context, members, keep, 0);
     }
     for (size_t i = 0; i < members.n && members.n > 1; i++)
-        meter_merge(part->meters[members.list[i]], part->shared);
+        pair_merge(&part->meters[members.list[i]], &part->shared);
     return 0;
 }
 
@@ -97,8 +155,8 @@ static void settle_kept(struct meter_part *part)
         if (part->kept[k] == NULL)
             continue;
         for (size_t i = 0; i < part->n_tables; i++)
-            meter_add_inner(part->meters[i], part->kept[k]->meter, part->kept[k]->times[i]);
-        meter_free(part->kept[k]->meter);
+            pair_add_inner(&part->meters[i], &part->kept[k]->pair, part->kept[k]->times[i]);
+        meter_pair_free(&part->kept[k]->pair);
         free(part->kept[k]);
         part->kept[k] = NULL;
     }
@@ -112,15 +170,18 @@ int meter_part_scan(struct meter_part *part, struct run_scan *scan, uint32_t fir
     int ret = run_scan_part(scan, first, last, part->tables, &visitor, err);
 
     settle_kept(part);
-    for (size_t i = 0; i < part->n_tables && ret == 0; i++)
-        ret = meter_error(part->meters[i]);
+    for (size_t i = 0; i < part->n_tables && ret == 0; i++) {
+        ret = meter_error(part->meters[i].plain);
+        if (ret == 0 && part->stage != NULL)
+            ret = meter_error(part->meters[i].staged);
+    }
     return ret == -ENOMEM ? err_no_memory(err) : ret;
 }
 
 void meter_part_merge(struct meter_part *left, struct meter_part *right)
 {
     for (size_t i = 0; i < left->n_tables; i++) {
-        meter_merge(left->meters[i], right->meters[i]);
+        pair_merge(&left->meters[i], &right->meters[i]);
         run_counts_add(&left->tables[i].counts, &right->tables[i].counts);
         format_findings_merge(&left->tables[i].findings, &right->tables[i].findings);
     }
@@ -129,14 +190,36 @@ void meter_part_merge(struct meter_part *left, struct meter_part *right)
 void meter_part_clear(struct meter_part *part)
 {
     for (size_t i = 0; i < part->n_tables; i++) {
-        meter_clear(part->meters[i]);
+        pair_clear(&part->meters[i]);
         memset(&part->tables[i].counts, 0, sizeof(part->tables[i].counts));
         format_findings_free(&part->tables[i].findings);
     }
 }
 
+static int fill(struct meter_part *part, const struct run_table *tables)
+{
+    part->tables = calloc(part->n_tables, sizeof(*part->tables));
+    part->meters = calloc(part->n_tables, sizeof(*part->meters));
+    if (part->tables == NULL || part->meters == NULL)
+        return -ENOMEM;
+    if (part->stage != NULL) {
+        part->stage_state = part->stage->state_new(part->stage->shared);
+        if (part->stage_state == NULL)
+            return -ENOMEM;
+    }
+    for (size_t i = 0; i < part->n_tables; i++) {
+        part->tables[i] = tables[i];
+        memset(&part->tables[i].counts, 0, sizeof(part->tables[i].counts));
+        memset(&part->tables[i].findings, 0, sizeof(part->tables[i].findings));
+        if (pair_init(part, &part->meters[i]) < 0)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
 struct meter_part *meter_part_new(const struct format_header *header,
-                                  const struct run_table *tables, size_t n_tables)
+                                  const struct run_table *tables, size_t n_tables,
+                                  const struct run_stage *stage)
 {
     struct meter_part *part = calloc(1, sizeof(*part));
 
@@ -144,15 +227,8 @@ struct meter_part *meter_part_new(const struct format_header *header,
         return NULL;
     part->header = header;
     part->n_tables = n_tables;
-    part->tables = calloc(n_tables, sizeof(*part->tables));
-    part->meters = calloc(n_tables, sizeof(struct meter *));
-    for (size_t i = 0; i < n_tables && part->tables != NULL && part->meters != NULL; i++) {
-        part->tables[i] = tables[i];
-        memset(&part->tables[i].counts, 0, sizeof(part->tables[i].counts));
-        memset(&part->tables[i].findings, 0, sizeof(part->tables[i].findings));
-        part->meters[i] = meter_part_meter(header);
-    }
-    if (part->tables == NULL || part->meters == NULL || part->meters[n_tables - 1] == NULL) {
+    part->stage = stage;
+    if (fill(part, tables) < 0) {
         meter_part_free(part);
         return NULL;
     }
@@ -166,9 +242,11 @@ void meter_part_free(struct meter_part *part)
     settle_kept(part);
     for (size_t i = 0; i < part->n_tables && part->tables != NULL && part->meters != NULL; i++) {
         format_findings_free(&part->tables[i].findings);
-        meter_free(part->meters[i]);
+        meter_pair_free(&part->meters[i]);
     }
-    meter_free(part->shared);
+    meter_pair_free(&part->shared);
+    if (part->stage != NULL)
+        part->stage->state_free(part->stage_state);
     free(part->kept);
     free(part->meters);
     free(part->tables);

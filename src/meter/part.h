@@ -12,19 +12,30 @@
 struct err;
 struct format_header;
 struct meter_kept;
+struct run_stage;
+
+/* The meters of one table: of the pieces as they come, and of what a stage makes of them. */
+struct meter_pair {
+    struct meter *plain;
+    struct meter *staged; /* NULL without a stage */
+};
 
 struct meter_part {
     const struct format_header *header;
     size_t n_tables;
-    struct run_table *tables; /* with the counts and findings of this part */
-    struct meter **meters;
-    struct meter *shared;     /* for L2 tables with several members; made when first needed */
+    struct run_table *tables;      /* with the counts and findings of this part */
+    const struct run_stage *stage; /* may be NULL */
+    void *stage_state;
+    struct meter_pair *meters;
+    struct meter_pair shared; /* for L2 tables with several members; made when first needed */
+    struct meter_pair *into;  /* where pieces go */
     struct meter_kept **kept; /* [RUN_KEPT_MAX], for L2 tables named several times; likewise */
 };
 
 /* NULL without memory. */
 struct meter_part *meter_part_new(const struct format_header *header,
-                                  const struct run_table *tables, size_t n_tables);
+                                  const struct run_table *tables, size_t n_tables,
+                                  const struct run_stage *stage);
 void meter_part_free(struct meter_part *part);
 
 /* Forgets everything, keeps the memory. */
@@ -37,7 +48,6 @@ int meter_part_scan(struct meter_part *part, struct run_scan *scan, uint32_t fir
 /* The pieces of @right follow those of @left. @right is to be cleared or freed next. */
 void meter_part_merge(struct meter_part *left, struct meter_part *right);
 
-/* A new meter for pieces of such an image; NULL without memory. */
-struct meter *meter_part_meter(const struct format_header *header);
+void meter_pair_free(struct meter_pair *pair);
 
 #endif

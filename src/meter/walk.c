@@ -101,7 +101,7 @@ static void do_part(struct walk *walk, struct run_scan *scan, uint32_t number,
     int ret;
 
     if (part == NULL)
-        part = meter_part_new(walk->header, walk->tables, walk->n_tables);
+        part = meter_part_new(walk->header, walk->tables, walk->n_tables, walk->options->stage);
     ret = part == NULL || scan == NULL ? err_no_memory(&err)
                                        : meter_part_scan(part, scan, part_begin(walk, number),
                                                          part_begin(walk, number + 1), &err);
@@ -160,13 +160,13 @@ static void *work(void *context)
 }
 
 /* Hands the results over to the caller's tables and meters. */
-static void hand_over(struct walk *walk, struct run_table *tables, struct meter **meters)
+static void hand_over(struct walk *walk, struct run_table *tables, struct meter_pair *meters)
 {
     for (size_t i = 0; i < walk->n_tables; i++) {
         tables[i].counts = walk->whole->tables[i].counts;
         format_findings_merge(&tables[i].findings, &walk->whole->tables[i].findings);
         meters[i] = walk->whole->meters[i];
-        walk->whole->meters[i] = NULL;
+        walk->whole->meters[i] = (struct meter_pair){NULL, NULL};
     }
 }
 
@@ -181,7 +181,7 @@ static void release(struct walk *walk)
 }
 
 static int walk_parts(struct format_image *image, const struct run_plan *plan,
-                      struct run_table *tables, size_t n_tables, struct meter **meters,
+                      struct run_table *tables, size_t n_tables, struct meter_pair *meters,
                       const struct meter_walk_options *options, struct err *err)
 {
     struct walk *walk = calloc(1, sizeof(*walk));
@@ -207,13 +207,13 @@ static int walk_parts(struct format_image *image, const struct run_plan *plan,
 }
 
 int meter_walk(struct format_image *image, struct run_table *tables, size_t n_tables,
-               struct meter **meters, const struct meter_walk_options *options, struct err *err)
+               struct meter_pair *meters, const struct meter_walk_options *options, struct err *err)
 {
     struct run_plan *plan;
     int ret;
 
     for (size_t i = 0; i < n_tables; i++)
-        meters[i] = NULL;
+        meters[i] = (struct meter_pair){NULL, NULL};
     if (n_tables == 0)
         return 0;
     ret = run_plan_new(image, tables, n_tables, false, &plan, err);

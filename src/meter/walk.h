@@ -8,7 +8,7 @@
 #ifndef METER_WALK_H
 #define METER_WALK_H
 
-#include "meter.h"
+#include "part.h"
 #include "scan.h"
 
 #include <stddef.h>
@@ -16,18 +16,20 @@
 struct workers;
 
 struct meter_walk_options {
-    struct workers *workers; /* NULL: only the calling thread */
+    struct workers *workers;       /* NULL: only the calling thread */
+    const struct run_stage *stage; /* NULL: none; meters are then made of the pieces alone */
     /* Called now and then, by one thread at a time, with the part that is done, 0 .. 1. */
     void (*progress)(void *context, double done); /* NULL: nobody asks */
     void *context;
 };
 
 /*
- * Sets meters[i] to a new meter of tables[i] (meter_free each, also on failure, where some may be
- * NULL), and fills the counts and findings of the tables. An L2 table that several of them share
- * is walked once, and its result merged into each.
+ * Sets meters[i] to new meters of tables[i] (meter_pair_free each, also on failure, where some may
+ * be empty), and fills the counts and findings of the tables. An L2 table that several of them
+ * share is walked once, and its result merged into each.
  */
 int meter_walk(struct format_image *image, struct run_table *tables, size_t n_tables,
-               struct meter **meters, const struct meter_walk_options *options, struct err *err);
+               struct meter_pair *meters, const struct meter_walk_options *options,
+               struct err *err);
 
 #endif

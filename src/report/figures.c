@@ -100,7 +100,7 @@ static void count_runs(const struct meter *meter, uint64_t mapped_clusters,
     walk->forward_jumps = forward.count;
     walk->near_jumps = meter->near_jumps;
     walk->breaks = meter->breaks;
-    walk->file_switches = 0;
+    walk->file_switches = meter->file_switches;
     walk->backward_jump_mean_bytes = mean_of(backward);
     walk->forward_jump_mean_bytes = mean_of(forward);
     walk->fragmentation_score = opt_ratio((double)backward.count, (double)mapped_clusters);

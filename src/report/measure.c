@@ -152,7 +152,7 @@ static int finish_table(struct work *work, struct run_table *walk, const struct 
 static int measure_group(struct work *work, size_t first, size_t n)
 {
     struct run_table walks[GROUP_TABLES];
-    struct meter *meters[GROUP_TABLES] = {NULL};
+    struct meter_pair meters[GROUP_TABLES] = {{NULL, NULL}};
     size_t table_of[GROUP_TABLES], n_walks = 0;
     int ret = 0;
 
@@ -168,9 +168,10 @@ static int measure_group(struct work *work, size_t first, size_t n)
         ret = meter_walk(work->image, walks, n_walks, meters, &work->choice->walk, work->err);
     for (size_t i = 0; i < n_walks; i++) {
         if (ret == 0)
-            ret = finish_table(work, &walks[i], meters[i], &work->report->tables[table_of[i]]);
+            ret =
+                finish_table(work, &walks[i], meters[i].plain, &work->report->tables[table_of[i]]);
         format_findings_free(&walks[i].findings);
-        meter_free(meters[i]);
+        meter_pair_free(&meters[i]);
     }
     return ret;
 }

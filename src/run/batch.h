@@ -5,12 +5,16 @@
  * A piece is a stretch of the guest disk that one stretch of a host file holds: a cluster, or in
  * detail mode (see l2.h) a part of one. A batch has one of two shapes:
  *
- *   general   every array is filled;
+ *   general   every array but breaks[] is filled;
  *   uniform   whole standard clusters that follow one another on the guest disk, the common case:
- *             only begin[] and breaks[] are filled, the rest follows from guest_first; it holds a
- *             multiple of 64 pieces.
+ *             only begin[] and breaks[] are filled, the rest follows from guest_first and file; it
+ *             holds a multiple of 64 pieces.
  *
- * run_batch_piece gives a piece of either shape; the meter reads the arrays themselves.
+ * Before its pieces a batch may have a read of L2 table: what QEMU must read before it can find
+ * them. A batch may have no pieces, only that.
+ *
+ * Files have small numbers, RUN_FILE_IMAGE and so on. run_batch_piece gives a piece of either
+ * shape; the meter reads the arrays themselves.
  */
 #ifndef RUN_BATCH_H
 #define RUN_BATCH_H
@@ -27,6 +31,11 @@ enum run_kind {
     RUN_ZERO_ALLOCATED, /* detail mode only: reads as zeros, keeps host space */
 };
 
+/* The files of an image without its backing files. */
+enum run_file { RUN_FILE_IMAGE, RUN_FILE_DATA, RUN_N_FILES };
+
+#define RUN_SUBCLUSTERS 32
+
 /* Offsets and lengths in bytes. Host offsets are offsets in the file that holds the data. */
 struct run_piece {
     enum run_kind kind;
@@ -35,6 +44,9 @@ struct run_piece {
     uint64_t begin;        /* position: host offset of the first byte (0 for RUN_ZERO) */
     uint64_t end;          /* host offset after it; for a blob, after its last 512-byte sector */
     uint64_t mapped_bytes; /* guest bytes held: less than guest_bytes if subclusters are missing */
+    uint32_t missing;      /* bit x: the x-th of RUN_SUBCLUSTERS parts of the piece is not held */
+    uint32_t slack;        /* of a blob: so far behind its end the next may begin, as padding */
+    uint16_t file;         /* that holds it */
 };
 
 struct run_batch {
@@ -42,6 +54,17 @@ struct run_batch {
     bool uniform;
     uint64_t cluster_bytes;
     uint64_t guest_first; /* uniform: guest offset of piece 0 */
+    uint16_t file;        /* uniform: of all pieces */
+
+    /* The read of L2 table before piece 0. */
+    uint16_t table_file;
+    uint64_t table_off;   /* host offset */
+    uint64_t table_bytes; /* 0: there is none */
+
+    /* Mapped guest bytes for which the file holds no bytes, besides the pieces. Only a stage that
+     * looks below the file knows of such. */
+    uint64_t hole_bytes;
+
     /* Uniform: bit i % 64 of word i / 64 is set if piece i does not begin where piece i - 1 ends.
      * Bit 0 of word 0 means nothing. */
     uint64_t breaks[RUN_BATCH_PIECES / 64];
@@ -50,21 +73,59 @@ struct run_batch {
     uint64_t guest_off[RUN_BATCH_PIECES];
     uint32_t guest_bytes[RUN_BATCH_PIECES];
     uint32_t mapped_bytes[RUN_BATCH_PIECES];
+    uint32_t missing[RUN_BATCH_PIECES];
+    uint32_t slack[RUN_BATCH_PIECES];
+    uint16_t files[RUN_BATCH_PIECES];
     uint8_t kind[RUN_BATCH_PIECES];
 };
+
+/* No pieces, no table, no holes; what else there is stays. */
+static inline void run_batch_clear(struct run_batch *batch)
+{
+    batch->n = 0;
+    batch->table_bytes = batch->hole_bytes = 0;
+}
+
+static inline bool run_batch_is_empty(const struct run_batch *batch)
+{
+    return batch->n == 0 && batch->table_bytes == 0 && batch->hole_bytes == 0;
+}
+
+/* There must be room, and the batch general. */
+static inline void run_batch_add(struct run_batch *batch, const struct run_piece *piece)
+{
+    uint32_t i = batch->n++;
+
+    batch->guest_off[i] = piece->guest_off;
+    batch->guest_bytes[i] = (uint32_t)piece->guest_bytes;
+    batch->begin[i] = piece->begin;
+    batch->end[i] = piece->end;
+    batch->mapped_bytes[i] = (uint32_t)piece->mapped_bytes;
+    batch->missing[i] = piece->missing;
+    batch->slack[i] = piece->slack;
+    batch->files[i] = piece->file;
+    batch->kind[i] = (uint8_t)piece->kind;
+}
 
 static inline struct run_piece run_batch_piece(const struct run_batch *batch, uint32_t i)
 {
     if (batch->uniform)
-        return (struct run_piece){
-            RUN_DATA,        batch->guest_first + i * batch->cluster_bytes, batch->cluster_bytes,
-            batch->begin[i], batch->begin[i] + batch->cluster_bytes,        batch->cluster_bytes};
-    return (struct run_piece){(enum run_kind)batch->kind[i],
-                              batch->guest_off[i],
-                              batch->guest_bytes[i],
-                              batch->begin[i],
-                              batch->end[i],
-                              batch->mapped_bytes[i]};
+        return (struct run_piece){.kind = RUN_DATA,
+                                  .guest_off = batch->guest_first + i * batch->cluster_bytes,
+                                  .guest_bytes = batch->cluster_bytes,
+                                  .begin = batch->begin[i],
+                                  .end = batch->begin[i] + batch->cluster_bytes,
+                                  .mapped_bytes = batch->cluster_bytes,
+                                  .file = batch->file};
+    return (struct run_piece){.kind = (enum run_kind)batch->kind[i],
+                              .guest_off = batch->guest_off[i],
+                              .guest_bytes = batch->guest_bytes[i],
+                              .begin = batch->begin[i],
+                              .end = batch->end[i],
+                              .mapped_bytes = batch->mapped_bytes[i],
+                              .missing = batch->missing[i],
+                              .slack = batch->slack[i],
+                              .file = batch->files[i]};
 }
 
 /*

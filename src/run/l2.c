@@ -50,11 +50,16 @@ struct run_l2_rules run_l2_rules_of(const struct format_header *header,
                                     const struct format_entry_rules *entry, uint64_t virtual_bytes,
                                     bool detail)
 {
+    uint32_t slice_bytes = run_l2_slice_bytes(header, virtual_bytes);
+
     return (struct run_l2_rules){
         .entry = *entry,
         .entries = header->l2_entries,
         .entry_bytes = header->l2_entry_bytes,
-        .slice_entries = run_l2_slice_bytes(header, virtual_bytes) / header->l2_entry_bytes,
+        .slice_entries = slice_bytes / header->l2_entry_bytes,
+        .slice_bytes = slice_bytes,
+        .table_file = RUN_FILE_IMAGE,
+        .data_file = header->external_data ? RUN_FILE_DATA : RUN_FILE_IMAGE,
         .detail = detail,
     };
 }
@@ -64,9 +69,29 @@ struct run_l2_rules run_l2_rules_of(const struct format_header *header,
 static int flush(struct run_l2_walk *walk)
 {
     struct run_batch *batch = walk->batch;
-    int ret = batch->n == 0 ? 0 : walk->output.sink.take(walk->output.sink.context, batch);
+    int ret =
+        run_batch_is_empty(batch) ? 0 : walk->output.sink.take(walk->output.sink.context, batch);
 
-    batch->n = 0;
+    run_batch_clear(batch);
+    return ret;
+}
+
+/* The slice that begins at entry @index is read before what it maps. */
+static int read_slice(struct run_l2_walk *walk, uint32_t index)
+{
+    const struct run_l2_rules *rules = walk->rules;
+    struct run_batch *batch = walk->batch;
+    uint64_t off = walk->l2_off + (uint64_t)index * rules->entry_bytes;
+    int ret = 0;
+
+    walk->adjacent_end = NONE; /* no data read goes on over the border of a slice */
+    if (index >= walk->inside)
+        return 0;
+    if (batch->n > 0)
+        ret = flush(walk);
+    if (batch->table_bytes == 0)
+        batch->table_off = off; /* else the slice before it maps nothing, and both are one read */
+    batch->table_bytes += rules->slice_bytes;
     return ret;
 }
 
@@ -78,13 +103,8 @@ static int add_piece(struct run_l2_walk *walk, struct run_piece piece)
     if (batch->n == RUN_BATCH_PIECES || (batch->n > 0 && batch->uniform))
         ret = flush(walk);
     batch->uniform = false;
-    batch->guest_off[batch->n] = piece.guest_off;
-    batch->guest_bytes[batch->n] = (uint32_t)piece.guest_bytes;
-    batch->begin[batch->n] = piece.begin;
-    batch->end[batch->n] = piece.end;
-    batch->mapped_bytes[batch->n] = (uint32_t)piece.mapped_bytes;
-    batch->kind[batch->n] = (uint8_t)piece.kind;
-    batch->n++;
+    piece.file = walk->rules->data_file;
+    run_batch_add(batch, &piece);
     return ret;
 }
 
@@ -106,7 +126,7 @@ static int join_uniform(struct run_l2_walk *walk, uint64_t guest_off)
 
     if (n > 0 && batch->uniform && batch->guest_first + n * batch->cluster_bytes == guest_off)
         return 0;
-    ret = flush(walk);
+    ret = n > 0 ? flush(walk) : 0;
     memmove(batch->begin, &batch->begin[n], BLOCK * sizeof(batch->begin[0]));
     batch->uniform = true;
     batch->guest_first = guest_off;
@@ -273,9 +293,11 @@ static int add_zero(struct run_l2_walk *walk, const struct format_entry *entry, 
         return 0;
     if (walk->rules->entry.extended_l2)
         return add_subclusters(walk, entry, guest_off);
-    return add_piece(walk, (struct run_piece){allocated ? RUN_ZERO_ALLOCATED : RUN_ZERO, guest_off,
-                                              walk->rules->entry.cluster_bytes, entry->begin,
-                                              allocated ? entry->end : 0, 0});
+    return add_piece(walk, (struct run_piece){.kind = allocated ? RUN_ZERO_ALLOCATED : RUN_ZERO,
+                                              .guest_off = guest_off,
+                                              .guest_bytes = walk->rules->entry.cluster_bytes,
+                                              .begin = entry->begin,
+                                              .end = allocated ? entry->end : 0});
 }
 
 static int add_compressed(struct run_l2_walk *walk, const struct format_entry *entry,
@@ -290,8 +312,14 @@ static int add_compressed(struct run_l2_walk *walk, const struct format_entry *e
     counts->reads++;
     counts->reads_unbroken++;
     walk->adjacent_end = NONE;
-    return add_piece(walk, (struct run_piece){RUN_COMPRESSED, guest_off, cluster_bytes,
-                                              entry->begin, entry->end, cluster_bytes});
+    return add_piece(walk,
+                     (struct run_piece){.kind = RUN_COMPRESSED,
+                                        .guest_off = guest_off,
+                                        .guest_bytes = cluster_bytes,
+                                        .begin = entry->begin,
+                                        .end = entry->end,
+                                        .mapped_bytes = cluster_bytes,
+                                        .slack = (uint32_t)(-entry->end & (cluster_bytes - 1))});
 }
 
 static int add_standard(struct run_l2_walk *walk, const struct format_entry *entry,
@@ -309,8 +337,13 @@ static int add_standard(struct run_l2_walk *walk, const struct format_entry *ent
     count_reads(walk, entry, guest_off, entry->alloc & on_disk(walk, guest_off));
     if (walk->rules->detail && walk->rules->entry.extended_l2)
         return add_subclusters(walk, entry, guest_off);
-    return add_piece(walk, (struct run_piece){RUN_DATA, guest_off, cluster_bytes, entry->begin,
-                                              entry->end, held});
+    return add_piece(walk, (struct run_piece){.kind = RUN_DATA,
+                                              .guest_off = guest_off,
+                                              .guest_bytes = cluster_bytes,
+                                              .begin = entry->begin,
+                                              .end = entry->end,
+                                              .mapped_bytes = held,
+                                              .missing = ~entry->alloc});
 }
 
 /* Damage that a longer file would heal is believed only after a look at the file. */
@@ -335,8 +368,6 @@ static int walk_entry(struct run_l2_walk *walk, uint32_t index, uint64_t word, u
     uint64_t guest_off = guest_off_of(walk, index);
     struct format_entry entry;
 
-    if (index % walk->rules->slice_entries == 0)
-        walk->adjacent_end = NONE;
     if (word == 0 && bitmap == 0) {
         walk->adjacent_end = NONE;
         return 0;
@@ -465,8 +496,6 @@ CLONES_PART int walk_dense(struct run_l2_walk *walk, uint32_t index)
                                 (walk->check_next != 0 && begin[0] != walk->check_next);
     walk->check_next = begin[BLOCK - 1] + cluster_bytes;
 
-    if (index % walk->rules->slice_entries == 0)
-        walk->adjacent_end = NONE;
     count_block(walk, begin[0], breaks, guest_off);
     walk->adjacent_end = walk->check_next;
 
@@ -478,8 +507,10 @@ CLONES_PART int walk_dense(struct run_l2_walk *walk, uint32_t index)
 CLONES_PART int walk_block(struct run_l2_walk *walk, uint32_t index, const uint64_t raw[BLOCK])
 {
     enum block_kind kind;
-    int ret = make_room(walk);
+    int ret = index % walk->rules->slice_entries == 0 ? read_slice(walk, index) : 0;
 
+    if (ret == 0)
+        ret = make_room(walk);
     if (ret < 0)
         return ret;
     kind = decode_block(&walk->rules->entry, raw, &walk->batch->begin[walk->batch->n]);
@@ -514,10 +545,12 @@ void run_l2_begin(struct run_l2_walk *walk, const struct run_l2_rules *rules,
     uint64_t table_bytes = cluster_bytes * rules->entries;
     uint64_t guest_off = l1_index * table_bytes;
     uint64_t left = guest_off < virtual_bytes ? virtual_bytes - guest_off : 0;
-    uint64_t slice_bytes = cluster_bytes * rules->slice_entries;
+    uint64_t slice_span = cluster_bytes * rules->slice_entries; /* of the guest disk */
 
-    batch->n = 0;
+    run_batch_clear(batch);
     batch->cluster_bytes = cluster_bytes;
+    batch->file = rules->data_file;
+    batch->table_file = rules->table_file;
     *walk = (struct run_l2_walk){
         .rules = rules,
         .output = output,
@@ -529,7 +562,7 @@ void run_l2_begin(struct run_l2_walk *walk, const struct run_l2_rules *rules,
         .whole = left >= table_bytes ? rules->entries : (uint32_t)(left / cluster_bytes),
         .last_bytes = left % cluster_bytes,
         .adjacent_end = NONE,
-        .request_bytes = slice_bytes < REQUEST_BYTES ? slice_bytes : REQUEST_BYTES,
+        .request_bytes = slice_span < REQUEST_BYTES ? slice_span : REQUEST_BYTES,
         .batch = batch,
     };
 }
@@ -538,8 +571,26 @@ static int walk_extended(struct run_l2_walk *walk, const uint64_t *raw, size_t n
 {
     int ret = 0;
 
-    for (size_t i = 0; i < n && ret == 0; i++, walk->next++)
-        ret = walk_entry(walk, walk->next, be64toh(raw[2 * i]), be64toh(raw[2 * i + 1]));
+    for (size_t i = 0; i < n && ret == 0; i++, walk->next++) {
+        if (walk->next % walk->rules->slice_entries == 0)
+            ret = read_slice(walk, walk->next);
+        if (ret == 0)
+            ret = walk_entry(walk, walk->next, be64toh(raw[2 * i]), be64toh(raw[2 * i + 1]));
+    }
+    return ret;
+}
+
+/* A hole of the file: QEMU reads its slices all the same. */
+static int walk_zeros(struct run_l2_walk *walk, size_t n)
+{
+    const uint32_t slice = walk->rules->slice_entries, end = walk->next + (uint32_t)n;
+    int ret = 0;
+
+    for (uint32_t i = (uint32_t)div_round_up(walk->next, slice) * slice; i < end && ret == 0;
+         i += slice)
+        ret = read_slice(walk, i);
+    walk->adjacent_end = NONE;
+    walk->next = end;
     return ret;
 }
 
@@ -548,11 +599,8 @@ int run_l2_chunk(struct run_l2_walk *walk, const uint64_t *raw, size_t len_bytes
     size_t n = len_bytes / walk->rules->entry_bytes;
 
     walk->asked_size = false;
-    if (raw == NULL) {
-        walk->next += (uint32_t)n;
-        walk->adjacent_end = NONE;
-        return 0;
-    }
+    if (raw == NULL)
+        return walk_zeros(walk, n);
     return walk->rules->entry.extended_l2 ? walk_extended(walk, raw, n) : walk_plain(walk, raw, n);
 }
 

@@ -37,7 +37,10 @@ struct run_l2_rules {
     uint32_t entries; /* in a table */
     unsigned entry_bytes;
     uint32_t slice_entries;
-    bool detail; /* pieces for zero clusters, too, and for each stretch of subclusters */
+    uint64_t slice_bytes; /* slice_entries of them */
+    uint16_t table_file;  /* that the tables lie in, */
+    uint16_t data_file;   /* and the clusters */
+    bool detail;          /* pieces for zero clusters, too, and for each stretch of subclusters */
 };
 
 struct run_l2_rules run_l2_rules_of(const struct format_header *header,
@@ -87,7 +90,7 @@ void run_l2_begin(struct run_l2_walk *walk, const struct run_l2_rules *rules,
  */
 int run_l2_chunk(struct run_l2_walk *walk, const uint64_t *raw, size_t len_bytes);
 
-/* Hands over what is still in the batch. */
+/* Hands over what is still in the batch: pieces, or the read of a slice that maps nothing. */
 int run_l2_end(struct run_l2_walk *walk);
 
 #endif

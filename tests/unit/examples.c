@@ -368,15 +368,18 @@ static struct pieces pieces_of(const struct example *example)
         for (uint64_t guest = line->first; guest <= line->last; guest++) {
             uint64_t begin =
                 line->compressed ? line->begin : (line->host + (guest - line->first)) * cluster;
+            uint64_t end = line->compressed ? line->end : begin + cluster;
 
             assert_int_equal(vec_reserve(&pieces, list), 0);
             pieces.list[pieces.n_list++] =
-                (struct run_piece){line->compressed ? RUN_COMPRESSED : RUN_DATA,
-                                   guest * cluster,
-                                   cluster,
-                                   begin,
-                                   line->compressed ? line->end : begin + cluster,
-                                   held};
+                (struct run_piece){.kind = line->compressed ? RUN_COMPRESSED : RUN_DATA,
+                                   .guest_off = guest * cluster,
+                                   .guest_bytes = cluster,
+                                   .begin = begin,
+                                   .end = end,
+                                   .mapped_bytes = held,
+                                   .missing = example->extended_l2 ? ~line->data_bits : 0,
+                                   .slack = line->compressed ? -end & (cluster - 1) : 0};
         }
     }
     return pieces;
@@ -522,17 +525,17 @@ static void images_give_the_figures(void **state)
         const struct example *example = &page->examples[i];
         struct small_image small;
         struct run_table table;
-        struct meter *meter;
+        struct meter_pair meters;
         struct err err = {0};
 
         make_image(&small, example);
         table = small_image_table(&small);
-        assert_int_equal(meter_walk(&small.image, &table, 1, &meter, &options, &err), 0);
-        expect_figures(example, meter, table.counts.mapped_clusters);
+        assert_int_equal(meter_walk(&small.image, &table, 1, &meters, &options, &err), 0);
+        expect_figures(example, meters.plain, table.counts.mapped_clusters);
         expect_counts(example, &table.counts, &small.image.header);
         assert_int_equal(table.findings.total, 0);
         format_findings_free(&table.findings);
-        meter_free(meter);
+        meter_pair_free(&meters);
         small_image_free(&small);
     }
 }

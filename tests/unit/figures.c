@@ -21,7 +21,7 @@
 /* A meter as after a walk with these runs, and a jump between each and the next. */
 static struct meter *meter_of(const uint64_t *runs, size_t n_runs)
 {
-    struct meter *meter = meter_new(CLUSTER, CLUSTER);
+    struct meter *meter = meter_new(CLUSTER, 1);
 
     assert_non_null(meter);
     if (n_runs == 0)

@@ -85,16 +85,25 @@ static uint64_t guest_off_of(const struct table *table, uint32_t index)
     return table->l1_index * format_l2_span(&table->header) + cluster(table, index);
 }
 
+/* A read of L2 table: so many pieces came before it. */
+struct slice_read {
+    uint64_t off, bytes;
+    size_t n_pieces;
+};
+
 struct outcome {
     struct run_counts counts;
     struct format_findings findings;
     struct run_piece *pieces;
     size_t n_pieces, cap_pieces;
+    struct slice_read *slices;
+    size_t n_slices, cap_slices;
     unsigned n_uniform, n_general; /* batches of each shape */
 };
 
 static void outcome_free(struct outcome *outcome)
 {
+    free(outcome->slices);
     format_findings_free(&outcome->findings);
     free(outcome->pieces);
 }
@@ -105,11 +114,27 @@ static void add_piece(struct outcome *outcome, struct run_piece piece)
     outcome->pieces[outcome->n_pieces++] = piece;
 }
 
+/* Slices with nothing between them are one read. */
+static void add_slice(struct outcome *outcome, uint64_t off, uint64_t bytes)
+{
+    size_t n = outcome->n_slices;
+
+    if (n > 0 && outcome->slices[n - 1].n_pieces == outcome->n_pieces &&
+        outcome->slices[n - 1].off + outcome->slices[n - 1].bytes == off) {
+        outcome->slices[n - 1].bytes += bytes;
+        return;
+    }
+    assert_int_equal(vec_reserve(outcome, slices), 0);
+    outcome->slices[outcome->n_slices++] = (struct slice_read){off, bytes, outcome->n_pieces};
+}
+
 /* What batch.h says of the shape of a batch. */
 static void check_shape(const struct run_batch *batch)
 {
-    assert_in_range(batch->n, 1, RUN_BATCH_PIECES);
-    if (!batch->uniform)
+    assert_false(run_batch_is_empty(batch));
+    assert_int_equal(batch->hole_bytes, 0);
+    assert_in_range(batch->n, 0, RUN_BATCH_PIECES);
+    if (batch->n == 0 || !batch->uniform)
         return;
     assert_int_equal(batch->n % 64, 0);
     for (uint32_t i = 1; i < batch->n; i++) {
@@ -124,8 +149,12 @@ static int collect(void *context, const struct run_batch *batch)
     struct outcome *outcome = context;
 
     check_shape(batch);
-    outcome->n_uniform += batch->uniform;
-    outcome->n_general += !batch->uniform;
+    if (batch->table_bytes > 0) {
+        assert_int_equal(batch->table_file, RUN_FILE_IMAGE);
+        add_slice(outcome, batch->table_off, batch->table_bytes);
+    }
+    outcome->n_uniform += batch->n > 0 && batch->uniform;
+    outcome->n_general += batch->n > 0 && !batch->uniform;
     for (uint32_t i = 0; i < batch->n; i++)
         add_piece(outcome, run_batch_piece(batch, i));
     return 0;
@@ -274,12 +303,27 @@ static void naive_subclusters(struct naive *naive, const struct format_entry *en
     }
 }
 
+/* What is left of the last host cluster that the blob touches. */
+static uint32_t naive_slack(const struct naive *naive, const struct format_entry *entry)
+{
+    uint64_t used = entry->end % naive->table->header.cluster_bytes;
+
+    return used == 0 ? 0 : (uint32_t)(naive->table->header.cluster_bytes - used);
+}
+
 static void naive_piece(struct naive *naive, const struct format_entry *entry, uint32_t index,
                         enum run_kind kind, uint64_t mapped_bytes)
 {
-    add_piece(naive->outcome, (struct run_piece){kind, guest_off_of(naive->table, index),
-                                                 naive->table->header.cluster_bytes, entry->begin,
-                                                 kind == RUN_ZERO ? 0 : entry->end, mapped_bytes});
+    add_piece(naive->outcome,
+              (struct run_piece){.kind = kind,
+                                 .guest_off = guest_off_of(naive->table, index),
+                                 .guest_bytes = naive->table->header.cluster_bytes,
+                                 .begin = entry->begin,
+                                 .end = kind == RUN_ZERO ? 0 : entry->end,
+                                 .mapped_bytes = mapped_bytes,
+                                 .missing = kind == RUN_DATA ? ~entry->alloc : 0,
+                                 .slack = kind == RUN_COMPRESSED ? naive_slack(naive, entry) : 0,
+                                 .file = naive->table->header.external_data});
 }
 
 static void naive_entry(struct naive *naive, uint32_t index)
@@ -338,6 +382,9 @@ static struct outcome walk_naive(const struct table *table, bool detail)
                                                                        : table->virtual_bytes) /
         table->header.l2_entry_bytes;
     for (uint32_t i = 0; i < table->header.l2_entries; i++) {
+        if (i % naive.slice_entries == 0 && guest_off_of(table, i) < table->virtual_bytes)
+            add_slice(&outcome, L2_OFF + i * table->header.l2_entry_bytes,
+                      naive.slice_entries * table->header.l2_entry_bytes);
         naive_check(&naive, table->words[i], table->bitmaps[i]);
         if (guest_off_of(table, i) < table->virtual_bytes)
             naive_entry(&naive, i);
@@ -373,6 +420,19 @@ static void assert_same_pieces(const struct outcome *a, const struct outcome *b)
         assert_int_equal(a->pieces[i].begin, b->pieces[i].begin);
         assert_int_equal(a->pieces[i].end, b->pieces[i].end);
         assert_int_equal(a->pieces[i].mapped_bytes, b->pieces[i].mapped_bytes);
+        assert_int_equal(a->pieces[i].missing, b->pieces[i].missing);
+        assert_int_equal(a->pieces[i].slack, b->pieces[i].slack);
+        assert_int_equal(a->pieces[i].file, b->pieces[i].file);
+    }
+}
+
+static void assert_same_slices(const struct outcome *a, const struct outcome *b)
+{
+    assert_int_equal(a->n_slices, b->n_slices);
+    for (size_t i = 0; i < a->n_slices; i++) {
+        assert_int_equal(a->slices[i].off, b->slices[i].off);
+        assert_int_equal(a->slices[i].bytes, b->slices[i].bytes);
+        assert_int_equal(a->slices[i].n_pieces, b->slices[i].n_pieces);
     }
 }
 
@@ -380,6 +440,7 @@ static void assert_same(const struct outcome *a, const struct outcome *b)
 {
     assert_same_counts(&a->counts, &b->counts);
     assert_same_pieces(a, b);
+    assert_same_slices(a, b);
 }
 
 /* ---- slices and sizes ---- */

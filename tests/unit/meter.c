@@ -24,13 +24,23 @@
 
 static struct run_piece standard(uint64_t guest, uint64_t host)
 {
-    return (struct run_piece){RUN_DATA,       guest * CLUSTER,      CLUSTER,
-                              host * CLUSTER, (host + 1) * CLUSTER, CLUSTER};
+    return (struct run_piece){.kind = RUN_DATA,
+                              .guest_off = guest * CLUSTER,
+                              .guest_bytes = CLUSTER,
+                              .begin = host * CLUSTER,
+                              .end = (host + 1) * CLUSTER,
+                              .mapped_bytes = CLUSTER};
 }
 
 static struct run_piece compressed(uint64_t guest, uint64_t begin, uint64_t end)
 {
-    return (struct run_piece){RUN_COMPRESSED, guest * CLUSTER, CLUSTER, begin, end, CLUSTER};
+    return (struct run_piece){.kind = RUN_COMPRESSED,
+                              .guest_off = guest * CLUSTER,
+                              .guest_bytes = CLUSTER,
+                              .begin = begin,
+                              .end = end,
+                              .mapped_bytes = CLUSTER,
+                              .slack = -end & (CLUSTER - 1)};
 }
 
 static struct meter *meter_pieces(const struct run_piece *pieces, size_t n)
@@ -172,7 +182,7 @@ static void check_runs(const struct meter *meter, const struct meter_length *exp
 
 static void no_piece_is_no_run(void **state)
 {
-    struct meter *meter = meter_new(CLUSTER, CLUSTER);
+    struct meter *meter = meter_new(CLUSTER, PIECES_FILES);
 
     (void)state;
     check_runs(meter, NULL, 0);
@@ -230,18 +240,15 @@ static void a_run_is_as_long_as_what_it_maps(void **state)
 /* Zero clusters, with a host cluster or without, are not read. */
 static void pieces_of_zeros_are_passed_over(void **state)
 {
-    const struct run_piece pieces[] = {
-        {RUN_ZERO, 0, CLUSTER, 0, 0, 0},
-        standard(1, 5),
-        {RUN_ZERO, 2 * CLUSTER, CLUSTER, 0, 0, 0},
-        {RUN_ZERO_ALLOCATED, 3 * CLUSTER, CLUSTER, 99 * CLUSTER, 100 * CLUSTER, 0},
-        standard(4, 8),
-        {RUN_ZERO_ALLOCATED, 5 * CLUSTER, CLUSTER, CLUSTER, 2 * CLUSTER, 0},
-    };
+    struct run_piece pieces[] = {standard(0, 0),  standard(1, 5), standard(2, 0),
+                                 standard(3, 99), standard(4, 8), standard(5, 1)};
     const struct run_piece data[] = {standard(1, 5), standard(4, 8)};
-    struct meter *meter = meter_pieces(pieces, COUNT(pieces)), *alone = meter_pieces(data, 2);
+    struct meter *meter, *alone = meter_pieces(data, 2);
 
     (void)state;
+    pieces[0].kind = pieces[2].kind = RUN_ZERO;
+    pieces[3].kind = pieces[5].kind = RUN_ZERO_ALLOCATED;
+    meter = meter_pieces(pieces, COUNT(pieces));
     assert_int_equal(meter->breaks, 0);
     assert_same_meter(meter, alone);
     meter_free(alone);
@@ -253,7 +260,7 @@ static void clearing_forgets_all_pieces(void **state)
     const struct run_piece old[] = {standard(0, 9), standard(1, 5), standard(2, 700),
                                     standard(3, 2)};
     const struct run_piece new[] = {standard(8, 5), standard(9, 6), standard(10, 50)};
-    struct meter *meter = meter_pieces(old, 4), *fresh = meter_new(CLUSTER, CLUSTER);
+    struct meter *meter = meter_pieces(old, 4), *fresh = meter_new(CLUSTER, PIECES_FILES);
 
     (void)state;
     meter_clear(meter);
@@ -311,7 +318,7 @@ static void batches_may_be_of_any_size(void **state)
     (void)state;
     for (unsigned round = 0; round < 200; round++) {
         size_t n = random_pieces(&dice, pieces, MOST);
-        struct meter *whole = meter_pieces(pieces, n), *parts = meter_new(CLUSTER, CLUSTER);
+        struct meter *whole = meter_pieces(pieces, n), *parts = meter_new(CLUSTER, PIECES_FILES);
 
         for (size_t at = 0, step; at < n; at += step) {
             step = 1 + dice_below(&dice, 20);
@@ -385,7 +392,7 @@ static void many_parts_merge_from_left_to_right(void **state)
     (void)state;
     for (unsigned round = 0; round < 100; round++) {
         size_t n = random_pieces(&dice, pieces, MOST);
-        struct meter *whole = meter_pieces(pieces, n), *sum = meter_new(CLUSTER, CLUSTER);
+        struct meter *whole = meter_pieces(pieces, n), *sum = meter_new(CLUSTER, PIECES_FILES);
 
         for (size_t at = 0, step; at < n; at += step) {
             struct meter *part;
@@ -438,7 +445,8 @@ static void a_part_may_be_joined_at_many_places(void **state)
         size_t n = random_pieces(&dice, pieces, 40);
         uint64_t shift = dice_below(&dice, 3) * 100 * CLUSTER, times = dice_below(&dice, 6);
         struct meter *part = meter_pieces(pieces, n);
-        struct meter *joined = meter_new(CLUSTER, CLUSTER), *metered = meter_new(CLUSTER, CLUSTER);
+        struct meter *joined = meter_new(CLUSTER, PIECES_FILES),
+                     *metered = meter_new(CLUSTER, PIECES_FILES);
 
         for (uint64_t k = 0; k < times; k++) {
             memcpy(moved, pieces, sizeof(moved));
@@ -498,7 +506,7 @@ static void uniform_batches_say_the_same_as_general_ones(void **state)
 
     (void)state;
     for (unsigned round = 0; round < 100; round++) {
-        struct meter *uniform = meter_new(CLUSTER, CLUSTER), *general;
+        struct meter *uniform = meter_new(CLUSTER, PIECES_FILES), *general;
 
         random_clusters(&dice, pieces, COUNT(pieces));
         for (size_t at = 0, step; at < COUNT(pieces); at += step) {
@@ -533,7 +541,7 @@ static void the_first_step_of_a_uniform_batch_is_judged_like_any(void **state)
 
     (void)state;
     for (size_t k = 0; k < COUNT(before); k++) {
-        struct meter *uniform = meter_new(CLUSTER, CLUSTER), *general;
+        struct meter *uniform = meter_new(CLUSTER, PIECES_FILES), *general;
 
         pieces[0] = before[k];
         for (uint64_t i = 0; i < 64; i++)
@@ -558,7 +566,7 @@ static void breaks_everywhere_are_counted_one_by_one(void **state)
 
         if (stride == 1)
             continue; /* no break at all */
-        uniform = meter_new(CLUSTER, CLUSTER);
+        uniform = meter_new(CLUSTER, PIECES_FILES);
         for (uint64_t i = 0; i < RUN_BATCH_PIECES; i++)
             pieces[i] = standard(i, (uint64_t)(10000 + (int64_t)i * stride));
         pieces_take_uniform(uniform, pieces, RUN_BATCH_PIECES);
@@ -576,7 +584,8 @@ static void sums_of_distances_stay_exact(void **state)
 {
     const uint64_t far = UINT64_C(1) << 39;
     static struct run_piece pieces[RUN_BATCH_PIECES];
-    struct meter *uniform = meter_new(CLUSTER, CLUSTER), *general = meter_new(CLUSTER, CLUSTER);
+    struct meter *uniform = meter_new(CLUSTER, PIECES_FILES),
+                 *general = meter_new(CLUSTER, PIECES_FILES);
 
     (void)state;
     for (uint64_t at = 0; at < 16; at++) {

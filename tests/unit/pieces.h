@@ -15,6 +15,8 @@
 
 #include <cmocka.h>
 
+#define PIECES_FILES 3
+
 static inline struct run_batch *pieces_new_batch(uint64_t cluster_bytes, size_t n)
 {
     struct run_batch *batch = malloc(sizeof(*batch));
@@ -22,6 +24,7 @@ static inline struct run_batch *pieces_new_batch(uint64_t cluster_bytes, size_t 
     assert_non_null(batch);
     assert_true(n <= RUN_BATCH_PIECES);
     memset(batch, 0xa5, sizeof(*batch)); /* what is not filled must not matter */
+    run_batch_clear(batch);
     batch->cluster_bytes = cluster_bytes;
     batch->n = (uint32_t)n;
     return batch;
@@ -30,17 +33,24 @@ static inline struct run_batch *pieces_new_batch(uint64_t cluster_bytes, size_t 
 /* One general batch. */
 static inline void pieces_take(struct meter *meter, const struct run_piece *pieces, size_t n)
 {
-    struct run_batch *batch = pieces_new_batch(meter->cluster_bytes, n);
+    struct run_batch *batch = pieces_new_batch(0, 0);
 
     batch->uniform = false;
-    for (size_t i = 0; i < n; i++) {
-        batch->kind[i] = (uint8_t)pieces[i].kind;
-        batch->guest_off[i] = pieces[i].guest_off;
-        batch->guest_bytes[i] = (uint32_t)pieces[i].guest_bytes;
-        batch->begin[i] = pieces[i].begin;
-        batch->end[i] = pieces[i].end;
-        batch->mapped_bytes[i] = (uint32_t)pieces[i].mapped_bytes;
-    }
+    for (size_t i = 0; i < n; i++)
+        run_batch_add(batch, &pieces[i]);
+    meter_take(meter, batch);
+    free(batch);
+}
+
+/* A batch without pieces: only the read of a table. */
+static inline void pieces_take_table(struct meter *meter, uint16_t file, uint64_t off,
+                                     uint64_t bytes)
+{
+    struct run_batch *batch = pieces_new_batch(0, 0);
+
+    batch->table_file = file;
+    batch->table_off = off;
+    batch->table_bytes = bytes;
     meter_take(meter, batch);
     free(batch);
 }
@@ -50,11 +60,12 @@ static inline void pieces_take(struct meter *meter, const struct run_piece *piec
 static inline void pieces_take_uniform(struct meter *meter, const struct run_piece *pieces,
                                        size_t n)
 {
-    struct run_batch *batch = pieces_new_batch(meter->cluster_bytes, n);
+    struct run_batch *batch = pieces_new_batch(pieces[0].guest_bytes, n);
 
     assert_true(n % 64 == 0 && n > 0);
     batch->uniform = true;
     batch->guest_first = pieces[0].guest_off;
+    batch->file = pieces[0].file;
     memset(batch->breaks, 0, sizeof(batch->breaks));
     batch->breaks[0] = 1; /* means nothing */
     for (size_t i = 0; i < n; i++) {
@@ -70,7 +81,7 @@ static inline void pieces_take_uniform(struct meter *meter, const struct run_pie
 static inline struct meter *pieces_metered(uint64_t cluster_bytes, const struct run_piece *pieces,
                                            size_t n)
 {
-    struct meter *meter = meter_new(cluster_bytes, cluster_bytes);
+    struct meter *meter = meter_new(cluster_bytes, PIECES_FILES);
 
     assert_non_null(meter);
     for (size_t at = 0; at < n; at += RUN_BATCH_PIECES)

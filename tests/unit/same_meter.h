@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -18,6 +19,9 @@ static inline void assert_same_edge(const struct meter_edge *a, const struct met
     assert_int_equal(a->guest_off, b->guest_off);
     assert_int_equal(a->position, b->position);
     assert_int_equal(a->end, b->end);
+    assert_int_equal(a->read_begin, b->read_begin);
+    assert_int_equal(a->read_end, b->read_end);
+    assert_int_equal(a->slack, b->slack);
     assert_int_equal(a->compressed, b->compressed);
 }
 
@@ -44,6 +48,35 @@ static inline void assert_same_jumps(const struct meter_jumps *a, const struct m
     }
 }
 
+static inline void assert_same_moves(const struct meter_moves *a, const struct meter_moves *b)
+{
+    static struct meter_jumps all_a, all_b;
+
+    memset(&all_a, 0, sizeof(all_a));
+    memset(&all_b, 0, sizeof(all_b));
+    meter_moves_pour(a, &all_a);
+    meter_moves_pour(b, &all_b);
+    assert_same_jumps(&all_a, &all_b);
+}
+
+static inline void assert_same_head(const struct meter_head *a, const struct meter_head *b)
+{
+    assert_int_equal(a->any, b->any);
+    if (a->any) {
+        assert_int_equal(a->first.file, b->first.file);
+        assert_int_equal(a->first.off, b->first.off);
+        assert_int_equal(a->at.file, b->at.file);
+        assert_int_equal(a->at.off, b->at.off);
+    }
+    assert_int_equal(a->led, b->led);
+    assert_int_equal(a->strayed, b->strayed);
+    assert_int_equal(a->read_bytes, b->read_bytes);
+    assert_int_equal(a->switches, b->switches);
+    for (unsigned direction = 0; direction < METER_N_DIRECTIONS; direction++)
+        assert_same_moves(&a->detours[direction], &b->detours[direction]);
+    assert_same_moves(&a->holes, &b->holes);
+}
+
 static inline void assert_same_meter(const struct meter *a, const struct meter *b)
 {
     assert_int_equal(a->any, b->any);
@@ -52,10 +85,21 @@ static inline void assert_same_meter(const struct meter *a, const struct meter *
     assert_int_equal(a->open_run_bytes, b->open_run_bytes);
     if (a->breaks > 0)
         assert_int_equal(a->first_run_bytes, b->first_run_bytes);
+    assert_int_equal(a->file_switches, b->file_switches);
+    assert_int_equal(a->hole_bytes, b->hole_bytes);
     if (a->any) {
-        assert_same_edge(&a->first, &b->first);
-        assert_same_edge(&a->last, &b->last);
+        assert_int_equal(a->first_file, b->first_file);
+        assert_int_equal(a->last_file, b->last_file);
     }
+    assert_int_equal(a->n_files, b->n_files);
+    for (unsigned i = 0; i < a->n_files; i++) {
+        assert_int_equal(a->files[i].seen, b->files[i].seen);
+        if (!a->files[i].seen)
+            continue;
+        assert_same_edge(&a->files[i].first, &b->files[i].first);
+        assert_same_edge(&a->files[i].last, &b->files[i].last);
+    }
+    assert_same_head(&a->head, &b->head);
     for (unsigned direction = 0; direction < METER_N_DIRECTIONS; direction++)
         assert_same_jumps(&a->jumps[direction], &b->jumps[direction]);
     assert_same_runs(a, b);

@@ -26,7 +26,7 @@
 static const struct meter_walk_options alone = {.workers = NULL};
 
 static void walk(struct small_image *small, struct run_table *tables, size_t n,
-                 struct meter **meters, const struct meter_walk_options *options)
+                 struct meter_pair *meters, const struct meter_walk_options *options)
 {
     struct err err = {0};
 
@@ -34,11 +34,11 @@ static void walk(struct small_image *small, struct run_table *tables, size_t n,
         fail_msg("%s", err.text);
 }
 
-static void release(struct run_table *tables, struct meter **meters, size_t n)
+static void release(struct run_table *tables, struct meter_pair *meters, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         format_findings_free(&tables[i].findings);
-        meter_free(meters[i]);
+        meter_pair_free(&meters[i]);
     }
 }
 
@@ -56,6 +56,8 @@ static struct run_table again(const struct run_table *table)
 
 static int take_each(void *context, const struct run_batch *batch)
 {
+    if (batch->table_bytes > 0)
+        pieces_take_table(context, batch->table_file, batch->table_off, batch->table_bytes);
     for (uint32_t i = 0; i < batch->n; i++) {
         struct run_piece piece = run_batch_piece(batch, i);
 
@@ -74,7 +76,7 @@ static struct run_sink begin(void *context, struct run_members members, size_t k
 /* One table, its pieces one by one into one meter: no sharing, no merging, no parts. */
 static struct meter *metered_piece_by_piece(struct small_image *small, struct run_table *table)
 {
-    struct meter *meter = meter_new(small->cluster_bytes, small->cluster_bytes);
+    struct meter *meter = meter_new(small->cluster_bytes, RUN_N_FILES);
     struct run_visitor visitor = {.context = meter, .begin = begin};
     struct err err = {0};
 
@@ -152,25 +154,27 @@ static void check_tables(bool repeats, uint64_t seed)
 {
     struct small_image small;
     struct run_table tables[N_TABLES];
-    struct meter *meters[N_TABLES];
+    struct meter_pair meters[N_TABLES];
 
     make_image(&small, tables, repeats, seed);
     walk(&small, tables, N_TABLES, meters, &alone);
     for (size_t t = 0; t < N_TABLES; t++) {
         struct run_table single = again(&tables[t]), pieces = again(&tables[t]);
-        struct meter *one, *naive;
+        struct meter_pair one;
+        struct meter *naive;
 
         walk(&small, &single, 1, &one, &alone);
         naive = metered_piece_by_piece(&small, &pieces);
         assert_true(naive->breaks > 1000);
-        assert_same_meter(one, naive);
-        assert_same_meter(meters[t], naive);
+        assert_same_meter(one.plain, naive);
+        assert_same_meter(meters[t].plain, naive);
         assert_memory_equal(&single.counts, &pieces.counts, sizeof(pieces.counts));
         assert_memory_equal(&tables[t].counts, &pieces.counts, sizeof(pieces.counts));
         if (!repeats) /* what is known from another place is not told again */
             assert_same_findings(&single.findings, &pieces.findings);
         release(&single, &one, 1);
-        release(&pieces, &naive, 1);
+        format_findings_free(&pieces.findings);
+        meter_free(naive);
     }
     release(tables, meters, N_TABLES);
     small_image_free(&small);
@@ -206,16 +210,16 @@ static void an_empty_disk_has_an_empty_meter(void **state)
 {
     struct small_image small;
     struct run_table table;
-    struct meter *meter;
+    struct meter_pair meters;
 
     (void)state;
     small_image_init(&small, 16, 0, 0, 4);
     small_image_open(&small, FILE_BYTES);
     table = small_image_table(&small);
-    walk(&small, &table, 1, &meter, &alone);
-    assert_false(meter->any);
+    walk(&small, &table, 1, &meters, &alone);
+    assert_false(meters.plain->any);
     assert_int_equal(table.counts.mapped_clusters, 0);
-    release(&table, &meter, 1);
+    release(&table, &meters, 1);
     small_image_free(&small);
 }
 
@@ -224,7 +228,7 @@ static void subclusters_are_the_unit_of_runs(void **state)
 {
     struct small_image small;
     struct run_table table;
-    struct meter *meter;
+    struct meter_pair meters;
     struct meter_length *runs;
     size_t n;
 
@@ -237,15 +241,15 @@ static void subclusters_are_the_unit_of_runs(void **state)
     small_image_l2(&small, 3, 2, COPIED | 30 * CLUSTER, 0x80000000);
     small_image_open(&small, FILE_BYTES);
     table = small_image_table(&small);
-    walk(&small, &table, 1, &meter, &alone);
-    runs = meter_runs_sorted(meter, &n);
+    walk(&small, &table, 1, &meters, &alone);
+    runs = meter_runs_sorted(meters.plain, &n);
     assert_int_equal(n, 2);
     assert_int_equal(runs[0].bytes, 3 * 2048);
     assert_int_equal(runs[1].bytes, 2048);
     assert_int_equal(runs[1].count, 2);
-    assert_int_equal(meter->lengths.n_used, 0); /* all in the plain array */
+    assert_int_equal(meters.plain->lengths.n_used, 0); /* all in the plain array */
     free(runs);
-    release(&table, &meter, 1);
+    release(&table, &meters, 1);
     small_image_free(&small);
 }
 
@@ -259,14 +263,14 @@ static void any_number_of_threads_gives_the_same(void **state)
     for (unsigned repeats = 0; repeats < 2; repeats++) {
         struct small_image small;
         struct run_table tables[N_TABLES];
-        struct meter *meters[N_TABLES];
+        struct meter_pair meters[N_TABLES];
 
         make_image(&small, tables, repeats, 80);
         walk(&small, tables, N_TABLES, meters, &alone);
         assert_true(tables[0].findings.total > 20);
         for (size_t i = 0; i < COUNT(n_threads); i++) {
             struct run_table same[N_TABLES];
-            struct meter *same_meters[N_TABLES];
+            struct meter_pair same_meters[N_TABLES];
             struct workers workers;
             const struct meter_walk_options options = {.workers = &workers};
 
@@ -275,7 +279,7 @@ static void any_number_of_threads_gives_the_same(void **state)
             workers_init(&workers, n_threads[i]);
             walk(&small, same, N_TABLES, same_meters, &options);
             for (size_t t = 0; t < N_TABLES; t++) {
-                assert_same_meter(same_meters[t], meters[t]);
+                assert_same_meter(same_meters[t].plain, meters[t].plain);
                 assert_memory_equal(&same[t].counts, &tables[t].counts, sizeof(same[t].counts));
                 assert_same_findings(&same[t].findings, &tables[t].findings);
             }
@@ -295,7 +299,7 @@ static void a_failing_read_is_passed_on_from_any_part(void **state)
 {
     struct small_image small;
     struct run_table tables[N_TABLES];
-    struct meter *meters[N_TABLES];
+    struct meter_pair meters[N_TABLES];
     unsigned n_failed = 0;
 
     (void)state;
@@ -323,7 +327,7 @@ static void a_failing_read_is_passed_on_from_any_part(void **state)
     assert_true(n_failed > 25);
     for (size_t t = 0; t < N_TABLES; t++)
         tables[t] = again(&tables[t]);
-    release(tables, (struct meter *[N_TABLES]){NULL}, N_TABLES);
+    release(tables, (struct meter_pair[N_TABLES]){{NULL, NULL}}, N_TABLES);
     small_image_free(&small);
 }
 
@@ -349,10 +353,11 @@ static void progress_rises_to_one(void **state)
     for (int n_threads = 1; n_threads <= 4; n_threads += 3) {
         struct small_image small;
         struct run_table tables[N_TABLES];
-        struct meter *meters[N_TABLES];
+        struct meter_pair meters[N_TABLES];
         struct progress progress = {0};
         struct workers workers;
-        const struct meter_walk_options options = {&workers, report, &progress};
+        const struct meter_walk_options options = {
+            .workers = &workers, .progress = report, .context = &progress};
 
         make_image(&small, tables, false, 82);
         workers_init(&workers, n_threads);

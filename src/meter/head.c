@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+/* Owns the place of the head and its detours. Knows no pieces. */
+#include "head.h"
+
+void meter_head_free(struct meter_head *head)
+{
+    for (unsigned i = 0; i < METER_N_DIRECTIONS; i++)
+        meter_moves_free(&head->detours[i]);
+    meter_moves_free(&head->holes);
+}
+
+void meter_head_clear(struct meter_head *head)
+{
+    head->any = head->led = head->strayed = false;
+    head->read_bytes = head->switches = 0;
+    for (unsigned i = 0; i < METER_N_DIRECTIONS; i++)
+        meter_moves_clear(&head->detours[i]);
+    meter_moves_clear(&head->holes);
+}
+
+void meter_head_move(struct meter_head *head, struct meter_place to)
+{
+    if (!head->any) {
+        head->any = true;
+        head->first = to;
+    } else if (head->at.file != to.file) {
+        head->switches++;
+    } else if (to.off > head->at.off) {
+        meter_moves_add(&head->detours[METER_FORWARD], to.off - head->at.off, 1);
+    } else if (to.off < head->at.off) {
+        meter_moves_add(&head->detours[METER_BACKWARD], head->at.off - to.off, 1);
+    }
+    head->at = to;
+}
+
+void meter_head_take_back(struct meter_head *head, enum meter_direction direction,
+                          uint64_t distance)
+{
+    meter_moves_add(&head->detours[direction], distance, -1);
+}
+
+void meter_head_join(struct meter_head *left, const struct meter_head *right)
+{
+    left->read_bytes += right->read_bytes;
+    left->switches += right->switches;
+    left->strayed = right->strayed;
+    left->at = right->at;
+}
+
+void meter_head_add_inner(struct meter_head *left, const struct meter_head *right, uint64_t times)
+{
+    for (unsigned i = 0; i < METER_N_DIRECTIONS; i++)
+        meter_moves_merge(&left->detours[i], &right->detours[i], times);
+    meter_moves_merge(&left->holes, &right->holes, times);
+}
+
+int meter_head_error(const struct meter_head *head)
+{
+    for (unsigned i = 0; i < METER_N_DIRECTIONS; i++)
+        if (head->detours[i].error != 0)
+            return head->detours[i].error;
+    return head->holes.error;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Jumps that are few: bins like those of jumps.h, but with memory only for the powers of two that
+ * occur. Jumps can also be taken back, in any order: only the sum over all parts of a walk means
+ * something.
+ */
+#ifndef METER_MOVES_H
+#define METER_MOVES_H
+
+#include "jumps.h"
+
+#include <stdint.h>
+
+#define METER_MOVE_ROWS (METER_JUMP_BINS / 16)
+
+/* Modulo 2^64 and 2^128: what was taken back before it was added is nothing special. */
+struct meter_move_row {
+    uint64_t count[16];
+    unsigned __int128 sum[16]; /* of the distances in bytes */
+};
+
+struct meter_moves {
+    struct meter_move_row *row[METER_MOVE_ROWS]; /* [bin / 16]; NULL: nothing in it */
+    int error;                                   /* -ENOMEM, once it has happened */
+};
+
+void meter_moves_free(struct meter_moves *moves);
+
+/* Forgets all, keeps the memory. */
+void meter_moves_clear(struct meter_moves *moves);
+
+/* Adds a jump, or with @times -1 takes one back. */
+void meter_moves_add(struct meter_moves *moves, uint64_t distance, int times);
+
+/* Adds @more @times times. */
+void meter_moves_merge(struct meter_moves *sum, const struct meter_moves *more, uint64_t times);
+
+/* Adds all of @moves to ordinary bins. */
+void meter_moves_pour(const struct meter_moves *moves, struct meter_jumps *jumps);
+
+#endif

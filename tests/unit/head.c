@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Proves the way of the head: the meter's jumps, the detours and the holes together are the moves
+ * of a disk that reads every table and every held part of every piece, one after the other. Also
+ * with several files, and wherever the walk is cut.
+ */
+#include "meter.h"
+
+#include "dice.h"
+#include "pieces.h"
+#include "same_meter.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#define CLUSTER UINT64_C(65536)
+#define PART (CLUSTER / RUN_SUBCLUSTERS)
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define MOST 60
+
+/* A piece, and the table that is read before it. */
+struct item {
+    uint64_t table_off, table_bytes; /* 0 bytes: none */
+    uint16_t table_file;
+    bool has_piece;
+    struct run_piece piece;
+};
+
+static void take_item(struct meter *meter, const struct item *item)
+{
+    struct run_batch *batch = pieces_new_batch(CLUSTER, 0);
+
+    batch->uniform = false;
+    batch->table_file = item->table_file;
+    batch->table_off = item->table_off;
+    batch->table_bytes = item->table_bytes;
+    if (item->has_piece)
+        run_batch_add(batch, &item->piece);
+    meter_take(meter, batch);
+    free(batch);
+}
+
+static struct meter *metered(const struct item *items, size_t n)
+{
+    struct meter *meter = meter_new(PART, PIECES_FILES);
+
+    assert_non_null(meter);
+    for (size_t i = 0; i < n; i++)
+        take_item(meter, &items[i]);
+    return meter;
+}
+
+/* ---- the slow way: a disk ---- */
+
+struct disk {
+    bool any;
+    bool at_piece; /* what was read last is no table */
+    uint16_t file;
+    uint64_t at, bytes, switches;
+    struct meter_jumps way[METER_N_DIRECTIONS];
+};
+
+static void disk_read(struct disk *disk, uint16_t file, uint64_t begin, uint64_t end)
+{
+    if (disk->any && disk->file != file)
+        disk->switches++;
+    else if (disk->any && begin > disk->at)
+        meter_jumps_add(&disk->way[METER_FORWARD], begin - disk->at);
+    else if (disk->any && begin < disk->at)
+        meter_jumps_add(&disk->way[METER_BACKWARD], disk->at - begin);
+    disk->any = true;
+    disk->at_piece = true;
+    disk->file = file;
+    disk->at = end;
+    disk->bytes += end - begin;
+}
+
+static void disk_read_piece(struct disk *disk, const struct run_piece *piece)
+{
+    uint64_t begin = piece->begin;
+
+    if (piece->missing != 0) {
+        for (unsigned i = 0; i < RUN_SUBCLUSTERS; i++)
+            if (!(piece->missing >> i & 1))
+                disk_read(disk, piece->file, begin + i * PART, begin + (i + 1) * PART);
+        return;
+    }
+    /* A blob that begins in the sector where the one before it ends. */
+    if (piece->kind == RUN_COMPRESSED && disk->at_piece && disk->file == piece->file &&
+        begin < disk->at && disk->at - begin <= 512 && piece->end > disk->at)
+        begin = disk->at;
+    disk_read(disk, piece->file, begin, piece->end);
+}
+
+static void assert_same_way(const struct meter *meter, const struct disk *disk)
+{
+    static struct meter_jumps way[METER_N_DIRECTIONS];
+
+    memcpy(way, meter->jumps, sizeof(way));
+    for (unsigned direction = 0; direction < METER_N_DIRECTIONS; direction++)
+        meter_moves_pour(&meter->head.detours[direction], &way[direction]);
+    meter_moves_pour(&meter->head.holes, &way[METER_FORWARD]);
+    assert_same_jumps(&way[METER_FORWARD], &disk->way[METER_FORWARD]);
+    assert_same_jumps(&way[METER_BACKWARD], &disk->way[METER_BACKWARD]);
+    assert_int_equal(meter->head.switches, disk->switches);
+    assert_int_equal(meter->head.read_bytes, disk->bytes);
+}
+
+/* ---- random walks ---- */
+
+static struct run_piece random_piece(struct dice *dice, uint64_t guest, uint64_t *host,
+                                     unsigned n_files)
+{
+    struct run_piece piece = {.kind = RUN_DATA,
+                              .guest_off = guest * CLUSTER,
+                              .guest_bytes = CLUSTER,
+                              .begin = *host,
+                              .end = *host + CLUSTER,
+                              .mapped_bytes = CLUSTER,
+                              .file = (uint16_t)dice_below(dice, n_files)};
+
+    if (dice_once_in(dice, 4)) {
+        piece.kind = RUN_COMPRESSED;
+        piece.begin += dice_once_in(dice, 2) ? 0 : 1 + dice_below(dice, 3000);
+        piece.end = piece.begin / 512 * 512 + 512 * (2 + dice_below(dice, 100));
+        piece.slack = -piece.end & (CLUSTER - 1);
+        *host = piece.end - dice_below(dice, 512);
+        return piece;
+    }
+    piece.begin = (*host + CLUSTER - 1) & ~(CLUSTER - 1);
+    piece.end = piece.begin + CLUSTER;
+    if (dice_once_in(dice, 3))
+        piece.missing = (uint32_t)dice_u64(dice) & (uint32_t)dice_u64(dice) & ~(1u << 7);
+    piece.mapped_bytes -= (uint64_t)__builtin_popcount(piece.missing) * PART;
+    *host = piece.end;
+    return piece;
+}
+
+static size_t random_items(struct dice *dice, struct item *items, unsigned n_files)
+{
+    size_t n = dice_below(dice, MOST + 1);
+    uint64_t guest = 0, host = 100 * CLUSTER;
+
+    memset(items, 0, MOST * sizeof(*items));
+    for (size_t i = 0; i < n; i++) {
+        struct item *item = &items[i];
+        uint64_t gap = dice_once_in(dice, 4) ? dice_below(dice, 6) : 0;
+
+        guest += gap;
+        if (dice_once_in(dice, 3))
+            host += gap * CLUSTER; /* in step */
+        else if (dice_once_in(dice, 3))
+            host = (5 + dice_below(dice, UINT64_C(1) << dice_below(dice, 30))) * CLUSTER;
+        if (dice_once_in(dice, 3)) {
+            item->table_off = dice_once_in(dice, 3) ? host : dice_below(dice, 100) * 4096;
+            item->table_bytes = 4096 * (1 + dice_below(dice, 3));
+            item->table_file = (uint16_t)dice_below(dice, n_files);
+        }
+        item->has_piece = item->table_bytes == 0 || !dice_once_in(dice, 3);
+        if (item->has_piece)
+            item->piece = random_piece(dice, guest++, &host, n_files);
+    }
+    return n;
+}
+
+static void check_way(unsigned n_files, uint64_t seed)
+{
+    struct dice dice = dice_of(seed);
+    static struct item items[MOST];
+    static struct disk disk;
+
+    for (unsigned round = 0; round < 1000; round++) {
+        size_t n = random_items(&dice, items, n_files);
+        struct meter *meter = metered(items, n);
+
+        memset(&disk, 0, sizeof(disk));
+        for (size_t i = 0; i < n; i++) {
+            if (items[i].table_bytes > 0) {
+                disk_read(&disk, items[i].table_file, items[i].table_off,
+                          items[i].table_off + items[i].table_bytes);
+                disk.at_piece = false;
+            }
+            if (items[i].has_piece)
+                disk_read_piece(&disk, &items[i].piece);
+        }
+        assert_same_way(meter, &disk);
+        meter_free(meter);
+    }
+}
+
+static void the_parts_are_the_way_of_a_disk(void **state)
+{
+    (void)state;
+    check_way(1, 90);
+}
+
+static void also_with_several_files(void **state)
+{
+    (void)state;
+    check_way(PIECES_FILES, 91);
+}
+
+static void a_walk_with_tables_may_be_cut_at_every_place(void **state)
+{
+    struct dice dice = dice_of(92);
+    static struct item items[MOST];
+
+    (void)state;
+    for (unsigned round = 0; round < 150; round++) {
+        size_t n = random_items(&dice, items, 1 + round % PIECES_FILES);
+        struct meter *whole = metered(items, n);
+
+        for (size_t cut = 0; cut <= n; cut++) {
+            struct meter *left = metered(items, cut), *right = metered(items + cut, n - cut);
+
+            meter_merge(left, right);
+            assert_same_meter(left, whole);
+            meter_free(right);
+            meter_free(left);
+        }
+        meter_free(whole);
+    }
+}
+
+static void merging_with_tables_is_associative(void **state)
+{
+    struct dice dice = dice_of(93);
+    static struct item items[MOST];
+
+    (void)state;
+    for (unsigned round = 0; round < 1500; round++) {
+        size_t n = random_items(&dice, items, 1 + round % PIECES_FILES);
+        size_t first = dice_below(&dice, n + 1), second = first + dice_below(&dice, n + 1 - first);
+        struct meter *a = metered(items, first), *a_again = metered(items, first);
+        struct meter *b = metered(items + first, second - first);
+        struct meter *c = metered(items + second, n - second);
+
+        meter_merge(a, b);
+        meter_merge(a, c); /* (a b) c */
+        meter_merge(b, c);
+        meter_merge(a_again, b); /* a (b c) */
+        assert_same_meter(a, a_again);
+        meter_free(c);
+        meter_free(b);
+        meter_free(a_again);
+        meter_free(a);
+    }
+}
+
+/* ---- files ---- */
+
+static struct item in_file(uint16_t file, uint64_t guest, uint64_t host)
+{
+    return (struct item){.has_piece = true,
+                         .piece = {.kind = RUN_DATA,
+                                   .guest_off = guest * CLUSTER,
+                                   .guest_bytes = CLUSTER,
+                                   .begin = host * CLUSTER,
+                                   .end = (host + 1) * CLUSTER,
+                                   .mapped_bytes = CLUSTER,
+                                   .file = file}};
+}
+
+/* Two files in turns, each in order: nothing but switches. */
+static void each_file_keeps_its_own_last_position(void **state)
+{
+    const struct item items[] = {in_file(0, 0, 5), in_file(1, 1, 900), in_file(0, 2, 6),
+                                 in_file(1, 3, 901), in_file(1, 4, 902)};
+    struct meter *meter = metered(items, COUNT(items));
+
+    (void)state;
+    assert_int_equal(meter->file_switches, 3);
+    assert_int_equal(meter->breaks, 3);
+    assert_int_equal(meter_jumps_total(&meter->jumps[METER_FORWARD]).count, 0);
+    assert_int_equal(meter_jumps_total(&meter->jumps[METER_BACKWARD]).count, 0);
+    assert_int_equal(meter->head.switches, 3);
+    meter_free(meter);
+}
+
+/* Back in a file, and at a lower place than it was left: a switch and a step back. The run between
+ * the two breaks is empty. */
+static void a_switch_may_be_a_jump_as_well(void **state)
+{
+    const struct item items[] = {in_file(0, 0, 50), in_file(1, 1, 7), in_file(0, 2, 20)};
+    struct meter *meter = metered(items, COUNT(items));
+    size_t n;
+    struct meter_length *runs = meter_runs_sorted(meter, &n);
+
+    (void)state;
+    assert_int_equal(meter->file_switches, 2);
+    assert_int_equal(meter->breaks, 3);
+    assert_int_equal(meter_jumps_total(&meter->jumps[METER_BACKWARD]).count, 1);
+    assert_true(meter_jumps_total(&meter->jumps[METER_BACKWARD]).sum == 31 * CLUSTER);
+    assert_int_equal(n, 2);
+    assert_int_equal(runs[0].bytes, CLUSTER);
+    assert_int_equal(runs[0].count, 3);
+    assert_int_equal(runs[1].bytes, 0);
+    assert_int_equal(runs[1].count, 1);
+    free(runs);
+    meter_free(meter);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_parts_are_the_way_of_a_disk),
+        cmocka_unit_test(also_with_several_files),
+        cmocka_unit_test(a_walk_with_tables_may_be_cut_at_every_place),
+        cmocka_unit_test(merging_with_tables_is_associative),
+        cmocka_unit_test(each_file_keeps_its_own_last_position),
+        cmocka_unit_test(a_switch_may_be_a_jump_as_well),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
