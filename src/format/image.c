@@ -72,8 +72,26 @@ int format_image_open(struct io *io, struct format_image *image, struct err *err
     return ret;
 }
 
+int format_image_metadata(struct format_image *image, const struct format_metadata **metadata,
+                          bool *all, struct err *err)
+{
+    if (!image->has_metadata) {
+        int ret = format_metadata_collect(image, &image->metadata, &image->has_all_metadata, err);
+
+        if (ret < 0) {
+            format_metadata_free(&image->metadata);
+            return ret;
+        }
+        image->has_metadata = true;
+    }
+    *metadata = &image->metadata;
+    *all = image->has_all_metadata;
+    return 0;
+}
+
 void format_image_close(struct format_image *image)
 {
+    format_metadata_free(&image->metadata);
     format_findings_free(&image->findings);
     format_snapshots_free(&image->snapshots);
     format_bitmaps_free(&image->bitmaps);

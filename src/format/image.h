@@ -7,6 +7,7 @@
 #include "entry.h"
 #include "finding.h"
 #include "header.h"
+#include "metadata.h"
 #include "snapshot.h"
 
 #include <stdbool.h>
@@ -25,6 +26,8 @@ struct format_image {
     struct format_snapshots snapshots;
     struct format_bitmaps bitmaps;
     struct format_findings findings;
+    struct format_metadata metadata; /* see format_image_metadata */
+    bool has_metadata, has_all_metadata;
     unsigned char first_bytes[FORMAT_IMAGE_FIRST_BYTES]; /* of the file, as they were then */
     uint64_t snapshots_hash;                             /* of the snapshot table, likewise */
 };
@@ -42,6 +45,13 @@ void format_image_close(struct format_image *image);
  * them may then be a mixture of old and new.
  */
 int format_image_has_changed(const struct format_image *image, bool *changed, struct err *err);
+
+/*
+ * Where the image's metadata lie, collected when first asked for: not by two threads at once.
+ * *@metadata is borrowed until the image is closed; *@all is false if there are too many of them.
+ */
+int format_image_metadata(struct format_image *image, const struct format_metadata **metadata,
+                          bool *all, struct err *err);
 
 /* The rules by which this image's entries are read, with the file length as last fetched. */
 struct format_entry_rules format_image_rules(const struct format_image *image);

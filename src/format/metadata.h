@@ -39,12 +39,15 @@ struct format_metadata {
 
 const char *format_metadata_name(enum format_metadata_kind kind);
 
+/* 24 bytes each; with clusters of 64 KiB they count the references of 512 TiB. */
+#define FORMAT_METADATA_REFBLOCKS_MAX (UINT32_C(1) << 18)
+
 /*
- * Collects them all, refcount blocks included. @max_refblocks: more are left out, and *@all turns
+ * Collects them all, refcount blocks included; those beyond the most are left out, and *@all turns
  * false. Release with format_metadata_free, also on failure.
  */
-int format_metadata_collect(struct format_image *image, size_t max_refblocks,
-                            struct format_metadata *metadata, bool *all, struct err *err);
+int format_metadata_collect(const struct format_image *image, struct format_metadata *metadata,
+                            bool *all, struct err *err);
 
 /* An extent that overlaps [off, off + len), or NULL. */
 const struct format_extent *format_metadata_find(const struct format_metadata *metadata,

@@ -133,8 +133,8 @@ static int begin_table(const struct work *work, size_t chosen, struct report_tab
     return 0;
 }
 
-static int finish_table(struct work *work, struct run_table *walk, const struct meter *meter,
-                        struct report_table *table)
+static int fill_table(struct work *work, const struct run_table *walk, const struct meter *meter,
+                      struct report_table *table)
 {
     struct report_format *format = &work->report->format;
 
@@ -144,8 +144,19 @@ static int finish_table(struct work *work, struct run_table *walk, const struct 
         format->l2_tables = opt_u64_of(walk->counts.l2_tables);
         format->l2_bytes = opt_u64_of(walk->counts.l2_tables * format->cluster_bytes);
     }
-    format_findings_merge(&work->report->findings, &walk->findings);
     return 0;
+}
+
+/* Snapshots of an unchanged disk, or of a hostile image, may have the same table. */
+static size_t find_walk(const struct run_table *walks, size_t n, const struct run_table *like)
+{
+    size_t i = 0;
+
+    while (i < n &&
+           (walks[i].l1_off != like->l1_off || walks[i].l1_entries != like->l1_entries ||
+            walks[i].virtual_bytes != like->virtual_bytes || walks[i].whole_l1 != like->whole_l1))
+        i++;
+    return i;
 }
 
 /* Walks the tables chosen[first ..] that fit in a group; those that cannot be read stay unknown. */
@@ -153,23 +164,28 @@ static int measure_group(struct work *work, size_t first, size_t n)
 {
     struct run_table walks[GROUP_TABLES];
     struct meter_pair meters[GROUP_TABLES] = {{NULL, NULL}};
-    size_t table_of[GROUP_TABLES], n_walks = 0;
+    size_t walk_of[GROUP_TABLES], n_walks = 0;
     int ret = 0;
 
-    for (size_t i = first; i < first + n && ret == 0; i++) {
-        const struct format_snapshot *snapshot = snapshot_of(work, work->chosen[i]);
+    for (size_t i = 0; i < n && ret == 0; i++) {
+        const struct format_snapshot *snapshot = snapshot_of(work, work->chosen[first + i]);
 
-        ret = begin_table(work, work->chosen[i], &work->report->tables[i], &walks[n_walks]);
+        ret = begin_table(work, work->chosen[first + i], &work->report->tables[first + i],
+                          &walks[n_walks]);
         work->report->n_tables++;
+        walk_of[i] = GROUP_TABLES;
         if (snapshot == NULL || snapshot->readable)
-            table_of[n_walks++] = i;
+            walk_of[i] = find_walk(walks, n_walks, &walks[n_walks]);
+        n_walks += walk_of[i] == n_walks;
     }
     if (ret == 0)
         ret = meter_walk(work->image, walks, n_walks, meters, &work->choice->walk, work->err);
+    for (size_t i = 0; i < n && ret == 0; i++)
+        if (walk_of[i] < n_walks)
+            ret = fill_table(work, &walks[walk_of[i]], meters[walk_of[i]].plain,
+                             &work->report->tables[first + i]);
     for (size_t i = 0; i < n_walks; i++) {
-        if (ret == 0)
-            ret =
-                finish_table(work, &walks[i], meters[i].plain, &work->report->tables[table_of[i]]);
+        format_findings_merge(&work->report->findings, &walks[i].findings);
         format_findings_free(&walks[i].findings);
         meter_pair_free(&meters[i]);
     }

@@ -19,7 +19,6 @@
 #define TABLES_MAX_SMALL (UINT32_C(1) << 20)
 #define TABLES_MAX (UINT32_C(1) << 22)
 #define SMALL_CLUSTER_BYTES 4096
-#define REFBLOCKS_MAX (UINT32_C(1) << 18)
 
 #define SEEN_SLOTS 256 /* a power of two, at least twice the tables of a scan */
 
@@ -140,7 +139,7 @@ int run_overlap_find(struct format_image *image, const struct format_entry_rules
     memset(overlap, 0, sizeof(*overlap));
     if (tables == NULL)
         return err_no_memory(err);
-    ret = format_metadata_collect(image, REFBLOCKS_MAX, &overlap->metadata, &all_refblocks, err);
+    ret = format_image_metadata(image, &overlap->metadata, &all_refblocks, err);
     if (ret == 0)
         ret = collect(image, rules, run_tables, n_tables, tables, err);
     overlap->n_tables = tables->n_list;
@@ -160,7 +159,6 @@ int run_overlap_find(struct format_image *image, const struct format_entry_rules
 
 void run_overlap_free(struct run_overlap *overlap)
 {
-    format_metadata_free(&overlap->metadata);
     free(overlap->repeated);
     memset(overlap, 0, sizeof(*overlap));
 }

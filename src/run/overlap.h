@@ -21,7 +21,7 @@ struct run_table;
 #define RUN_NOT_REPEATED SIZE_MAX
 
 struct run_overlap {
-    struct format_metadata metadata;
+    const struct format_metadata *metadata; /* of the image; borrowed from it */
     uint64_t *repeated; /* host offsets of tables named at several L1 indices, rising */
     size_t n_repeated;
     size_t n_tables; /* different L2 tables; a little more if some are repeated */

@@ -114,6 +114,7 @@ load damage
 @test "043-snapshots-2p63" { damaged 043-snapshots-2p63; }
 @test "043-snapshots-unaligned-none" { damaged 043-snapshots-unaligned-none; }
 @test "043-snapshots-unaligned" { damaged 043-snapshots-unaligned; }
+@test "044-snapshots-65535-empty" { damaged 044-snapshots-65535-empty; }
 @test "044-snapshots-65536-zeros-short" { damaged 044-snapshots-65536-zeros-short; }
 @test "044-snapshots-65536-zeros-v2" { damaged 044-snapshots-65536-zeros-v2; }
 @test "044-snapshots-65536-zeros" { damaged 044-snapshots-65536-zeros; }
