@@ -170,6 +170,7 @@ static void *measure_images(void *context)
         .snapshots = options->snapshots,
         .n_snapshots = options->n_snapshots,
         .all_snapshots = options->all_snapshots,
+        .device = options->device,
         .walk = {.workers = &measure->workers, .progress = image_progress, .context = measure},
     };
 

@@ -27,6 +27,7 @@ enum id {
     ID_VERBOSE = 'v',
     ID_VERSION = 'V',
     ID_COLUMNS = 256,
+    ID_DEVICE,
     ID_HISTOGRAM,
     ID_LIST,
     ID_PROGRESS,
@@ -43,6 +44,8 @@ static const struct spec {
     {ID_SNAPSHOT, "snapshot", "ID-OR-NAME", ON_ALL,
      "this snapshot instead of the active state (id:ID, name:NAME)"},
     {ID_ALL_SNAPSHOTS, "all-snapshots", NULL, ON_MEASURE, "the active state and every snapshot"},
+    {ID_DEVICE, "device", "PROFILE", ON_MEASURE,
+     "reckon with this disk: auto (the default), hdd, ssd or nvme"},
     {ID_FORMAT, "format", "FORMAT", ON_MEASURE, "text (the default), json or csv"},
     {ID_JSON, "json", NULL, ON_ALL, "the same as --format json; with map, JSON lines"},
     {ID_COLUMNS, "columns", "LIST", ON_MEASURE, "columns of the table, separated by commas"},
@@ -160,6 +163,7 @@ static int apply(const struct spec *spec, const char *argument, struct options *
 {
     static const char *const formats[] = {"text", "json", "csv"};
     static const char *const whens[] = {"auto", "never", "always"};
+    static const char *const devices[] = {"auto", "hdd", "ssd", "nvme"};
     int word = 0;
 
     switch (spec->id) {
@@ -168,6 +172,10 @@ static int apply(const struct spec *spec, const char *argument, struct options *
         break;
     case ID_BYTES:
         options->bytes = true;
+        break;
+    case ID_DEVICE:
+        word = choose_word("device", argument, devices, 4, err);
+        options->device = (enum report_device)word;
         break;
     case ID_FORMAT:
         word = choose_word("format", argument, formats, 3, err);

@@ -7,6 +7,7 @@
 #define OPTIONS_H
 
 #include "column.h"
+#include "measure.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -28,6 +29,7 @@ struct options {
     enum options_command command;
     enum options_format format;
     enum options_progress progress;
+    enum report_device device;
     int threads; /* at least 1; 0: as many as there are processors */
     bool bytes;
     bool noheadings;

@@ -12,7 +12,7 @@ void meter_head_free(struct meter_head *head)
 void meter_head_clear(struct meter_head *head)
 {
     head->any = head->led = head->strayed = false;
-    head->read_bytes = head->switches = 0;
+    head->read_bytes = head->table_bytes = head->switches = 0;
     for (unsigned i = 0; i < METER_N_DIRECTIONS; i++)
         meter_moves_clear(&head->detours[i]);
     meter_moves_clear(&head->holes);
@@ -42,6 +42,7 @@ void meter_head_take_back(struct meter_head *head, enum meter_direction directio
 void meter_head_join(struct meter_head *left, const struct meter_head *right)
 {
     left->read_bytes += right->read_bytes;
+    left->table_bytes += right->table_bytes;
     left->switches += right->switches;
     left->strayed = right->strayed;
     left->at = right->at;

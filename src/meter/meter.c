@@ -362,6 +362,7 @@ void meter_take(struct meter *meter, const struct run_batch *batch)
         meter->head.at.off += batch->table_bytes;
         meter->head.strayed = true;
         meter->head.read_bytes += batch->table_bytes;
+        meter->head.table_bytes += batch->table_bytes;
     }
     meter->hole_bytes += batch->hole_bytes;
     if (batch->n == 0)

@@ -2,6 +2,7 @@
 /* Owns how single values look. Decimal points are points, whatever the locale: no setlocale. */
 #include "cell.h"
 
+#include "duration.h"
 #include "json.h"
 #include "size.h"
 #include "text.h"
@@ -40,6 +41,9 @@ char *render_cell_for_people(const struct render_column *column, struct render_v
         break;
     case RENDER_FACTOR:
         snprintf(text, sizeof(text), "%.2f", value.real);
+        break;
+    case RENDER_SECONDS:
+        duration_format(text, value.real);
         break;
     }
     return strdup(text);

@@ -53,6 +53,10 @@ GET(get_runs, INTEGER, table->walk.contiguous_runs)
 GET(get_run_mean, OPT_REAL, table->walk.contiguous_run_mean_bytes)
 GET(get_half, OPT_INTEGER, table->walk.contiguous_run_half_bytes)
 GET(get_max, OPT_INTEGER, table->walk.contiguous_run_max_bytes)
+#define DISK(n) real(table->disk.known, (n))
+GET(get_lost, DISK, table->disk.seconds - table->disk.ideal_seconds)
+GET(get_seconds, DISK, table->disk.seconds)
+GET(get_slowdown, DISK, table->disk.slowdown_high)
 GET(get_split, OPT_REAL, table->read_split)
 
 static struct render_value get_image(const struct report_image *image,
@@ -123,6 +127,11 @@ static struct render_value get_qemu(const struct report_image *image,
 }
 
 const struct render_column render_columns[] = {
+    {"LOST", RENDER_SECONDS, true, "time lost by fragmentation in reading the whole guest disk",
+     get_lost},
+    {"SECONDS", RENDER_SECONDS, false, "time to read the whole guest disk", get_seconds},
+    {"SLOWDOWN", RENDER_FACTOR, false, "that time, as a multiple of the time without breaks",
+     get_slowdown},
     {"SCORE", RENDER_RATIO, true, "fragmentation score: backward steps per mapped cluster",
      get_score},
     {"RUNS", RENDER_COUNT, true, "contiguous runs", get_runs},

@@ -18,6 +18,7 @@ enum render_type {
     RENDER_MEAN_BYTES, /* a double */
     RENDER_RATIO,      /* a double; people see it as a percentage */
     RENDER_FACTOR,     /* a double of one or more */
+    RENDER_SECONDS,    /* a double */
 };
 
 /* One cell. Text is borrowed from the report. */

@@ -150,6 +150,22 @@ static struct json_object *check_object(const struct report_table *table)
     return object;
 }
 
+static struct json_object *disk_object(const struct report_disk *disk)
+{
+    struct json_object *object;
+
+    if (!disk->known)
+        return NULL;
+    object = json_object_new_object();
+    put_string(object, "profile", meter_disk_name(disk->profile));
+    put(object, "ideal_seconds", json_real(disk->ideal_seconds));
+    put(object, "seconds", json_real(disk->seconds));
+    put(object, "slowdown_low", json_real(disk->slowdown_low));
+    put(object, "slowdown_high", json_real(disk->slowdown_high));
+    put(object, "after_defrag_seconds", json_real(disk->after_defrag_seconds));
+    return object;
+}
+
 static struct json_object *table_object(const struct report_table *table)
 {
     struct json_object *object = json_object_new_object();
@@ -163,7 +179,7 @@ static struct json_object *table_object(const struct report_table *table)
     put(object, "qemu_img_check", check_object(table));
     put(object, "layers", NULL);
     put(object, "end_to_end", NULL);
-    put(object, "disk", NULL);
+    put(object, "disk", disk_object(&table->disk));
     return object;
 }
 

@@ -14,26 +14,44 @@ struct row {
     size_t given;                     /* the order of the command line */
 };
 
-static bool score_of(const struct row *row, double *score)
+/* A figure by which rows are sorted: the largest first, unknown last. */
+struct key {
+    bool known;
+    double value;
+};
+
+static struct key lost_of(const struct row *row)
 {
-    if (row->table == NULL || !row->table->measured || !row->table->walk.fragmentation_score.known)
-        return false;
-    *score = row->table->walk.fragmentation_score.value;
-    return true;
+    const struct report_disk *disk = row->table != NULL ? &row->table->disk : NULL;
+
+    if (disk == NULL || !disk->known)
+        return (struct key){false, 0};
+    return (struct key){true, disk->seconds - disk->ideal_seconds};
 }
 
-/* Worst first, unknown last; equals as they were given. */
+static struct key score_of(const struct row *row)
+{
+    if (row->table == NULL || !row->table->measured || !row->table->walk.fragmentation_score.known)
+        return (struct key){false, 0};
+    return (struct key){true, row->table->walk.fragmentation_score.value};
+}
+
+static int compare(struct key left, struct key right)
+{
+    if (left.known != right.known)
+        return left.known ? -1 : 1;
+    return (left.value < right.value) - (left.value > right.value);
+}
+
+/* Equals as they were given. */
 static int worse_first(const void *a, const void *b)
 {
     const struct row *left = a, *right = b;
-    double left_score = 0, right_score = 0;
-    bool left_known = score_of(left, &left_score), right_known = score_of(right, &right_score);
+    int order = compare(lost_of(left), lost_of(right));
 
-    if (left_known != right_known)
-        return left_known ? -1 : 1;
-    if (left_score != right_score)
-        return left_score > right_score ? -1 : 1;
-    return (left->given > right->given) - (left->given < right->given);
+    if (order == 0)
+        order = compare(score_of(left), score_of(right));
+    return order != 0 ? order : (left->given > right->given) - (left->given < right->given);
 }
 
 static struct row *collect_rows(const struct report_image *images, size_t n_images, size_t *n_rows)

@@ -5,6 +5,7 @@
  */
 #include "render.h"
 
+#include "duration.h"
 #include "size.h"
 #include "text.h"
 
@@ -163,6 +164,36 @@ static void print_jumps(const struct page *page, const struct report_walk *walk)
     explain(page, "A near jump skips at most 512 KiB forward: a disk reads over it faster than it "
                   "seeks. An L2 table");
     explain(page, "or a refcount block between two data clusters makes such a jump, too.");
+}
+
+static const char *duration_text(double seconds)
+{
+    static char ring[8][DURATION_TEXT_MAX];
+    static unsigned next;
+    char *text = ring[next++ % 8];
+
+    duration_format(text, seconds);
+    return text;
+}
+
+static void print_time(const struct page *page, const struct report_disk *disk)
+{
+    static const char *const disks[] = {
+        [METER_DISK_HDD] = "spinning disk", [METER_DISK_SSD] = "SSD", [METER_DISK_NVME] = "NVMe"};
+
+    if (!disk->known)
+        return;
+    fprintf(page->stream, LABEL "%-11s instead of %s without breaks", "time to read it all",
+            duration_text(disk->seconds), duration_text(disk->ideal_seconds));
+    if (disk->slowdown_low < disk->slowdown_high)
+        fprintf(page->stream, ": %.2f to %.2f times (%s)\n", disk->slowdown_low,
+                disk->slowdown_high, disks[disk->profile]);
+    else
+        fprintf(page->stream, ": %.2f times (%s)\n", disk->slowdown_high, disks[disk->profile]);
+    explain(page, "By a model of such a disk, for a guest that reads all of its disk in order, "
+                  "with this file in one");
+    explain(page, "piece on the host. Ways to the L2 tables are in the first time, not in the "
+                  "second.");
 }
 
 static void print_reads(const struct page *page, const struct report_table *table)
@@ -327,6 +358,7 @@ static void print_table(const struct page *page, const struct report_table *tabl
         print_runs(page, walk);
         print_jumps(page, walk);
     }
+    print_time(page, &table->disk);
     print_reads(page, table);
     print_check(page, table);
     if (page->options->histogram && table->mapped_clusters > 0) {

@@ -64,11 +64,57 @@ static int fill_format(const struct format_image *image, struct report_format *f
     return 0;
 }
 
+/* Further attempts at an image that changes while it is read. */
+#define RETRIES 3
+
+struct work {
+    struct format_image *image;
+    const struct report_choice *choice;
+    struct report_image *report;
+    struct err *err;
+    size_t *chosen; /* what to walk: CHOOSE_ACTIVE, or the index of a snapshot */
+    size_t n_chosen;
+};
+
 /* ---- from a walked table to its figures ---- */
 
-static int fill_figures(const struct format_image *image, const struct run_table *walked,
+/* Where nothing is known of the disk, the one that fragments hurt. */
+static enum meter_disk_kind disk_kind(enum report_device device)
+{
+    return device == REPORT_DEVICE_SSD    ? METER_DISK_SSD
+           : device == REPORT_DEVICE_NVME ? METER_DISK_NVME
+                                          : METER_DISK_HDD;
+}
+
+static struct report_disk disk_of(const struct format_image *image, const struct run_table *walked,
+                                  const struct meter *meter, enum meter_disk_kind kind)
+{
+    const struct run_counts *counts = &walked->counts;
+    const struct meter_disk_plan plan = {
+        .data_bytes = meter->head.read_bytes - meter->head.table_bytes,
+        .table_bytes = meter->head.table_bytes,
+        .slice_bytes = run_l2_slice_bytes(&image->header, image->header.virtual_bytes),
+        .cluster_bytes = image->header.cluster_bytes,
+        .reads = counts->reads_unbroken,
+    };
+    struct meter_disk_time time =
+        meter_disk_time(kind, meter, counts->reads, counts->reads_unbroken);
+
+    if (!meter->any)
+        return (struct report_disk){.known = false};
+    return (struct report_disk){.known = true,
+                                .profile = kind,
+                                .ideal_seconds = time.ideal_seconds,
+                                .seconds = time.seconds,
+                                .slowdown_low = time.slowdown_low,
+                                .slowdown_high = time.slowdown_high,
+                                .after_defrag_seconds = meter_disk_plan_seconds(kind, &plan)};
+}
+
+static int fill_figures(const struct work *work, const struct run_table *walked,
                         const struct meter *meter, struct report_table *table)
 {
+    const struct format_image *image = work->image;
     const struct run_counts *counts = &walked->counts;
     int ret = report_figures(meter, counts->mapped_clusters, &table->walk);
 
@@ -88,22 +134,11 @@ static int fill_figures(const struct format_image *image, const struct run_table
         .fragmented_clusters = counts->check_fragmented,
         .compressed_clusters = counts->check_compressed,
     };
+    table->disk = disk_of(image, walked, meter, disk_kind(work->choice->device));
     return 0;
 }
 
 /* ---- the tables of one image ---- */
-
-/* Further attempts at an image that changes while it is read. */
-#define RETRIES 3
-
-struct work {
-    struct format_image *image;
-    const struct report_choice *choice;
-    struct report_image *report;
-    struct err *err;
-    size_t *chosen; /* what to walk: CHOOSE_ACTIVE, or the index of a snapshot */
-    size_t n_chosen;
-};
 
 static const struct format_snapshot *snapshot_of(const struct work *work, size_t chosen)
 {
@@ -138,7 +173,7 @@ static int fill_table(struct work *work, const struct run_table *walk, const str
 {
     struct report_format *format = &work->report->format;
 
-    if (fill_figures(work->image, walk, meter, table) < 0)
+    if (fill_figures(work, walk, meter, table) < 0)
         return err_no_memory(work->err);
     if (!table->is_snapshot) {
         format->l2_tables = opt_u64_of(walk->counts.l2_tables);

@@ -9,10 +9,19 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* Which disk to reckon with. */
+enum report_device {
+    REPORT_DEVICE_AUTO, /* the one that the file lies on, as far as the system tells */
+    REPORT_DEVICE_HDD,
+    REPORT_DEVICE_SSD,
+    REPORT_DEVICE_NVME,
+};
+
 struct report_choice {
     const char *const *snapshots; /* texts: an id, a name, "id:ID" or "name:NAME" */
     size_t n_snapshots;
     bool all_snapshots; /* the active state, then every snapshot */
+    enum report_device device;
     struct meter_walk_options walk;
 };
 

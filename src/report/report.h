@@ -7,6 +7,7 @@
 #ifndef REPORT_REPORT_H
 #define REPORT_REPORT_H
 
+#include "disk.h"
 #include "finding.h"
 #include "header.h"
 #include "opt.h"
@@ -65,6 +66,16 @@ struct report_walk {
     struct report_run_histogram run_histogram;
 };
 
+/* What the layout costs, see meter/disk.h. */
+struct report_disk {
+    bool known; /* false: nothing is mapped, or nothing could be read */
+    enum meter_disk_kind profile;
+    double ideal_seconds;
+    double seconds;
+    double slowdown_low, slowdown_high;
+    double after_defrag_seconds;
+};
+
 /* What `qemu-img check` prints, by its own formula. */
 struct report_check {
     uint64_t allocated_clusters;
@@ -85,6 +96,7 @@ struct report_table {
     struct opt_f64 read_split;
     bool has_check;
     struct report_check check;
+    struct report_disk disk;
 };
 
 struct report_format {

@@ -23,6 +23,7 @@ sequential.qcow2: qcow2 v3, 64 KiB clusters, 1 GiB virtual, 625 MiB mapped
   ascending runs           1           mean 625 MiB
   contiguous runs          2           mean 313 MiB, half of the data in runs of 512 MiB or more, longest 512 MiB
   jumps                    0 back, 1 forward (mean 64 KiB; 1 of them near)
+  time to read it all      4.4 s       instead of 4.4 s without breaks: 1.00 times (spinning disk)
   data reads               1.00 times as many as without breaks
 
   Reading the disk from front to back only skips short gaps, 1 of them; a spinning disk reads
@@ -38,6 +39,7 @@ reversed.qcow2: qcow2 v3, 64 KiB clusters, 64 MiB virtual, 6.25 MiB mapped
   ascending runs           100         mean 64 KiB
   contiguous runs          100         mean 64 KiB, half of the data in runs of 64 KiB or more, longest 64 KiB
   jumps                    99 back (mean 128 KiB), 0 forward
+  time to read it all      541 ms      instead of 44 ms without breaks: 12.27 times (spinning disk)
   data reads               14.29 times as many as without breaks
 
   Reading the disk from front to back takes a spinning disk 99 seeks, one for every 64.6 KiB of data.
@@ -62,6 +64,7 @@ one-cluster.qcow2: qcow2 v3, 64 KiB clusters, 1 MiB virtual, 64 KiB mapped
   ascending runs           1           mean 64 KiB
   contiguous runs          1           mean 64 KiB, half of the data in runs of 64 KiB or more, longest 64 KiB
   jumps                    none
+  time to read it all      1 ms        instead of 1 ms without breaks: 1.00 times (spinning disk)
   data reads               1.00 times as many as without breaks
 
   The data lies in guest order without a break: reading the disk from front to back never jumps.
@@ -76,6 +79,7 @@ compressed-random-sizes.qcow2: qcow2 v3, 64 KiB clusters, 64 MiB virtual, 6.88 M
   ascending runs           2           mean 3.44 MiB
   contiguous runs          3           mean 2.29 MiB, half of the data in runs of 3.75 MiB or more, longest 3.75 MiB
   jumps                    1 back (mean 692 KiB), 1 forward (mean 649 KiB; 0 of them near)
+  time to read it all      35 ms       instead of 25 ms without breaks: 1.37 times (spinning disk)
   data reads               1.00 times as many as without breaks
   compressed               100 of 110 mapped clusters
 
@@ -92,6 +96,7 @@ extended-l2-partial.qcow2: qcow2 v3, 64 KiB clusters, 64 MiB virtual, 248 KiB ma
   ascending runs           1           mean 248 KiB
   contiguous runs          2           mean 124 KiB, half of the data in runs of 128 KiB or more, longest 128 KiB
   jumps                    0 back, 1 forward (mean 192 KiB; 1 of them near)
+  time to read it all      4 ms        instead of 3 ms without breaks: 1.63 times (spinning disk)
   data reads               1.00 times as many as without breaks
   zero clusters            4 (2 of them keep space in the file)
 
@@ -109,6 +114,7 @@ data-file-raw.qcow2: qcow2 v3, 64 KiB clusters, 64 MiB virtual, 640 KiB mapped
   ascending runs           1           mean 640 KiB
   contiguous runs          1           mean 640 KiB, half of the data in runs of 640 KiB or more, longest 640 KiB
   jumps                    none
+  time to read it all      17 ms       instead of 5 ms without breaks: 3.61 times (spinning disk)
   data reads               1.00 times as many as without breaks
   zero clusters            10 (10 of them keep space in the file)
 
@@ -125,6 +131,7 @@ backing.qcow2: qcow2 v3, 64 KiB clusters, 64 MiB virtual, 512 KiB mapped
   ascending runs           1           mean 512 KiB
   contiguous runs          1           mean 512 KiB, half of the data in runs of 512 KiB or more, longest 512 KiB
   jumps                    none
+  time to read it all      4 ms        instead of 4 ms without breaks: 1.00 times (spinning disk)
   data reads               1.00 times as many as without breaks
   zero clusters            2 (0 of them keep space in the file)
 
@@ -141,6 +148,7 @@ snapshot-shared.qcow2: qcow2 v3, 64 KiB clusters, 64 MiB virtual, 6.25 MiB mappe
   ascending runs           2           mean 3.13 MiB
   contiguous runs          3           mean 2.08 MiB, half of the data in runs of 3.13 MiB or more, longest 3.13 MiB
   jumps                    1 back (mean 3.88 MiB), 1 forward (mean 3.88 MiB; 0 of them near)
+  time to read it all      59 ms       instead of 44 ms without breaks: 1.34 times (spinning disk)
   data reads               1.29 times as many as without breaks
 
   Reading the disk from front to back takes a spinning disk 2 seeks, one for every 3.13 MiB of data.
@@ -156,6 +164,7 @@ snapshot-shared.qcow2: qcow2 v3, 64 KiB clusters, 64 MiB virtual, 6.25 MiB mappe
   ascending runs           2           mean 3.13 MiB
   contiguous runs          3           mean 2.08 MiB, half of the data in runs of 3.13 MiB or more, longest 3.13 MiB
   jumps                    1 back (mean 3.88 MiB), 1 forward (mean 3.88 MiB; 0 of them near)
+  time to read it all      59 ms       instead of 44 ms without breaks: 1.34 times (spinning disk)
   data reads               1.29 times as many as without breaks
 
   snapshot 1 "before": 64 MiB virtual, 6.25 MiB mapped
@@ -163,6 +172,7 @@ snapshot-shared.qcow2: qcow2 v3, 64 KiB clusters, 64 MiB virtual, 6.25 MiB mappe
   ascending runs           1           mean 6.25 MiB
   contiguous runs          1           mean 6.25 MiB, half of the data in runs of 6.25 MiB or more, longest 6.25 MiB
   jumps                    none
+  time to read it all      44 ms       instead of 44 ms without breaks: 1.00 times (spinning disk)
   data reads               1.00 times as many as without breaks
 PAGE
 }
@@ -177,6 +187,7 @@ snapshot-l1-shorter.qcow2: qcow2 v3, 64 KiB clusters, 4 GiB virtual
   ascending runs           1           mean 6.25 MiB
   contiguous runs          1           mean 6.25 MiB, half of the data in runs of 6.25 MiB or more, longest 6.25 MiB
   jumps                    none
+  time to read it all      44 ms       instead of 44 ms without breaks: 1.00 times (spinning disk)
   data reads               1.00 times as many as without breaks
 
   The data lies in guest order without a break: reading the disk from front to back never jumps.
@@ -191,6 +202,7 @@ shuffled-groups.qcow2: qcow2 v3, 64 KiB clusters, 256 MiB virtual, 256 MiB mappe
   ascending runs           128         mean 2 MiB
   contiguous runs          253         mean 1.01 MiB, half of the data in runs of 1 MiB or more, longest 2 MiB
   jumps                    127 back (mean 81.2 MiB), 125 forward (mean 81.2 MiB; 0 of them near)
+  time to read it all      3.1 s       instead of 1.8 s without breaks: 1.71 times (spinning disk)
   data reads               1.00 times as many as without breaks
 
   contiguous runs by length (share of the data)
@@ -227,6 +239,9 @@ two-halves-swapped.qcow2: qcow2 v3, 64 KiB clusters, 1 GiB virtual, 1 GiB mapped
   jumps                    1 back (mean 1 GiB), 0 forward
       A near jump skips at most 512 KiB forward: a disk reads over it faster than it seeks. An L2 table
       or a refcount block between two data clusters makes such a jump, too.
+  time to read it all      7.2 s       instead of 7.2 s without breaks: 1.00 times (spinning disk)
+      By a model of such a disk, for a guest that reads all of its disk in order, with this file in one
+      piece on the host. Ways to the L2 tables are in the first time, not in the second.
   data reads               1.00 times as many as without breaks
       Counted for a guest that reads its whole disk in requests of 1 MiB. This is what an SSD feels.
   as qemu-img check says   16,384/16,384 = 100.00% allocated, 0.00% fragmented, 0.00% compressed
@@ -248,6 +263,7 @@ snapshot-shared.qcow2: qcow2 v3, 65536 B clusters, 67108864 B virtual, 6553600 B
   ascending runs           2           mean 3276800 B
   contiguous runs          3           mean 2184533 B, half of the data in runs of 3276800 B or more, longest 3276800 B
   jumps                    1 back (mean 4063232 B), 1 forward (mean 4063232 B; 0 of them near)
+  time to read it all      59 ms       instead of 44 ms without breaks: 1.34 times (spinning disk)
   data reads               1.29 times as many as without breaks
 
   Reading the disk from front to back takes a spinning disk 2 seeks, one for every 3276800 B of data.
@@ -263,6 +279,7 @@ v2-zero.qcow2: qcow2 v2, 64 KiB clusters, 64 MiB virtual, 256 KiB mapped
   ascending runs           1           mean 256 KiB
   contiguous runs          1           mean 256 KiB, half of the data in runs of 256 KiB or more, longest 256 KiB
   jumps                    none
+  time to read it all      2 ms        instead of 2 ms without breaks: 1.00 times (spinning disk)
   data reads               1.00 times as many as without breaks
   damaged table entries    1
 
@@ -284,6 +301,7 @@ luks: qcow2 v3, 64 KiB clusters, 16 MiB virtual, 1.25 MiB mapped
   ascending runs           10          mean 128 KiB
   contiguous runs          11          mean 116 KiB, half of the data in runs of 640 KiB or more, longest 640 KiB
   jumps                    9 back (mean 128 KiB), 1 forward (mean 576 KiB; 0 of them near)
+  time to read it all      58 ms       instead of 9 ms without breaks: 6.31 times (spinning disk)
   data reads               5.50 times as many as without breaks
 
   Reading the disk from front to back takes a spinning disk 10 seeks, one for every 128 KiB of data.

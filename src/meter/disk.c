@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Owns the disk model. The seek curve is that of a 3.5" drive: it rises with the square root of the
+ * distance while the arm accelerates, then with the distance (Ruemmler and Wilkes, An introduction
+ * to disk drive modeling, 1994); the constants are those of the contract in doc/definitions.md.
+ */
+#include "disk.h"
+
+#include <math.h>
+#include <string.h>
+
+#define HDD_BYTES 4e12
+#define HDD_RATE 150e6 /* bytes a second */
+#define HALF_TURN_SECONDS 4.17e-3
+#define SHORT_SEEK 0.49       /* of the disk: the arm accelerates all the way */
+#define SECTOR_BYTES 512.0    /* so little before the head is still in the drive's buffer */
+#define SWITCH_PART (1.0 / 3) /* of the disk, to another file: the mean of two random places */
+
+#define COMMANDS_AT_A_TIME 8.0
+
+static const struct {
+    double rate;            /* bytes a second */
+    double command_seconds; /* for each read, at one a time */
+} flash[] = {
+    [METER_DISK_SSD] = {530e6, 60e-6},
+    [METER_DISK_NVME] = {3.2e9, 20e-6},
+};
+
+const char *meter_disk_name(enum meter_disk_kind kind)
+{
+    return kind == METER_DISK_HDD ? "hdd" : kind == METER_DISK_SSD ? "ssd" : "nvme";
+}
+
+static double seek_seconds(double part_of_disk)
+{
+    double milliseconds =
+        part_of_disk < SHORT_SEEK ? 0.8 + 13.1 * sqrt(part_of_disk) : 5.4 + 9.3 * part_of_disk;
+
+    return milliseconds / 1e3 + HALF_TURN_SECONDS;
+}
+
+double meter_disk_jump_seconds(enum meter_direction direction, double distance_bytes)
+{
+    double seek = seek_seconds(distance_bytes / HDD_BYTES);
+
+    if (distance_bytes == 0)
+        return 0;
+    if (direction == METER_FORWARD)
+        return fmin(seek, distance_bytes / HDD_RATE); /* or read over the gap */
+    return distance_bytes < SECTOR_BYTES ? 0 : seek;
+}
+
+/* The distances of a bin lie within a sixteenth of each other: their mean stands for them. */
+static double jumps_seconds(enum meter_direction direction, const struct meter_jumps *jumps)
+{
+    double seconds = 0;
+
+    for (unsigned i = 0; i < METER_JUMP_BINS; i++) {
+        double count = (double)jumps->bin[i].count;
+
+        if (jumps->bin[i].count > 0)
+            seconds += count * meter_disk_jump_seconds(
+                                   direction, (double)meter_jump_sum(&jumps->bin[i]) / count);
+    }
+    return seconds;
+}
+
+static double holes_seconds(const struct meter *meter)
+{
+    struct meter_jumps holes;
+
+    memset(&holes, 0, sizeof(holes));
+    meter_moves_pour(&meter->head.holes, &holes);
+    return jumps_seconds(METER_FORWARD, &holes);
+}
+
+/* What a meter's steps and its detours come to. */
+static double way_seconds(const struct meter *meter, enum meter_direction direction)
+{
+    struct meter_jumps way = meter->jumps[direction];
+
+    meter_moves_pour(&meter->head.detours[direction], &way);
+    return jumps_seconds(direction, &way);
+}
+
+static struct meter_disk_time spinning_time(const struct meter *meter)
+{
+    double ideal = (double)meter->head.read_bytes / HDD_RATE + holes_seconds(meter);
+    double seconds = ideal + way_seconds(meter, METER_BACKWARD) +
+                     way_seconds(meter, METER_FORWARD) +
+                     (double)meter->head.switches * seek_seconds(SWITCH_PART);
+    double slowdown = ideal > 0 ? seconds / ideal : 1;
+
+    return (struct meter_disk_time){seconds, ideal, slowdown, slowdown};
+}
+
+static double flash_seconds(enum meter_disk_kind kind, uint64_t bytes, uint64_t reads,
+                            double at_a_time)
+{
+    return (double)bytes / flash[kind].rate +
+           (double)reads * flash[kind].command_seconds / at_a_time;
+}
+
+struct meter_disk_time meter_disk_time(enum meter_disk_kind kind, const struct meter *meter,
+                                       uint64_t reads, uint64_t reads_unbroken)
+{
+    uint64_t bytes = meter->head.read_bytes;
+    struct meter_disk_time time;
+    double overlapped;
+
+    if (kind == METER_DISK_HDD)
+        return spinning_time(meter);
+    time.seconds = flash_seconds(kind, bytes, reads, 1);
+    time.ideal_seconds = flash_seconds(kind, bytes, reads_unbroken, 1);
+    time.slowdown_high = time.ideal_seconds > 0 ? time.seconds / time.ideal_seconds : 1;
+    overlapped = flash_seconds(kind, bytes, reads_unbroken, COMMANDS_AT_A_TIME);
+    time.slowdown_low =
+        overlapped > 0 ? flash_seconds(kind, bytes, reads, COMMANDS_AT_A_TIME) / overlapped : 1;
+    return time;
+}
+
+/*
+ * The first slice of a table is read on the way from the data before it to the data behind. For
+ * each further one the head goes back over the data that the slices before it map, and again.
+ */
+double meter_disk_plan_seconds(enum meter_disk_kind kind, const struct meter_disk_plan *plan)
+{
+    uint64_t bytes = plan->data_bytes + plan->table_bytes;
+    uint64_t in_table = plan->cluster_bytes / plan->slice_bytes;
+    double slices = (double)plan->table_bytes / (double)plan->slice_bytes;
+    double tables = slices / (double)in_table;
+    double seconds;
+
+    if (kind != METER_DISK_HDD)
+        return flash_seconds(kind, bytes, plan->reads, 1);
+    seconds = (double)bytes / HDD_RATE;
+    for (uint64_t i = 1; i < in_table && slices > 0; i++) {
+        double way = (double)i * (double)plan->data_bytes / slices;
+
+        seconds += tables * (meter_disk_jump_seconds(METER_BACKWARD, way) +
+                             meter_disk_jump_seconds(METER_FORWARD, way));
+    }
+    return seconds;
+}

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: MIT
+/* Proves the disk model against figures that were worked out by hand, digit by digit. */
+#include "disk.h"
+
+#include "pieces.h"
+
+#include <math.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#define CLUSTER UINT64_C(65536)
+#define MIB (UINT64_C(1) << 20)
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static void assert_close(double value, double expected)
+{
+    if (fabs(value - expected) > 1e-9 * fmax(1, fabs(expected)))
+        fail_msg("%.12g, not %.12g", value, expected);
+}
+
+static struct run_piece standard(uint64_t guest, uint64_t host_off)
+{
+    return (struct run_piece){.kind = RUN_DATA,
+                              .guest_off = guest * CLUSTER,
+                              .guest_bytes = CLUSTER,
+                              .begin = host_off,
+                              .end = host_off + CLUSTER,
+                              .mapped_bytes = CLUSTER};
+}
+
+/* ---- one jump ---- */
+
+static void a_jump_costs_the_seek_and_half_a_turn(void **state)
+{
+    (void)state;
+    /* x = 0.0001: 0.8 + 13.1 * 0.01 = 0.931 ms, and 4.17 ms */
+    assert_close(meter_disk_jump_seconds(METER_BACKWARD, 4e8), 5.101e-3);
+    /* x = 0.25: 0.8 + 13.1 * 0.5 = 7.35 ms */
+    assert_close(meter_disk_jump_seconds(METER_BACKWARD, 1e12), 11.52e-3);
+    /* x = 0.5: 5.4 + 4.65 = 10.05 ms */
+    assert_close(meter_disk_jump_seconds(METER_BACKWARD, 2e12), 14.22e-3);
+    /* x = 0.49 belongs to the far seeks: 5.4 + 4.557 */
+    assert_close(meter_disk_jump_seconds(METER_BACKWARD, 1.96e12), 14.127e-3);
+    assert_close(meter_disk_jump_seconds(METER_FORWARD, 2e12), 14.22e-3);
+}
+
+static void a_short_way_forward_is_read_over(void **state)
+{
+    (void)state;
+    assert_close(meter_disk_jump_seconds(METER_FORWARD, 150e3), 1e-3);
+    assert_close(meter_disk_jump_seconds(METER_FORWARD, 512), 512 / 150e6);
+    /* 600 kB would take 4 ms to read over; from where both are equal on, the head seeks. */
+    assert_close(meter_disk_jump_seconds(METER_FORWARD, 600e3), 4e-3);
+    assert_close(meter_disk_jump_seconds(METER_FORWARD, 4e6), (0.8 + 13.1 * 1e-3 + 4.17) * 1e-3);
+}
+
+static void no_way_costs_nothing(void **state)
+{
+    (void)state;
+    assert_close(meter_disk_jump_seconds(METER_FORWARD, 0), 0);
+    assert_close(meter_disk_jump_seconds(METER_BACKWARD, 0), 0);
+    assert_close(meter_disk_jump_seconds(METER_BACKWARD, 511), 0); /* two blobs share a sector */
+    assert_true(meter_disk_jump_seconds(METER_BACKWARD, 512) > 4e-3);
+}
+
+/* ---- layouts ---- */
+
+static void data_in_order_costs_its_transfer(void **state)
+{
+    const struct run_piece pieces[] = {standard(0, 0), standard(1, CLUSTER)};
+    struct meter *meter = pieces_metered(CLUSTER, pieces, 2);
+    struct meter_disk_time time = meter_disk_time(METER_DISK_HDD, meter, 1, 1);
+
+    (void)state;
+    assert_close(time.seconds, 131072 / 150e6);
+    assert_close(time.ideal_seconds, 131072 / 150e6);
+    assert_close(time.slowdown_low, 1);
+    assert_close(time.slowdown_high, 1);
+    meter_free(meter);
+}
+
+/* 0, back from 400,065,536 to 65,536: 400,000,000 + 65,536 bytes; forward there: as many less. */
+static void breaks_are_not_in_the_ideal(void **state)
+{
+    const struct run_piece pieces[] = {standard(0, 0), standard(1, 400000000 + CLUSTER),
+                                       standard(2, CLUSTER)};
+    struct meter *meter = pieces_metered(CLUSTER, pieces, 3);
+    struct meter_disk_time time = meter_disk_time(METER_DISK_HDD, meter, 3, 1);
+    double there = 0.8e-3 + 13.1e-3 * sqrt(4e8 / 4e12) + 4.17e-3;
+    double back = 0.8e-3 + 13.1e-3 * sqrt((4e8 + 65536) / 4e12) + 4.17e-3;
+
+    (void)state;
+    assert_close(time.ideal_seconds, 3 * 65536 / 150e6);
+    assert_close(time.seconds, 3 * 65536 / 150e6 + there + back);
+    assert_close(time.slowdown_low, time.seconds / time.ideal_seconds);
+    assert_close(time.slowdown_high, time.slowdown_low);
+    meter_free(meter);
+}
+
+static void holes_in_step_stay_in_the_ideal(void **state)
+{
+    const struct run_piece pieces[] = {standard(0, 0), standard(11, 11 * CLUSTER)};
+    struct meter *meter = pieces_metered(CLUSTER, pieces, 2);
+    struct meter_disk_time time = meter_disk_time(METER_DISK_HDD, meter, 2, 2);
+
+    (void)state;
+    assert_close(time.ideal_seconds, 12 * 65536 / 150e6); /* ten clusters are read over */
+    assert_close(time.seconds, time.ideal_seconds);
+    meter_free(meter);
+}
+
+/* A table 10 MB before the data that it maps: there, and back. */
+static void the_way_to_a_table_is_not_in_the_ideal(void **state)
+{
+    const struct run_piece before = standard(0, 10000000), after = standard(1, 10000000 + CLUSTER);
+    struct meter *meter = meter_new(CLUSTER, 1);
+    struct meter_disk_time time;
+    double back = 0.8e-3 + 13.1e-3 * sqrt((1e7 + 65536) / 4e12) + 4.17e-3;
+    double there = 0.8e-3 + 13.1e-3 * sqrt((1e7 + 65536 - 4096) / 4e12) + 4.17e-3;
+
+    (void)state;
+    pieces_take(meter, &before, 1);
+    pieces_take_table(meter, 0, 0, 4096);
+    pieces_take(meter, &after, 1);
+    time = meter_disk_time(METER_DISK_HDD, meter, 2, 2);
+    assert_int_equal(meter->breaks, 0);
+    assert_close(time.ideal_seconds, (2 * 65536 + 4096) / 150e6);
+    assert_close(time.seconds, time.ideal_seconds + back + there);
+    meter_free(meter);
+}
+
+/* x = 1/3: 0.8 + 13.1 * sqrt(1/3) + 4.17 ms. */
+static void another_file_costs_a_seek_over_a_third_of_the_disk(void **state)
+{
+    struct run_piece pieces[] = {standard(0, 0), standard(1, CLUSTER)};
+    struct meter_disk_time time;
+    struct meter *meter;
+
+    (void)state;
+    pieces[1].file = 1;
+    meter = pieces_metered(CLUSTER, pieces, 2);
+    time = meter_disk_time(METER_DISK_HDD, meter, 2, 1);
+    assert_close(time.seconds - time.ideal_seconds, (0.8 + 13.1 * sqrt(1.0 / 3) + 4.17) * 1e-3);
+    meter_free(meter);
+}
+
+static void nothing_takes_no_time(void **state)
+{
+    struct meter *meter = meter_new(CLUSTER, 1);
+
+    (void)state;
+    for (int kind = METER_DISK_HDD; kind <= METER_DISK_NVME; kind++) {
+        struct meter_disk_time time = meter_disk_time((enum meter_disk_kind)kind, meter, 0, 0);
+
+        assert_close(time.seconds, 0);
+        assert_close(time.ideal_seconds, 0);
+        assert_close(time.slowdown_low, 1);
+        assert_close(time.slowdown_high, 1);
+    }
+    meter_free(meter);
+}
+
+/* ---- disks without a head ---- */
+
+static void flash_pays_for_each_read(void **state)
+{
+    static struct run_piece pieces[512];
+    struct meter_disk_time time;
+    struct meter *meter;
+    double transfer = 32.0 * (double)MIB;
+
+    (void)state;
+    for (uint64_t i = 0; i < COUNT(pieces); i++)
+        pieces[i] = standard(i, (1000 - i) * CLUSTER);
+    meter = pieces_metered(CLUSTER, pieces, COUNT(pieces));
+    time = meter_disk_time(METER_DISK_SSD, meter, 512, 32);
+    assert_close(time.seconds, transfer / 530e6 + 512 * 60e-6);
+    assert_close(time.ideal_seconds, transfer / 530e6 + 32 * 60e-6);
+    assert_close(time.slowdown_high, time.seconds / time.ideal_seconds);
+    assert_close(time.slowdown_low,
+                 (transfer / 530e6 + 64 * 60e-6) / (transfer / 530e6 + 4 * 60e-6));
+    time = meter_disk_time(METER_DISK_NVME, meter, 512, 32);
+    assert_close(time.seconds, transfer / 3.2e9 + 512 * 20e-6);
+    meter_free(meter);
+}
+
+/* ---- after a defragmentation ---- */
+
+static void tables_before_their_data_cost_no_way(void **state)
+{
+    const struct meter_disk_plan plan = {.data_bytes = 64 * MIB,
+                                         .table_bytes = CLUSTER,
+                                         .slice_bytes = CLUSTER,
+                                         .cluster_bytes = CLUSTER,
+                                         .reads = 64};
+
+    (void)state;
+    assert_close(meter_disk_plan_seconds(METER_DISK_HDD, &plan),
+                 (64.0 * (double)MIB + 65536) / 150e6);
+    assert_close(meter_disk_plan_seconds(METER_DISK_SSD, &plan),
+                 (64.0 * (double)MIB + 65536) / 530e6 + 64 * 60e-6);
+}
+
+/* Two slices of 32 KiB in a table: once back over half of the data, and there again. */
+static void a_second_slice_costs_two_ways(void **state)
+{
+    const struct meter_disk_plan plan = {.data_bytes = 64 * MIB,
+                                         .table_bytes = CLUSTER,
+                                         .slice_bytes = CLUSTER / 2,
+                                         .cluster_bytes = CLUSTER};
+    double way = 32.0 * (double)MIB;
+
+    (void)state;
+    assert_close(meter_disk_plan_seconds(METER_DISK_HDD, &plan),
+                 (64.0 * (double)MIB + 65536) / 150e6 +
+                     2 * (0.8e-3 + 13.1e-3 * sqrt(way / 4e12) + 4.17e-3));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_jump_costs_the_seek_and_half_a_turn),
+        cmocka_unit_test(a_short_way_forward_is_read_over),
+        cmocka_unit_test(no_way_costs_nothing),
+        cmocka_unit_test(data_in_order_costs_its_transfer),
+        cmocka_unit_test(breaks_are_not_in_the_ideal),
+        cmocka_unit_test(holes_in_step_stay_in_the_ideal),
+        cmocka_unit_test(the_way_to_a_table_is_not_in_the_ideal),
+        cmocka_unit_test(another_file_costs_a_seek_over_a_third_of_the_disk),
+        cmocka_unit_test(nothing_takes_no_time),
+        cmocka_unit_test(flash_pays_for_each_read),
+        cmocka_unit_test(tables_before_their_data_cost_no_way),
+        cmocka_unit_test(a_second_slice_costs_two_ways),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
