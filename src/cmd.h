@@ -11,8 +11,9 @@ struct options;
 
 enum cmd_status {
     CMD_DONE = 0,
-    CMD_FAILED = 1,  /* something could not be done */
-    CMD_DAMAGED = 2, /* measured, but a finding has severity error */
+    CMD_FAILED = 1,   /* something could not be done */
+    CMD_DAMAGED = 2,  /* measured, but a finding has severity error */
+    CMD_EXCEEDED = 3, /* a figure is worse than a limit */
 };
 
 /* How a command talks to the user besides its result. @path may be NULL. */
@@ -34,7 +35,7 @@ static inline void cmd_complain(const struct cmd_console *console, const char *p
 int cmd_measure(const struct options *options, const struct cmd_console *console);
 int cmd_map(const struct options *options, const struct cmd_console *console);
 
-/* The worse of two: with several images the first of 1, 2 that applies to any. */
+/* The worse of two: with several images the first of 1, 2, 3 that applies to any. */
 static inline int cmd_worse(int a, int b)
 {
     return a == CMD_DONE ? b : b == CMD_DONE ? a : a < b ? a : b;

@@ -5,6 +5,7 @@
 #include "err.h"
 #include "find.h"
 #include "header.h"
+#include "limits.h"
 #include "measure.h"
 #include "options.h"
 #include "output.h"
@@ -146,6 +147,8 @@ static void judge(struct measure *measure, const struct report_image *image)
         if (measure->options->quiet || measure->table || measure->options->format == OPTIONS_CSV)
             complain_of_damage(measure, image);
     }
+    measure->status = cmd_worse(measure->status,
+                                limits_check(measure->options, image, measure->console->complain));
 }
 
 /* Images are judged in their order, whichever was finished first. The lock is held. */

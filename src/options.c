@@ -3,6 +3,7 @@
 #include "options.h"
 
 #include "err.h"
+#include "size.h"
 #include "vec.h"
 
 #include <errno.h>
@@ -30,6 +31,9 @@ enum id {
     ID_DEVICE,
     ID_HISTOGRAM,
     ID_LIST,
+    ID_MAX_SCORE,
+    ID_MAX_SLOWDOWN,
+    ID_MIN_RUN,
     ID_PROGRESS,
     ID_THREADS,
 };
@@ -51,6 +55,12 @@ static const struct spec {
     {ID_COLUMNS, "columns", "LIST", ON_MEASURE, "columns of the table, separated by commas"},
     {ID_HISTOGRAM, "histogram", NULL, ON_MEASURE, "add the histograms of runs and jumps"},
     {ID_LIST, "list", NULL, ON_MAP, "every run, a line each"},
+    {ID_MAX_SCORE, "max-score", "WARN[,CRIT]", ON_MEASURE,
+     "status 3 if a fragmentation score is above so many percent"},
+    {ID_MAX_SLOWDOWN, "max-slowdown", "WARN[,CRIT]", ON_MEASURE,
+     "status 3 if a disk is slowed down more than so many times"},
+    {ID_MIN_RUN, "min-run", "WARN[,CRIT]", ON_MEASURE,
+     "status 3 if a half length is below this size"},
     {ID_BYTES, "bytes", NULL, ON_ALL, "sizes in bytes, not in KiB, MiB, ..."},
     {ID_NOHEADINGS, "noheadings", NULL, ON_ALL, "no line of column names"},
     {ID_OUTPUT, "output", "FILE", ON_ALL, "write the result there, whole or not at all"},
@@ -150,6 +160,51 @@ static int parse_threads(const char *text, struct options *options, struct err *
     return 0;
 }
 
+/* One limit, up to @len: a percentage, a size or a factor. False: it is none. */
+static bool parse_limit(const char *text, size_t len, enum options_limit limit, double *value)
+{
+    char copy[64], *end;
+    uint64_t bytes;
+
+    if (len == 0 || len >= sizeof(copy))
+        return false;
+    memcpy(copy, text, len);
+    copy[len] = '\0';
+    if (limit == OPTIONS_MIN_RUN) {
+        if (!size_parse(copy, &bytes))
+            return false;
+        *value = (double)bytes;
+        return true;
+    }
+    if (limit == OPTIONS_MAX_SCORE && copy[len - 1] == '%')
+        copy[len - 1] = '\0';
+    if (strspn(copy, "0123456789.") != strlen(copy))
+        return false; /* no sign, no exponent, no infinity */
+    *value = strtod(copy, &end);
+    if (end == copy || *end != '\0')
+        return false;
+    if (limit == OPTIONS_MAX_SCORE)
+        *value /= 100;
+    return true;
+}
+
+static int parse_threshold(const struct spec *spec, const char *text, enum options_limit limit,
+                           struct options *options, struct err *err)
+{
+    static const char *const kinds[] = {"percentages", "sizes", "factors"};
+    struct options_threshold *threshold = &options->thresholds[limit];
+    const char *comma = strchr(text, ',');
+    size_t len = comma != NULL ? (size_t)(comma - text) : strlen(text);
+
+    threshold->given = true;
+    threshold->has_critical = comma != NULL;
+    if (!parse_limit(text, len, limit, &threshold->warning) ||
+        (comma != NULL && !parse_limit(comma + 1, strlen(comma + 1), limit, &threshold->critical)))
+        return err_set(err, EINVAL, "--%s takes one or two %s, WARN or WARN,CRIT, not \"%s\"",
+                       spec->name, kinds[limit], text);
+    return 0;
+}
+
 static int add_snapshot(const char *text, struct options *options, struct err *err)
 {
     if (vec_reserve(options, snapshots) < 0)
@@ -212,6 +267,12 @@ static int apply(const struct spec *spec, const char *argument, struct options *
     case ID_LIST:
         options->list = true;
         break;
+    case ID_MAX_SCORE:
+        return parse_threshold(spec, argument, OPTIONS_MAX_SCORE, options, err);
+    case ID_MAX_SLOWDOWN:
+        return parse_threshold(spec, argument, OPTIONS_MAX_SLOWDOWN, options, err);
+    case ID_MIN_RUN:
+        return parse_threshold(spec, argument, OPTIONS_MIN_RUN, options, err);
     case ID_THREADS:
         return parse_threads(argument, options, err);
     case ID_PROGRESS:
@@ -338,7 +399,7 @@ static void print_option(FILE *stream, const struct spec *spec)
                  (int)strlen(spec->argument) - 2, spec->argument + 1);
     else
         snprintf(left, sizeof(left), "%s--%s %s", letter, spec->name, spec->argument);
-    fprintf(stream, "  %-30s %s%s\n", left, spec->help, spec->commands == ON_MAP ? " (map)" : "");
+    fprintf(stream, "  %-32s %s%s\n", left, spec->help, spec->commands == ON_MAP ? " (map)" : "");
 }
 
 void options_print_help(FILE *stream)
@@ -357,6 +418,7 @@ void options_print_help(FILE *stream)
         fprintf(stream, "  %c %-14s %s\n", render_columns[i].by_default ? '*' : ' ',
                 render_columns[i].name, render_columns[i].help);
     fputs("\nExit status: 0 done; 1 something could not be done; 2 measured, but an image is "
-          "damaged.\nThe manual pages are qcow2frag(1) and qcow2frag-json(5).\n",
+          "damaged;\n3 a limit is exceeded.\nThe manual pages are qcow2frag(1) and "
+          "qcow2frag-json(5).\n",
           stream);
 }

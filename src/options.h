@@ -24,6 +24,14 @@ enum options_format { OPTIONS_TEXT, OPTIONS_JSON, OPTIONS_CSV };
 
 enum options_progress { OPTIONS_PROGRESS_AUTO, OPTIONS_PROGRESS_NEVER, OPTIONS_PROGRESS_ALWAYS };
 
+/* A figure that is strictly worse than a limit makes status 3. */
+enum options_limit { OPTIONS_MAX_SCORE, OPTIONS_MIN_RUN, OPTIONS_MAX_SLOWDOWN, OPTIONS_N_LIMITS };
+
+struct options_threshold {
+    bool given, has_critical;
+    double warning, critical; /* a fraction, bytes, a factor */
+};
+
 struct options {
     enum options_action action;
     enum options_command command;
@@ -43,6 +51,7 @@ struct options {
     size_t n_snapshots, cap_snapshots;
     const struct render_column *columns[RENDER_COLUMNS_MAX];
     size_t n_columns;
+    struct options_threshold thresholds[OPTIONS_N_LIMITS];
     const char **paths;
     size_t n_paths, cap_paths;
 };
