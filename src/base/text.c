@@ -120,3 +120,45 @@ char *text_to_utf8(const char *bytes, size_t len)
     *out = '\0';
     return text;
 }
+
+static bool is_bare(const char *text)
+{
+    size_t safe = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                               "_@%+=:,./-");
+
+    return safe > 0 && text[safe] == '\0';
+}
+
+/* @text with each quote (and, in $'...', nothing else: it is escaped) as the shell wants it. */
+static char *quote(const char *open, const char *text, const char *for_quote)
+{
+    char *word = malloc(strlen(open) + strlen(for_quote) * strlen(text) + 2);
+    char *out = word;
+
+    if (word == NULL)
+        return NULL;
+    out = stpcpy(out, open);
+    for (; *text != '\0'; text++) {
+        if (*text == '\'')
+            out = stpcpy(out, for_quote);
+        else
+            *out++ = *text;
+    }
+    strcpy(out, "'");
+    return word;
+}
+
+char *text_shell_word(const char *text)
+{
+    char *escaped, *word;
+
+    if (is_bare(text))
+        return strdup(text);
+    escaped = text_escape(text, strlen(text));
+    if (escaped == NULL)
+        return NULL;
+    /* \xNN is what $'...' of a shell understands, too. */
+    word = strcmp(escaped, text) == 0 ? quote("'", text, "'\\''") : quote("$'", escaped, "\\'");
+    free(escaped);
+    return word;
+}

@@ -33,4 +33,11 @@ bool text_is_plain(const char *bytes, size_t len);
  */
 char *text_to_utf8(const char *bytes, size_t len);
 
+/*
+ * One word of a shell's command line that stands for just these bytes, and is safe to show: bare,
+ * in single quotes, or, with bytes that text_escape would change, as $'...'. Returns a new string
+ * (free it), or NULL without memory.
+ */
+char *text_shell_word(const char *text);
+
 #endif
