@@ -74,19 +74,25 @@ static double holes_seconds(const struct meter *meter)
     return jumps_seconds(METER_FORWARD, &holes);
 }
 
-/* What a meter's steps and its detours come to. */
+/*
+ * All the ways of the head in a direction. Holes are poured in before the sum is taken: one that
+ * the head left for a table and never crossed was taken back as a detour.
+ */
 static double way_seconds(const struct meter *meter, enum meter_direction direction)
 {
     struct meter_jumps way = meter->jumps[direction];
 
     meter_moves_pour(&meter->head.detours[direction], &way);
+    if (direction == METER_FORWARD)
+        meter_moves_pour(&meter->head.holes, &way);
     return jumps_seconds(direction, &way);
 }
 
 static struct meter_disk_time spinning_time(const struct meter *meter)
 {
-    double ideal = (double)meter->head.read_bytes / HDD_RATE + holes_seconds(meter);
-    double seconds = ideal + way_seconds(meter, METER_BACKWARD) +
+    double transfer = (double)meter->head.read_bytes / HDD_RATE;
+    double ideal = transfer + holes_seconds(meter);
+    double seconds = transfer + way_seconds(meter, METER_BACKWARD) +
                      way_seconds(meter, METER_FORWARD) +
                      (double)meter->head.switches * seek_seconds(SWITCH_PART);
     double slowdown = ideal > 0 ? seconds / ideal : 1;

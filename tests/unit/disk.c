@@ -133,6 +133,27 @@ static void the_way_to_a_table_is_not_in_the_ideal(void **state)
     meter_free(meter);
 }
 
+/* The same, with ten clusters kept free before the second piece: the head goes around them. */
+static void a_hole_before_which_a_table_is_read_is_not_crossed(void **state)
+{
+    const struct run_piece before = standard(0, 10000000);
+    const struct run_piece after = standard(11, 10000000 + 11 * CLUSTER);
+    struct meter *meter = meter_new(CLUSTER, 1);
+    struct meter_disk_time time;
+    double back = 0.8e-3 + 13.1e-3 * sqrt((1e7 + 65536) / 4e12) + 4.17e-3;
+    double there = 0.8e-3 + 13.1e-3 * sqrt((1e7 + 11 * 65536 - 4096) / 4e12) + 4.17e-3;
+
+    (void)state;
+    pieces_take(meter, &before, 1);
+    pieces_take_table(meter, 0, 0, 4096);
+    pieces_take(meter, &after, 1);
+    time = meter_disk_time(METER_DISK_HDD, meter, 2, 2);
+    assert_int_equal(meter->breaks, 0);
+    assert_close(time.ideal_seconds, (12 * 65536 + 4096) / 150e6);
+    assert_close(time.seconds, (2 * 65536 + 4096) / 150e6 + back + there);
+    meter_free(meter);
+}
+
 /* x = 1/3: 0.8 + 13.1 * sqrt(1/3) + 4.17 ms. */
 static void another_file_costs_a_seek_over_a_third_of_the_disk(void **state)
 {
@@ -230,6 +251,7 @@ int main(void)
         cmocka_unit_test(breaks_are_not_in_the_ideal),
         cmocka_unit_test(holes_in_step_stay_in_the_ideal),
         cmocka_unit_test(the_way_to_a_table_is_not_in_the_ideal),
+        cmocka_unit_test(a_hole_before_which_a_table_is_read_is_not_crossed),
         cmocka_unit_test(another_file_costs_a_seek_over_a_third_of_the_disk),
         cmocka_unit_test(nothing_takes_no_time),
         cmocka_unit_test(flash_pays_for_each_read),
