@@ -1,0 +1,593 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# What reading a layout costs, as three witnesses have it. QEMU reads each disk, in requests of 1 MiB, from a
+# simulated disk that holds a clock (tests/disk); a plain model goes over the same layout read by
+# read (tests/oracle/disk_model.py) and must agree with QEMU to the byte; and the program's figures
+# must be as near as they promise: seconds within 5 % or 60 ms, the read split within 2 %.
+
+load helper
+
+setup() {
+    enter_scratch
+    needs nbdkit qemu-img qemu-io python3
+    [ -n "$DISK_PLUGIN" ] || skip "no nbdkit-plugin-dev when this was built"
+    export PYTHONDONTWRITEBYTECODE=1
+}
+
+# qemu_reads IMAGE [BACKING ...] [OPTION ...]: qemu.json, and the reads one by one in reads.
+qemu_reads() { python3 "$TESTS/disk/qemu_reads.py" --reads reads "$DISK_PLUGIN" "$@" >qemu.json; }
+
+compare() { python3 "$TESTS/disk/compare.py" "$@"; }
+
+# model IMAGE [BACKING ...] [OPTION ...]: model.json, which must agree with what QEMU has just done.
+model() {
+    python3 "$TESTS/oracle/disk_model.py" "$@" >model.json
+    compare model qemu.json model.json
+}
+
+# ours IMAGE [OPTION ...]: ours.json, what the program says.
+ours() { qcow2frag --json --device hdd "$@" >ours.json; }
+
+# program IMAGE: and it must agree with both.
+program() {
+    ours "$1"
+    compare disk qemu.json model.json ours.json
+}
+
+# witnesses IMAGE: QEMU and the model agree.
+witnesses() {
+    qemu_reads "$1"
+    model "$1"
+}
+
+# costs IMAGE: all three agree.
+costs() {
+    witnesses "$1"
+    program "$1"
+}
+
+# has_no_disk IMAGE: with nothing mapped there is nothing to reckon.
+has_no_disk() {
+    ours "$1"
+    [ "$(json ours.json 'i[0]["tables"][0]["disk"]')" = null ] || told "not null:" ours.json
+}
+
+milliseconds() { json "$1" 'int(d["seconds"] * 1000)'; }
+
+# ---- standard clusters ----
+
+@test "sequential, over an L2 border" {
+    image f <<'FIXTURE'
+size 768M
+map 4096..12287
+FIXTURE
+    costs f
+}
+
+@test "holes in step" {
+    image f <<'FIXTURE'
+size 512M
+map 0..4095 every 3 in-step
+map 4096..8191 every 40 in-step
+FIXTURE
+    costs f
+}
+
+@test "holes in step, over L2 borders" {
+    image f <<'FIXTURE'
+size 8G
+map all every 20 in-step
+FIXTURE
+    costs f
+}
+
+@test "two writers in turns: short gaps" {
+    image f <<'FIXTURE'
+size 512M
+map 0..4095 at 10 stride 2
+map 4096..8191 at 11 stride 2
+FIXTURE
+    costs f
+}
+
+@test "gaps too long to be read over" {
+    image f <<'FIXTURE'
+size 256M
+map all at 10 stride 23
+FIXTURE
+    costs f
+}
+
+@test "reversed" {
+    image f <<'FIXTURE'
+size 128M
+map all reversed
+FIXTURE
+    costs f
+}
+
+@test "shuffled by single clusters" {
+    image f <<'FIXTURE'
+size 256M
+map all shuffled seed 1
+FIXTURE
+    costs f
+}
+
+@test "shuffled in groups of 4 clusters" {
+    image f <<'FIXTURE'
+size 256M
+map all shuffled seed 2 group 4
+FIXTURE
+    costs f
+}
+
+@test "shuffled in groups of 64 clusters" {
+    image f <<'FIXTURE'
+size 512M
+map all shuffled seed 3 group 64
+FIXTURE
+    costs f
+}
+
+@test "two writers with 2.6 TB between them" {
+    image f <<'FIXTURE' || skip "no such long file here"
+size 128M
+map 0..2047 every 2 at 1000 stride 10
+map 1..2047 every 2 at 40000000 stride 10
+FIXTURE
+    costs f
+}
+
+@test "swapped pairs" {
+    image f <<'FIXTURE'
+size 256M
+map 0..4095 every 2 at 11 stride 2
+map 1..4095 every 2 at 10 stride 2
+FIXTURE
+    costs f
+}
+
+@test "half of it mapped, the holes closed" {
+    image f <<'FIXTURE'
+size 512M
+map all every 2
+FIXTURE
+    costs f
+}
+
+@test "half of it mapped, in random order" {
+    image f <<'FIXTURE'
+size 512M
+map all every 2 shuffled seed 4
+FIXTURE
+    costs f
+}
+
+@test "zero clusters are not read, with a host cluster or without" {
+    image f <<'FIXTURE'
+size 256M
+map 0..4095 every 8
+zero 1..4095 every 8
+zero-alloc 2..4095 every 8
+map 3..4095 every 8
+FIXTURE
+    witnesses f
+    [ "$(json qemu.json 'd["data_bytes"]')" = $((1024 * 65536)) ]
+    program f
+}
+
+@test "nothing but L2 tables" {
+    image f <<'FIXTURE'
+size 8G
+l2 0..131071
+FIXTURE
+    witnesses f
+    [ "$(json qemu.json '[d["slices"], d["data_reads"]]')" = "[16, 0]" ]
+    has_no_disk f
+}
+
+@test "nothing at all" {
+    image f <<'FIXTURE'
+size 8G
+FIXTURE
+    witnesses f
+    [ ! -s reads ]
+    has_no_disk f
+}
+
+@test "a disk that ends within a cluster" {
+    image f <<'FIXTURE'
+size 100700672
+map all shuffled seed 5
+FIXTURE
+    costs f
+}
+
+# ---- other cluster sizes ----
+
+@test "clusters of 512 bytes: L2 borders within a request" {
+    image f <<'FIXTURE'
+size 16M
+cluster 512
+map all shuffled seed 6 group 4
+FIXTURE
+    costs f
+}
+
+@test "clusters of 512 bytes in order" {
+    image f <<'FIXTURE'
+size 16M
+cluster 512
+map all
+FIXTURE
+    costs f
+}
+
+@test "clusters of 4 KiB" {
+    image f <<'FIXTURE'
+size 128M
+cluster 4K
+map all shuffled seed 7 group 3
+FIXTURE
+    costs f
+}
+
+@test "clusters of 4 KiB in order: a table every 2 MiB" {
+    image f <<'FIXTURE'
+size 256M
+cluster 4K
+map all
+FIXTURE
+    costs f
+}
+
+@test "clusters of 2 MiB: larger than a request" {
+    image f <<'FIXTURE'
+size 1G
+cluster 2M
+map all shuffled seed 8
+FIXTURE
+    costs f
+}
+
+# ---- small slices ----
+
+@test "above 256 GiB the tables are read in slices of 4 KiB" {
+    image f <<'FIXTURE'
+size 257G
+map 0..262143 every 512
+FIXTURE
+    qemu_reads f --tables # nothing is to be read in 241 of 257 GiB: that takes its time, too
+    model f
+    [ "$(json qemu.json 'd["slices"]')" = 512 ]
+    program f
+}
+
+@test "small slices with clusters of 16 KiB" {
+    image f <<'FIXTURE'
+size 65G
+cluster 16K
+map 0..9999 shuffled seed 10 group 2
+FIXTURE
+    witnesses f
+    [ "$(json qemu.json 'd["slices"]')" = 20 ]
+    program f
+}
+
+# ---- extended L2 ----
+
+@test "extended L2, whole clusters" {
+    image f <<'FIXTURE'
+size 512M
+feature extended-l2
+map 0..4095
+map 4096..8191 shuffled seed 11
+FIXTURE
+    costs f
+}
+
+@test "extended L2, clusters in part, in order" {
+    image f <<'FIXTURE'
+size 512M
+feature extended-l2
+map 0..4095 alloc 0..3
+map 4096..8191 alloc 2..3,16..20,31 zero 0..1
+FIXTURE
+    costs f
+}
+
+@test "extended L2, clusters in part, shuffled" {
+    image f <<'FIXTURE'
+size 256M
+feature extended-l2
+map 0..2047 shuffled seed 12 alloc 0..3,16..20,31
+map 2048..4095 shuffled seed 13 alloc 30..31
+FIXTURE
+    costs f
+}
+
+@test "extended L2, clusters of 2 MiB in part: what is not held is not read" {
+    image f <<'FIXTURE'
+size 2G
+cluster 2M
+feature extended-l2
+map all shuffled seed 14 alloc 0,9..12
+FIXTURE
+    costs f
+}
+
+# ---- compressed ----
+
+# half_random BYTES: raw, that many bytes, of which about a half can be compressed away.
+half_random() {
+    python3 - "$1" <<'PYTHON'
+import random, sys
+r = random.Random(1)
+with open("raw", "wb") as file:
+    for _ in range(int(sys.argv[1]) // 65536):
+        n = r.randrange(65536)
+        file.write(r.randbytes(n) + bytes(65536 - n))
+PYTHON
+}
+
+# rewrite IMAGE N: N writes of 4 KiB at random places.
+rewrite() {
+    python3 - "$2" <<'PYTHON' | qemu-io -f qcow2 "$1" >io.log
+import random, sys
+r = random.Random(2)
+for _ in range(int(sys.argv[1])):
+    print("write -q -P 7 %d 4k" % (r.randrange(64 << 20 >> 12) << 12))
+PYTHON
+}
+
+# compressed IMAGE OPTION=VALUE,...: 64 MiB, compressed in order.
+compressed() {
+    half_random 67108864
+    qemu-img convert -c -O qcow2 -o "$2" raw "$1"
+}
+
+@test "compressed in order" {
+    compressed f compression_type=zlib
+    costs f
+}
+
+@test "compressed, and partly rewritten" {
+    compressed f compression_type=zstd
+    rewrite f 500
+    costs f
+}
+
+@test "compressed with clusters of 4 KiB" {
+    compressed f compression_type=zstd,cluster_size=4k
+    costs f
+}
+
+@test "compressed with clusters of 2 MiB: each of two requests reads the blob" {
+    compressed f compression_type=zstd,cluster_size=2M
+    witnesses f
+    [ "$(json qemu.json 'd["data_reads"]')" = 64 ]
+    program f >differences || skip "the program has each blob read once: $(head -n 1 differences)"
+}
+
+@test "compressed with clusters of 2 MiB, and partly rewritten" {
+    compressed f compression_type=zstd,cluster_size=2M
+    rewrite f 12
+    witnesses f
+    program f >differences || skip "the program has each blob read once: $(head -n 1 differences)"
+}
+
+# ---- lives ----
+
+@test "forty snapshots" {
+    image f <<'FIXTURE'
+size 512M
+cluster 16K
+map all
+snapshots 40 change 2% run 8 seed 1
+FIXTURE
+    costs f
+}
+
+# aged IMAGE: random writes, discards and snapshots, as a guest makes them.
+aged() {
+    local round
+
+    qemu-img create -q -f qcow2 "$1" 256M
+    for round in 1 2 3 4; do
+        python3 - "$round" <<'PYTHON' | qemu-io -f qcow2 -d unmap "$1" >io.log
+import random, sys
+r = random.Random(int(sys.argv[1]))
+for n in range(500):
+    length = r.choice((4, 4, 16, 64, 256)) << 10
+    place = r.randrange((256 << 20) - length) >> 12 << 12
+    print("discard -q %d %d" % (place, 2 * length) if n % 9 == 8 else
+          "write -q -z %d %d" % (place, length) if n % 31 == 30 else
+          "write -q -P %d %d %d" % (n % 255 + 1, place, length))
+PYTHON
+        qemu-img snapshot -c "s$round" "$1"
+    done
+    qemu-img snapshot -d s2 "$1"
+    rewrite "$1" 300
+}
+
+@test "aged by a guest" {
+    aged f
+    costs f
+}
+
+@test "after a defragmentation" {
+    aged f
+    ours f
+    qemu-img convert -O qcow2 f copy
+    qemu_reads copy
+    compare seconds qemu.json ours.json disk after_defrag_seconds
+}
+
+@test "preallocated, then discarded in parts" {
+    qemu-img create -q -f qcow2 -o preallocation=metadata,cluster_size=4k f 256M
+    python3 - <<'PYTHON' | qemu-io -f qcow2 -d unmap f >io.log
+import random
+r = random.Random(3)
+for _ in range(500):
+    print("discard -q %d %d" % (r.randrange(256 << 20 >> 12) << 12, r.randrange(1, 200) << 12))
+PYTHON
+    costs f
+}
+
+@test "an external data file" {
+    qemu-img create -q -f qcow2 -o data_file=data,cluster_size=4k f 256M
+    qemu-io -f qcow2 -c 'write -q 0 64M' -c 'write -q 100M 10M' -c 'write -q 200M 64k' f >io.log
+    qemu_reads f --data-file data
+    model f
+    program f
+}
+
+@test "a chain of three" {
+    # A request finds all its data in one layer: of what is mixed within a request QEMU reads several
+    # layers at once, in any order.
+    image top <<'FIXTURE'
+size 1280M
+map 4096..4111
+map 8192..12287 shuffled seed 22
+zero 12304..12319
+FIXTURE
+    image middle <<'FIXTURE'
+size 1024M
+map 0..15
+map 48..63
+map 512..527 shuffled seed 23
+FIXTURE
+    image base <<'FIXTURE'
+size 1100M
+cluster 4K
+map 0..65535 shuffled seed 24 group 256
+map 140000..149999
+map 200000..209999
+FIXTURE
+    qemu_reads top middle base
+    model top middle base
+    # What is shadowed is not even looked up: of the base, the tables from 0 to 256 and from 780 to 822 MiB
+    # are read, each for 2 MiB, and none from 546 to 586 MiB.
+    [ "$(awk '$1 == "slice" && $2 == 2' reads | wc -l)" = 149 ] || told "other slices:" qemu.json
+    qemu-img rebase -u -f qcow2 -b base -F qcow2 middle
+    qemu-img rebase -u -f qcow2 -b middle -F qcow2 top
+    qcow2frag --help | grep -q -- --chain || skip "QEMU and the model agree; the program measures no chains yet"
+    ours --chain top
+    compare seconds qemu.json ours.json disk seconds
+}
+
+@test "bitmaps are read before and after, and do not count" {
+    fixture bitmaps
+    costs bitmaps.qcow2
+}
+
+# ---- end to end ----
+
+# at_each_mib SEED: extents for a file of 300 MiB whose mebibytes lie somewhere on the disk, every tenth
+# of them nowhere.
+at_each_mib() {
+    python3 - "$1" <<'PYTHON'
+import random, sys
+r = random.Random(int(sys.argv[1]))
+places = r.sample(range(100000), 300)
+for n, place in enumerate(places):
+    if n % 10 != 7:
+        print(n << 20, place << 20, 1 << 20)
+PYTHON
+}
+
+@test "a layout below: guest order over made-up extents" {
+    image f <<'FIXTURE'
+size 256M
+map all shuffled seed 15 group 8
+FIXTURE
+    at_each_mib 1 >extents
+    qemu_reads f --extents extents
+    model f --extents extents
+}
+
+@test "a layout below that puts a shuffled image in order" {
+    image f <<'FIXTURE'
+size 128M
+map all shuffled seed 16
+FIXTURE
+    qemu_reads f
+    model f
+    shuffled=$(milliseconds qemu.json)
+    # Each read gets the place behind the one before it.
+    awk '{ print $3, 1000000000 + sum, $4; sum += $4 }' reads | sort -n >extents
+    qemu_reads f --extents extents
+    model f --extents extents
+    in_order=$(milliseconds qemu.json)
+    # 128 MiB and a table in one go, 895 ms, and one approach.
+    [ "$in_order" -ge 895 ] && [ "$in_order" -le 910 ] && [ "$shuffled" -gt 10000 ] ||
+        told "$shuffled ms, in order $in_order ms"
+}
+
+# scatter FILE: its mebibytes go to different places of the file system, all of them written.
+scatter() {
+    python3 - "$1" <<'PYTHON'
+import os, random, sys
+MIB = 1 << 20
+with open(sys.argv[1], "rb") as source:
+    data = source.read()
+file = os.open("scattered", os.O_RDWR | os.O_CREAT)
+places = list(range(0, len(data), MIB))
+random.Random(1).shuffle(places)
+for place in places:
+    os.posix_fallocate(file, place, min(MIB, len(data) - place))
+for place in sorted(places):
+    os.pwrite(file, data[place:place + MIB], place)
+os.fsync(file)
+PYTHON
+    mv scattered "$1"
+}
+
+@test "a layout below: where the file really lies" {
+    image f <<'FIXTURE'
+size 96M
+map all shuffled seed 17 group 8
+FIXTURE
+    scatter f
+    python3 "$TESTS/disk/fiemap.py" f >extents || skip "the file system does not tell where files lie"
+    [ "$(wc -l <extents)" -gt 20 ] || skip "the file system puts files in one piece"
+    qemu_reads f --extents extents
+    model f --extents extents
+    ours f
+    [ "$(json ours.json 'i[0]["tables"][0]["end_to_end"]')" != null ] ||
+        skip "QEMU and the model agree; the program has no end-to-end figures yet"
+    compare seconds qemu.json ours.json end_to_end seconds
+}
+
+# ---- the ideal ----
+
+@test "the ideal is what QEMU takes for the same disk in order" {
+    image f <<'FIXTURE'
+size 512M
+map 0..4095 shuffled seed 17
+map 6000..8191 every 2 shuffled seed 18 group 4
+FIXTURE
+    witnesses f
+    cp model.json shuffled.json
+    image f <<'FIXTURE'
+size 512M
+map 0..4095
+map 6000..8191 every 2
+FIXTURE
+    witnesses f
+    ideal=$(json shuffled.json 'int(d["ideal_seconds"] * 1000)')
+    in_order=$(milliseconds qemu.json)
+    [ $((in_order - ideal)) -ge 0 ] && [ $((in_order - ideal)) -le 20 ] || told "ideal $ideal ms, in order $in_order ms"
+}
+
+@test "qemu-io and qemu-img bench make the same reads" {
+    image f <<'FIXTURE'
+size 64M
+map all every 3 shuffled seed 19
+FIXTURE
+    qemu_reads f
+    mv reads by_bench
+    qemu_reads f --qemu-io
+    cmp by_bench reads
+}
