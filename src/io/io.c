@@ -29,6 +29,11 @@ struct io_users io_users(struct io *io)
     return io->ops->users(io);
 }
 
+int io_descriptor(struct io *io)
+{
+    return io->ops->descriptor != NULL ? io->ops->descriptor(io) : -1;
+}
+
 void io_close(struct io *io)
 {
     if (io != NULL)

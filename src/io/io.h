@@ -51,6 +51,12 @@ struct io_ops {
     /* Asks, takes nothing, waits for nobody. Never fails. */
     struct io_users (*users)(struct io *io);
 
+    /*
+     * The file of this host that holds the bytes, to ask the kernel about it: a descriptor,
+     * borrowed until close, or -1 if there is none. May be NULL: none. Never read through it.
+     */
+    int (*descriptor)(struct io *io);
+
     /* Frees @io. */
     void (*close)(struct io *io);
 };
@@ -68,6 +74,7 @@ int io_read(struct io *io, uint64_t off, void *buf, size_t len, struct err *err)
 
 uint64_t io_next_data(struct io *io, uint64_t off);
 struct io_users io_users(struct io *io);
+int io_descriptor(struct io *io);
 
 /* NULL is allowed. */
 void io_close(struct io *io);

@@ -166,6 +166,11 @@ static struct io_users file_users(struct io *io)
     };
 }
 
+static int file_descriptor(struct io *io)
+{
+    return file_of(io)->fd;
+}
+
 static void file_close(struct io *io)
 {
     close(file_of(io)->fd);
@@ -177,6 +182,7 @@ static const struct io_ops file_ops = {
     .read = file_read,
     .next_data = file_next_data,
     .users = file_users,
+    .descriptor = file_descriptor,
     .close = file_close,
 };
 

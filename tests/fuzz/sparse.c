@@ -98,8 +98,13 @@ static void sparse_close(struct io *io)
     free(io);
 }
 
-static const struct io_ops sparse_ops = {sparse_size, sparse_read, sparse_next_data, sparse_users,
-                                         sparse_close};
+static const struct io_ops sparse_ops = {
+    .size = sparse_size,
+    .read = sparse_read,
+    .next_data = sparse_next_data,
+    .users = sparse_users,
+    .close = sparse_close,
+};
 
 struct io *sparse_open(const uint8_t *bytes, size_t len)
 {
