@@ -2,6 +2,7 @@
 /* Owns the meaning of FIEMAP's flags, and the count of extents. */
 #include "map.h"
 
+#include "checked.h"
 #include "err.h"
 #include "fiemap.h"
 #include "io.h"
@@ -39,8 +40,8 @@ static enum host_kind kind_of(const struct host_fiemap_extent *extent)
     if (extent->flags &
         (FIEMAP_EXTENT_UNKNOWN | FIEMAP_EXTENT_DELALLOC | FIEMAP_EXTENT_DATA_INLINE))
         return HOST_UNPLACED;
-    if (extent->physical >= HOST_PHYSICAL_END ||
-        extent->bytes > HOST_PHYSICAL_END - extent->physical)
+    if (!checked_inside(extent->physical, extent->bytes, HOST_PLACED_END) ||
+        !checked_inside(extent->file_off, extent->bytes, HOST_PLACED_END))
         return HOST_UNPLACED;
     return extent->flags & FIEMAP_EXTENT_ENCODED && extent->bytes <= UINT32_MAX ? HOST_ENCODED
                                                                                 : HOST_DATA;

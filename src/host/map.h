@@ -36,8 +36,9 @@ struct host_segment {
 /* 768 MiB of memory: as many as a file of 1 TiB has in pieces of 32 KiB. */
 #define HOST_SEGMENTS_MAX ((size_t)1 << 25)
 
-/* Places are below this, so that sums and differences of them do not wrap. */
-#define HOST_PHYSICAL_END (UINT64_C(1) << 62)
+/* What is placed lies below this, in the file and on the device: sums and differences of both fit
+ * into 63 bits and a sign. */
+#define HOST_PLACED_END (UINT64_C(1) << 62)
 
 struct host_map {
     struct host_segment *segments; /* the first begins at 0; the last is a hole without an end */

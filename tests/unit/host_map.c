@@ -162,15 +162,17 @@ static void places_beyond_all_devices_are_none(void **state)
 {
     static const struct host_fiemap_extent list[] = {
         {0, 4 * K, UINT64_MAX - 5, 0},
-        {4 * K, 4 * K, HOST_PHYSICAL_END - 4 * K + 1, 0},
-        {8 * K, 4 * K, HOST_PHYSICAL_END - 4 * K, 0}, /* just fits */
+        {4 * K, 4 * K, HOST_PLACED_END - 4 * K + 1, 0},
+        {8 * K, 4 * K, HOST_PLACED_END - 4 * K, 0}, /* just fits */
+        {HOST_PLACED_END - 4 * K, 8 * K, 4 * K, 0},
     };
     struct host_map *map = map_of(list, COUNT(list));
 
     (void)state;
     check_segment(map, 0, 0, HOST_UNPLACED, 0);
-    check_segment(map, 1, 8 * K, HOST_DATA, HOST_PHYSICAL_END - 4 * K);
-    assert_int_equal(map->unplaced_bytes, 8 * K);
+    check_segment(map, 1, 8 * K, HOST_DATA, HOST_PLACED_END - 4 * K);
+    check_segment(map, 3, HOST_PLACED_END - 4 * K, HOST_UNPLACED, 0);
+    assert_int_equal(map->unplaced_bytes, 16 * K);
     host_map_free(map);
 }
 

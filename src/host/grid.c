@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+/* Owns the size of the cells: small enough to be mostly of one place, few enough to stay near. */
+#include "grid.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define CELLS_MIN (UINT64_C(1) << 14) /* 192 KiB: in a second-level cache */
+#define CELLS_MAX (UINT64_C(1) << 20) /* 12 MiB: in a third-level cache */
+#define CELLS_FOR_SEGMENT 16          /* so that most cells are of one segment */
+
+/* Where the last placed segment ends: all behind is a hole. */
+static uint64_t placed_end(const struct host_map *map)
+{
+    size_t n = map->n_segments;
+
+    while (n > 0 && !host_kind_is_placed(map->segments[n - 1].kind))
+        n--;
+    return n > 0 ? host_map_end(map, n - 1) : 0;
+}
+
+static void choose_cells(struct host_grid *grid, uint64_t cluster_bytes)
+{
+    uint64_t wanted = CELLS_MIN, end = placed_end(grid->map);
+
+    while (wanted < CELLS_MAX && wanted < CELLS_FOR_SEGMENT * (uint64_t)grid->map->n_segments)
+        wanted *= 2;
+    grid->cell_bits = (unsigned)__builtin_ctzll(cluster_bytes);
+    while (end >> grid->cell_bits >= wanted)
+        grid->cell_bits++;
+    grid->n_cells = (end >> grid->cell_bits) + (end > 0);
+}
+
+/* @segment holds the first byte of the cell that ends at @end. */
+static uint64_t cell_of(const struct host_map *map, size_t segment, uint64_t end)
+{
+    const struct host_segment *only = &map->segments[segment];
+
+    if (host_map_end(map, segment) < end || only->kind == HOST_ENCODED)
+        return HOST_CELL_MIXED | segment;
+    return only->kind == HOST_DATA ? only->physical - only->file_off : HOST_CELL_HOLE;
+}
+
+int host_grid_init(struct host_grid *grid, const struct host_map *map, uint64_t cluster_bytes)
+{
+    size_t segment = 0;
+
+    *grid = (struct host_grid){.map = map};
+    choose_cells(grid, cluster_bytes);
+    grid->cells = malloc((grid->n_cells + 1) * sizeof(*grid->cells));
+    grid->first = malloc((grid->n_cells + 1) * sizeof(*grid->first));
+    if (grid->cells == NULL || grid->first == NULL) {
+        host_grid_free(grid);
+        return -ENOMEM;
+    }
+    for (uint64_t i = 0; i < grid->n_cells; i++) {
+        uint64_t begin = i << grid->cell_bits;
+
+        while (host_map_end(map, segment) <= begin)
+            segment++;
+        grid->first[i] = (uint32_t)segment;
+        grid->cells[i] = cell_of(map, segment, begin + (UINT64_C(1) << grid->cell_bits));
+    }
+    grid->first[grid->n_cells] = (uint32_t)host_map_find(map, grid->n_cells << grid->cell_bits);
+    grid->cells[grid->n_cells] = HOST_CELL_HOLE;
+    return 0;
+}
+
+void host_grid_free(struct host_grid *grid)
+{
+    free(grid->cells);
+    free(grid->first);
+    *grid = (struct host_grid){0};
+}
+
+/* In steps that double, and back by halves: many segments in one cell cost little more than one. */
+size_t host_grid_find_from(const struct host_grid *grid, size_t i, uint64_t file_off)
+{
+    const struct host_segment *segments = grid->map->segments;
+    size_t n = grid->map->n_segments, step = 1, high;
+
+    while (i + step < n && segments[i + step].file_off <= file_off) {
+        i += step;
+        step *= 2;
+    }
+    high = i + step < n ? i + step : n; /* it is in [i, high) */
+    while (high - i > 1) {
+        size_t middle = i + (high - i) / 2;
+
+        if (segments[middle].file_off <= file_off)
+            i = middle;
+        else
+            high = middle;
+    }
+    return i;
+}
+
+size_t host_grid_find(const struct host_grid *grid, uint64_t file_off)
+{
+    return host_grid_find_from(grid, grid->first[host_grid_cell_of(grid, file_off)], file_off);
+}
