@@ -174,6 +174,7 @@ static void *measure_images(void *context)
         .n_snapshots = options->n_snapshots,
         .all_snapshots = options->all_snapshots,
         .device = options->device,
+        .no_host = options->no_host,
         .walk = {.workers = &measure->workers, .progress = image_progress, .context = measure},
     };
 

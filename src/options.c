@@ -34,6 +34,7 @@ enum id {
     ID_MAX_SCORE,
     ID_MAX_SLOWDOWN,
     ID_MIN_RUN,
+    ID_NO_HOST,
     ID_PROGRESS,
     ID_THREADS,
 };
@@ -61,6 +62,7 @@ static const struct spec {
      "status 3 if a disk is slowed down more than so many times"},
     {ID_MIN_RUN, "min-run", "WARN[,CRIT]", ON_MEASURE,
      "status 3 if a half length is below this size"},
+    {ID_NO_HOST, "no-host", NULL, ON_ALL, "do not look where the file lies on its device"},
     {ID_BYTES, "bytes", NULL, ON_ALL, "sizes in bytes, not in KiB, MiB, ..."},
     {ID_NOHEADINGS, "noheadings", NULL, ON_ALL, "no line of column names"},
     {ID_OUTPUT, "output", "FILE", ON_ALL, "write the result there, whole or not at all"},
@@ -273,6 +275,9 @@ static int apply(const struct spec *spec, const char *argument, struct options *
         return parse_threshold(spec, argument, OPTIONS_MAX_SLOWDOWN, options, err);
     case ID_MIN_RUN:
         return parse_threshold(spec, argument, OPTIONS_MIN_RUN, options, err);
+    case ID_NO_HOST:
+        options->no_host = true;
+        break;
     case ID_THREADS:
         return parse_threads(argument, options, err);
     case ID_PROGRESS:

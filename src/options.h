@@ -45,6 +45,7 @@ struct options {
     bool verbose;
     bool histogram;
     bool list;
+    bool no_host;
     bool all_snapshots;
     const char *output; /* borrowed from argv, as all texts here; NULL: standard output */
     const char **snapshots;

@@ -59,6 +59,55 @@ GET(get_seconds, DISK, table->disk.seconds)
 GET(get_slowdown, DISK, table->disk.slowdown_high)
 GET(get_split, OPT_REAL, table->read_split)
 
+/* A figure of the way over the device. */
+#define GET_END(function, kind, expression)                                                        \
+    static struct render_value function(const struct report_image *image,                          \
+                                        const struct report_table *table)                          \
+    {                                                                                              \
+        (void)image;                                                                               \
+        if (table == NULL || !table->end_to_end.known)                                             \
+            return (struct render_value){.known = false};                                          \
+        return kind(expression);                                                                   \
+    }
+
+GET_END(get_end_score, OPT_REAL, table->end_to_end.walk.fragmentation_score)
+GET_END(get_end_runs, INTEGER, table->end_to_end.walk.contiguous_runs)
+GET_END(get_end_mean, OPT_REAL, table->end_to_end.walk.contiguous_run_mean_bytes)
+GET_END(get_end_half, OPT_INTEGER, table->end_to_end.walk.contiguous_run_half_bytes)
+GET_END(get_holes, INTEGER, table->end_to_end.hole_bytes)
+
+static struct render_value get_extents(const struct report_image *image,
+                                       const struct report_table *table)
+{
+    (void)table;
+    return integer(image->host.known, image->host.extents);
+}
+
+static struct render_value get_extent_mean(const struct report_image *image,
+                                           const struct report_table *table)
+{
+    (void)table;
+    return OPT_REAL(image->host.extent_mean_bytes);
+}
+
+static struct render_value get_filesystem(const struct report_image *image,
+                                          const struct report_table *table)
+{
+    const char *name = image->host.filesystem;
+
+    (void)table;
+    return text(name, name != NULL ? strlen(name) : 0);
+}
+
+static struct render_value get_device(const struct report_image *image,
+                                      const struct report_table *table)
+{
+    const char *name = image->host.device;
+
+    (void)table;
+    return text(name, name != NULL ? strlen(name) : 0);
+}
+
 static struct render_value get_image(const struct report_image *image,
                                      const struct report_table *table)
 {
@@ -159,6 +208,19 @@ const struct render_column render_columns[] = {
     {"VIRTUAL", RENDER_BYTES, true, "size of the guest disk", get_virtual},
     {"FILE", RENDER_BYTES, false, "length of the file", get_file},
     {"CLUSTER", RENDER_BYTES, false, "cluster size", get_cluster},
+    {"EXTENTS", RENDER_COUNT, false, "extents of the file on the host, as filefrag counts",
+     get_extents},
+    {"EXTENTMEAN", RENDER_MEAN_BYTES, false, "their mean length", get_extent_mean},
+    {"ENDSCORE", RENDER_RATIO, false, "end to end, on the device: the fragmentation score",
+     get_end_score},
+    {"ENDRUNS", RENDER_COUNT, false, "end to end: contiguous runs", get_end_runs},
+    {"ENDMEAN", RENDER_MEAN_BYTES, false, "end to end: mean length of a contiguous run",
+     get_end_mean},
+    {"ENDHALF", RENDER_BYTES, false, "end to end: half of the data lies in runs of this length",
+     get_end_half},
+    {"HOLES", RENDER_BYTES, false, "mapped guest bytes in holes of the file", get_holes},
+    {"FILESYSTEM", RENDER_TEXT, false, "file system that the file lies on", get_filesystem},
+    {"DEVICE", RENDER_TEXT, false, "device under it", get_device},
     {"FINDINGS", RENDER_COUNT, false, "warnings and errors found in the image", get_findings},
     {"SNAPSHOTID", RENDER_TEXT, false, "id of the snapshot; empty: the active state",
      get_snapshot_id},

@@ -166,6 +166,37 @@ static struct json_object *disk_object(const struct report_disk *disk)
     return object;
 }
 
+static struct json_object *end_to_end_object(const struct report_end_to_end *end_to_end)
+{
+    struct json_object *object;
+
+    if (!end_to_end->known)
+        return NULL;
+    object = json_object_new_object();
+    put_walk(object, &end_to_end->walk, true);
+    put_count(object, "hole_bytes", end_to_end->hole_bytes);
+    put(object, "seconds", json_opt_real(end_to_end->seconds));
+    put(object, "slowdown", json_opt_real(end_to_end->slowdown));
+    return object;
+}
+
+static struct json_object *host_object(const struct report_host *host)
+{
+    struct json_object *object;
+
+    if (!host->known)
+        return NULL;
+    object = json_object_new_object();
+    put_string(object, "filesystem", host->filesystem);
+    put_string(object, "device", host->device);
+    put(object, "rotational",
+        host->rotational.known ? json_object_new_boolean(host->rotational.value) : NULL);
+    put_count(object, "extents", host->extents);
+    put(object, "extent_mean_bytes", json_opt_real(host->extent_mean_bytes));
+    put_count(object, "unplaced_bytes", host->unplaced_bytes);
+    return object;
+}
+
 static struct json_object *table_object(const struct report_table *table)
 {
     struct json_object *object = json_object_new_object();
@@ -178,7 +209,7 @@ static struct json_object *table_object(const struct report_table *table)
     put(object, "read_split", json_opt_real(table->read_split));
     put(object, "qemu_img_check", check_object(table));
     put(object, "layers", NULL);
-    put(object, "end_to_end", NULL);
+    put(object, "end_to_end", end_to_end_object(&table->end_to_end));
     put(object, "disk", disk_object(&table->disk));
     return object;
 }
@@ -214,7 +245,7 @@ static struct json_object *image_object(const struct report_image *image)
         image->in_use.known ? json_object_new_boolean(image->in_use.value) : NULL);
     put(object, "format", image->has_format ? format_object(&image->format) : NULL);
     put(object, "tables", NULL); /* its place: see print_image */
-    put(object, "host", NULL);
+    put(object, "host", host_object(&image->host));
     put(object, "space", NULL);
     put(object, "verdict", NULL);
     put_count(object, "findings_total", image->findings.total);

@@ -66,6 +66,54 @@ static void explain(const struct page *page, const char *sentence)
         fprintf(page->stream, "      %s\n", sentence);
 }
 
+/* ---- what is under the file ---- */
+
+static void print_device(const struct page *page, const struct report_host *host)
+{
+    const char *name = host->device != NULL ? host->device : "a device that is not known";
+
+    print_name(page, name, strlen(name));
+    fprintf(page->stream, " (");
+    if (host->is_device)
+        fprintf(page->stream, "itself the image");
+    else if (host->filesystem != NULL)
+        print_name(page, host->filesystem, strlen(host->filesystem));
+    else
+        fprintf(page->stream, "a file system that is not known");
+    if (host->rotational.known)
+        fprintf(page->stream, ", %s",
+                host->rotational.value ? "a spinning disk" : "without moving parts");
+    fprintf(page->stream, ")\n");
+}
+
+static void print_host(const struct page *page, const struct report_host *host)
+{
+    if (host->reason != NULL) {
+        fprintf(page->stream, LABEL "not known: %s", "extents on the host", host->reason);
+        if (host->filesystem != NULL) {
+            fprintf(page->stream, " (");
+            print_name(page, host->filesystem, strlen(host->filesystem));
+            putc(')', page->stream);
+        }
+        putc('\n', page->stream);
+    }
+    if (!host->known)
+        return;
+    fprintf(page->stream, LABEL "%-11s ", "extents on the host", count_text(host->extents));
+    if (host->extents > 0)
+        fprintf(page->stream, "mean %s, ", mean_text(page, host->extent_mean_bytes));
+    fprintf(page->stream, "on ");
+    print_device(page, host);
+    explain(page, "In so many pieces the host's file system keeps this file, counted as filefrag "
+                  "does.");
+    if (host->unplaced_bytes > 0)
+        fprintf(page->stream, LABEL "%-11s sync the file and measure again\n",
+                "not on the device yet", size_text(page, host->unplaced_bytes));
+    if (host->unknown_flags != 0)
+        fprintf(page->stream, LABEL "flags 0x%" PRIx32 ", which are not understood\n",
+                "odd extents", host->unknown_flags);
+}
+
 /* ---- what the image is ---- */
 
 static void print_title(const struct page *page, const struct report_image *image)
@@ -111,6 +159,7 @@ static void print_properties(const struct page *page, const struct report_image 
     if (format->snapshot_count > 0 && image->n_tables == 1 && !main_table->is_snapshot)
         fprintf(page->stream, LABEL "%s  (--all-snapshots measures each)\n", "internal snapshots",
                 count_text(format->snapshot_count));
+    print_host(page, &image->host);
 }
 
 /* ---- the figures of one table ---- */
@@ -214,6 +263,36 @@ static void print_reads(const struct page *page, const struct report_table *tabl
     if (walk->corrupt_entries > 0)
         fprintf(page->stream, LABEL "%s\n", "damaged table entries",
                 count_text(walk->corrupt_entries));
+}
+
+static void print_end_to_end(const struct page *page, const struct report_image *image,
+                             const struct report_table *table)
+{
+    const struct report_end_to_end *end_to_end = &table->end_to_end;
+    const struct report_walk *walk = &end_to_end->walk;
+    char score[SIZE_TEXT_MAX];
+
+    if (image->host.known && !end_to_end->known)
+        fprintf(page->stream, LABEL "not known: the data is in another file, which is not opened\n",
+                "end to end");
+    if (!end_to_end->known)
+        return;
+    if (end_to_end->mapped_clusters == 0) {
+        fprintf(page->stream, LABEL "nothing is read: all of the data lies in holes of the file\n",
+                "end to end");
+        return;
+    }
+    snprintf(score, sizeof(score), "%.2f %%", 100 * walk->fragmentation_score.value);
+    fprintf(page->stream, LABEL "%-11s %s step%s back, %s contiguous run%s, mean %s\n",
+            "end to end", score, count_text(walk->backward_steps),
+            walk->backward_steps == 1 ? "" : "s", count_text(walk->contiguous_runs),
+            walk->contiguous_runs == 1 ? "" : "s",
+            mean_text(page, walk->contiguous_run_mean_bytes));
+    explain(page, "The score and the runs on the device: through the image and then through the "
+                  "extents of the file.");
+    if (end_to_end->hole_bytes > 0)
+        fprintf(page->stream, LABEL "%-11s of the data, not read\n", "in holes of the file",
+                size_text(page, end_to_end->hole_bytes));
 }
 
 /* dump_human_image_check in qemu-img.c prints these three ratios. */
@@ -345,7 +424,8 @@ static void print_snapshot_title(const struct page *page, const struct report_ta
         fprintf(page->stream, ", not readable\n");
 }
 
-static void print_table(const struct page *page, const struct report_table *table)
+static void print_table(const struct page *page, const struct report_image *image,
+                        const struct report_table *table)
 {
     const struct report_walk *walk = &table->walk;
 
@@ -360,6 +440,8 @@ static void print_table(const struct page *page, const struct report_table *tabl
     }
     print_time(page, &table->disk);
     print_reads(page, table);
+    if (table->mapped_clusters > 0)
+        print_end_to_end(page, image, table);
     print_check(page, table);
     if (page->options->histogram && table->mapped_clusters > 0) {
         print_run_histogram(page, walk);
@@ -375,7 +457,7 @@ int render_text(FILE *stream, const struct report_image *image,
     print_title(&page, image);
     print_properties(&page, image);
     for (size_t i = 0; i < image->n_tables; i++)
-        print_table(&page, &image->tables[i]);
+        print_table(&page, image, &image->tables[i]);
     if (image->n_tables == 1 && image->tables[0].measured)
         print_meaning(&page, &image->tables[0].walk);
     if (!image->complete)

@@ -6,6 +6,7 @@
 #include "err.h"
 #include "image.h"
 #include "io.h"
+#include "map.h"
 #include "measure.h"
 #include "scan.h"
 
@@ -20,7 +21,18 @@
 struct list {
     const struct report_list_choice *choice;
     const char *file;
-    struct run_piece open; /* the run that may still grow; guest_bytes 0: none */
+    const struct host_map *map; /* NULL: there is none */
+    size_t segment;             /* that was met last */
+    struct run_piece open;      /* the run that may still grow; guest_bytes 0: none */
+    struct opt_u64 open_place;  /* of its first byte, on the device */
+    bool open_encoded;          /* it lies in one stored extent, which has only one place */
+};
+
+/* Where a stretch of the file begins on the device, and how much of it goes on there. */
+struct place {
+    struct opt_u64 physical;
+    bool encoded;
+    uint64_t bytes;
 };
 
 const char *report_kind_name(enum run_kind kind)
@@ -39,37 +51,97 @@ static int hand_over(struct list *list)
         .file = list->file,
         .host_off = {has_host, open->begin},
         .host_bytes = {has_host, open->end - open->begin},
+        .physical_off = list->open_place,
     };
 
     return open->guest_bytes == 0 ? 0 : list->choice->take(list->choice->context, &run);
 }
 
-static bool joins(const struct run_piece *open, const struct run_piece *piece)
+static struct place place_of(struct list *list, uint64_t off, uint64_t end)
 {
+    const struct host_map *map = list->map;
+    const struct host_segment *segment;
+
+    if (map == NULL)
+        return (struct place){.bytes = end - off};
+    if (map->segments[list->segment].file_off > off || host_map_end(map, list->segment) <= off)
+        list->segment = host_map_find(map, off);
+    segment = &map->segments[list->segment];
+    if (end > host_map_end(map, list->segment))
+        end = host_map_end(map, list->segment);
+    return (struct place){
+        .physical = {host_kind_is_placed(segment->kind),
+                     segment->kind == HOST_ENCODED ? segment->physical
+                                                   : host_map_place(map, list->segment, off)},
+        .encoded = segment->kind == HOST_ENCODED,
+        .bytes = end - off,
+    };
+}
+
+static bool goes_on(const struct list *list, const struct place *place)
+{
+    uint64_t bytes = list->open_encoded ? 0 : list->open.end - list->open.begin;
+
+    return place->physical.known == list->open_place.known &&
+           place->encoded == list->open_encoded &&
+           (!place->physical.known || place->physical.value == list->open_place.value + bytes);
+}
+
+static bool joins(const struct list *list, const struct run_piece *piece, const struct place *place)
+{
+    const struct run_piece *open = &list->open;
+
     return open->guest_bytes != 0 && piece->kind == open->kind && piece->kind != RUN_COMPRESSED &&
            piece->guest_off == open->guest_off + open->guest_bytes &&
-           (piece->kind == RUN_ZERO || piece->begin == open->end);
+           (piece->kind == RUN_ZERO || (piece->begin == open->end && goes_on(list, place)));
+}
+
+static int add(struct list *list, const struct run_piece *piece, const struct place *place)
+{
+    int ret = 0;
+
+    if (joins(list, piece, place)) {
+        list->open.guest_bytes += piece->guest_bytes;
+        list->open.end = piece->end;
+        return 0;
+    }
+    ret = hand_over(list);
+    list->open = *piece;
+    list->open_place = place->physical;
+    list->open_encoded = place->encoded;
+    return ret;
+}
+
+/* A piece is split where it lies in several places; not so a blob, of which no part can be told. */
+static int add_piece(struct list *list, struct run_piece piece)
+{
+    struct place place = {.bytes = 0};
+    int ret = 0;
+
+    if (piece.kind == RUN_ZERO)
+        return add(list, &piece, &place);
+    place = place_of(list, piece.begin, piece.end);
+    while (piece.kind != RUN_COMPRESSED && place.bytes < piece.end - piece.begin && ret == 0) {
+        struct run_piece part = piece;
+
+        part.guest_bytes = place.bytes;
+        part.end = piece.begin + place.bytes;
+        ret = add(list, &part, &place);
+        piece.guest_off += place.bytes;
+        piece.guest_bytes -= place.bytes;
+        piece.begin = part.end;
+        place = place_of(list, piece.begin, piece.end);
+    }
+    return ret < 0 ? ret : add(list, &piece, &place);
 }
 
 static int take(void *context, const struct run_batch *batch)
 {
-    struct list *list = context;
+    int ret = 0;
 
-    for (uint32_t i = 0; i < batch->n; i++) {
-        struct run_piece piece = run_batch_piece(batch, i);
-        int ret;
-
-        if (joins(&list->open, &piece)) {
-            list->open.guest_bytes += piece.guest_bytes;
-            list->open.end = piece.end;
-            continue;
-        }
-        ret = hand_over(list);
-        if (ret < 0)
-            return ret;
-        list->open = piece;
-    }
-    return 0;
+    for (uint32_t i = 0; i < batch->n && ret == 0; i++)
+        ret = add_piece(context, run_batch_piece(batch, i));
+    return ret;
 }
 
 static struct run_sink begin(void *context, struct run_members members, size_t keep)
@@ -102,6 +174,24 @@ static int list_table(struct format_image *image, size_t chosen, struct list *li
     return ret;
 }
 
+/* Without a map the list has no physical offsets; only running out of memory stops it. */
+static int find_map(struct list *list, struct io *io, bool other_file, struct host_map **owned,
+                    struct err *err)
+{
+    struct err reason = {0};
+
+    *owned = NULL;
+    if (list->choice->no_host || other_file)
+        return 0;
+    list->map = list->choice->host_map;
+    if (list->map != NULL)
+        return 0;
+    if (host_map_open(io, owned, &reason) == -ENOMEM)
+        return err_no_memory(err);
+    list->map = *owned;
+    return 0;
+}
+
 int report_list_io(struct io *io, const char *path, const struct report_list_choice *choice,
                    struct format_findings *findings, struct err *err)
 {
@@ -109,6 +199,7 @@ int report_list_io(struct io *io, const char *path, const struct report_list_cho
                                         .n_snapshots = choice->snapshot != NULL};
     struct list list = {.choice = choice, .file = path};
     struct format_image image;
+    struct host_map *map = NULL;
     size_t *chosen = NULL, n_chosen;
     int ret = format_image_open(io, &image, err);
 
@@ -122,7 +213,10 @@ int report_list_io(struct io *io, const char *path, const struct report_list_cho
     format_findings_merge(findings, &image.findings);
     ret = report_choose(&image, &which, &chosen, &n_chosen, err);
     if (ret == 0)
+        ret = find_map(&list, io, image.header.external_data, &map, err);
+    if (ret == 0)
         ret = list_table(&image, chosen[0], &list, findings, err);
+    host_map_free(map);
     free(chosen);
     format_image_close(&image);
     io_close(io);

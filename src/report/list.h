@@ -10,11 +10,13 @@
 #include <stdint.h>
 
 struct err;
+struct host_map;
 struct io;
 
 /*
- * A maximal stretch of one kind that lies in one piece both on the guest disk and in the file.
- * Each compressed cluster is a run of its own. Bytes.
+ * A maximal stretch of one kind that lies in one piece on the guest disk, in the file, and on the
+ * device as far as that is known. Each compressed cluster is a run of its own, in how many pieces
+ * it may lie on the device. Bytes.
  */
 struct report_run {
     uint64_t guest_off;
@@ -24,11 +26,13 @@ struct report_run {
     const char *file; /* that holds the data; borrowed for the call */
     struct opt_u64 host_off;
     struct opt_u64 host_bytes;
-    struct opt_u64 physical_off;
+    struct opt_u64 physical_off; /* of the first byte; see qcow2frag(1) */
 };
 
 struct report_list_choice {
-    const char *snapshot; /* NULL: the active state */
+    const char *snapshot;            /* NULL: the active state */
+    bool no_host;                    /* do not look under the file: no physical offset is known */
+    const struct host_map *host_map; /* what is there, borrowed; NULL: the kernel is asked */
     /* A negative return value stops the list and is returned. */
     int (*take)(void *context, const struct report_run *run);
     void *context;

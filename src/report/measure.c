@@ -8,6 +8,7 @@
 #include "choose.h"
 #include "err.h"
 #include "figures.h"
+#include "host.h"
 #include "image.h"
 #include "io.h"
 #include "l1.h"
@@ -72,6 +73,7 @@ struct work {
     const struct report_choice *choice;
     struct report_image *report;
     struct err *err;
+    struct report_host_walk host;
     size_t *chosen; /* what to walk: CHOOSE_ACTIVE, or the index of a snapshot */
     size_t n_chosen;
 };
@@ -168,12 +170,16 @@ static int begin_table(const struct work *work, size_t chosen, struct report_tab
     return 0;
 }
 
-static int fill_table(struct work *work, const struct run_table *walk, const struct meter *meter,
-                      struct report_table *table)
+static int fill_table(struct work *work, const struct run_table *walk,
+                      const struct meter_pair *meters, struct report_table *table)
 {
     struct report_format *format = &work->report->format;
+    const struct meter *device = report_host_meter(&work->host, meters);
 
-    if (fill_figures(work, walk, meter, table) < 0)
+    if (fill_figures(work, walk, meters->plain, table) < 0)
+        return err_no_memory(work->err);
+    if (device != NULL &&
+        report_host_figures(device, &walk->counts, format->cluster_bytes, &table->end_to_end) < 0)
         return err_no_memory(work->err);
     if (!table->is_snapshot) {
         format->l2_tables = opt_u64_of(walk->counts.l2_tables);
@@ -199,9 +205,12 @@ static int measure_group(struct work *work, size_t first, size_t n)
 {
     struct run_table walks[GROUP_TABLES];
     struct meter_pair meters[GROUP_TABLES] = {{NULL, NULL}};
+    struct meter_walk_options options = work->choice->walk;
     size_t walk_of[GROUP_TABLES], n_walks = 0;
     int ret = 0;
 
+    if (work->host.has_stage)
+        options.stage = &work->host.stage;
     for (size_t i = 0; i < n && ret == 0; i++) {
         const struct format_snapshot *snapshot = snapshot_of(work, work->chosen[first + i]);
 
@@ -214,10 +223,10 @@ static int measure_group(struct work *work, size_t first, size_t n)
         n_walks += walk_of[i] == n_walks;
     }
     if (ret == 0)
-        ret = meter_walk(work->image, walks, n_walks, meters, &work->choice->walk, work->err);
+        ret = meter_walk(work->image, walks, n_walks, meters, &options, work->err);
     for (size_t i = 0; i < n && ret == 0; i++)
         if (walk_of[i] < n_walks)
-            ret = fill_table(work, &walks[walk_of[i]], meters[walk_of[i]].plain,
+            ret = fill_table(work, &walks[walk_of[i]], &meters[walk_of[i]],
                              &work->report->tables[first + i]);
     for (size_t i = 0; i < n_walks; i++) {
         format_findings_merge(&work->report->findings, &walks[i].findings);
@@ -251,10 +260,13 @@ static int measure_opened(struct format_image *image, const struct report_choice
     report->has_format = ret == 0;
     if (ret == 0)
         ret = report_choose(image, choice, &work.chosen, &work.n_chosen, err);
+    if (ret == 0)
+        ret = report_host_open(image, choice, &report->host, &work.host, err);
     if (ret == 0) {
         format_findings_merge(&report->findings, &image->findings);
         ret = measure_tables(&work);
     }
+    report_host_close(&work.host);
     free(work.chosen);
     report->complete = ret == 0 && !format_findings_have_error(&report->findings);
     return ret;

@@ -20,11 +20,14 @@ enum report_device {
 struct report_choice {
     const char *const *snapshots; /* texts: an id, a name, "id:ID" or "name:NAME" */
     size_t n_snapshots;
-    bool all_snapshots; /* the active state, then every snapshot */
     enum report_device device;
+    bool all_snapshots;              /* the active state, then every snapshot */
+    bool no_host;                    /* do not look under the file */
+    const struct host_map *host_map; /* what is there, borrowed; NULL: the kernel is asked */
     struct meter_walk_options walk;
 };
 
+struct host_map;
 struct io;
 
 /*

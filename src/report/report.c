@@ -5,12 +5,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+static void walk_free(struct report_walk *walk)
+{
+    free(walk->jump_histogram.list);
+    free(walk->run_histogram.list);
+}
+
 static void table_free(struct report_table *table)
 {
     free(table->id.bytes);
     free(table->name.bytes);
-    free(table->walk.jump_histogram.list);
-    free(table->walk.run_histogram.list);
+    walk_free(&table->walk);
+    walk_free(&table->end_to_end.walk);
 }
 
 void report_image_free(struct report_image *image)
@@ -21,6 +27,9 @@ void report_image_free(struct report_image *image)
     free(image->format.backing_file.bytes);
     free(image->format.backing_format.bytes);
     free(image->format.data_file.bytes);
+    free(image->host.filesystem);
+    free(image->host.device);
+    free(image->host.reason);
     format_findings_free(&image->findings);
     free(image->path);
     free(image->error);

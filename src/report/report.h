@@ -76,6 +76,16 @@ struct report_disk {
     double after_defrag_seconds;
 };
 
+/* The same walk over the device under the file, if it can be known. */
+struct report_end_to_end {
+    bool known;
+    uint64_t mapped_clusters; /* mapped bytes in clusters, rounded up: the divisor of the score */
+    struct report_walk walk;
+    uint64_t hole_bytes; /* mapped, but in holes of the file */
+    struct opt_f64 seconds;
+    struct opt_f64 slowdown;
+};
+
 /* What `qemu-img check` prints, by its own formula. */
 struct report_check {
     uint64_t allocated_clusters;
@@ -96,6 +106,7 @@ struct report_table {
     struct opt_f64 read_split;
     bool has_check;
     struct report_check check;
+    struct report_end_to_end end_to_end;
     struct report_disk disk;
 };
 
@@ -121,6 +132,20 @@ struct report_format {
     uint64_t l2_cache_bytes; /* what QEMU's L2 cache needs to cover the disk */
 };
 
+/* The file under an image. What is found out without its extents may be known without them. */
+struct report_host {
+    bool known;       /* its extents, and what comes from them */
+    bool is_device;   /* it is a block device */
+    char *filesystem; /* NULL: not known, or none */
+    char *device;     /* likewise */
+    struct opt_bool rotational;
+    uint64_t extents; /* as filefrag counts */
+    struct opt_f64 extent_mean_bytes;
+    uint64_t unplaced_bytes; /* in extents without a place on the device */
+    uint32_t unknown_flags;  /* of extents */
+    char *reason;            /* why its extents are not known, one sentence; NULL: not asked */
+};
+
 struct report_image {
     char *path;
     int64_t measured_at; /* Unix seconds */
@@ -132,6 +157,7 @@ struct report_image {
     struct report_format format;
     struct report_table *tables;
     size_t n_tables;
+    struct report_host host;
     struct format_findings findings;
 };
 

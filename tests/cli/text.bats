@@ -5,6 +5,9 @@
 
 load helper
 
+# Where the files of a test lie differs from machine to machine; host.bats is about that.
+qcow2frag() { "$QCOW2FRAG" --no-host "$@"; }
+
 # page STATUS [OPTION ...] IMAGE <<EOF ... EOF: the whole page.
 page() {
     local expected=$1

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+/* Owns the judgement of when the way over the device can be known, and how. */
+#include "host.h"
+
+#include "checked.h"
+#include "counts.h"
+#include "err.h"
+#include "facts.h"
+#include "figures.h"
+#include "image.h"
+#include "map.h"
+#include "measure.h"
+#include "placing.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Without a map that is no error of the measurement: the reason becomes part of the report. */
+static int find_map(struct format_image *image, const struct report_choice *choice,
+                    struct report_host *host, struct report_host_walk *walk, struct err *err)
+{
+    struct err reason = {0};
+
+    walk->map = choice->host_map;
+    if (walk->map == NULL && host_map_open(image->io, &walk->owned, &reason) == 0)
+        walk->map = walk->owned;
+    if (walk->map != NULL)
+        return 0;
+    host->reason = strdup(reason.text);
+    return reason.code == ENOMEM || host->reason == NULL ? err_no_memory(err) : 0;
+}
+
+/*
+ * A piece ends at most at the end of the last cluster that the file has a part of. With extended L2
+ * entries a cluster may be held in part, and becomes several pieces wherever it lies.
+ */
+static bool is_in_one_piece(const struct format_image *image, const struct host_map *map)
+{
+    uint64_t end;
+
+    return !image->header.extended_l2 && map->segments[0].kind == HOST_DATA &&
+           checked_round_up(image->file_bytes, image->header.cluster_bytes, &end) &&
+           host_map_end(map, 0) >= end;
+}
+
+static void fill(const struct host_map *map, struct report_host *host)
+{
+    host->known = true;
+    host->is_device = map->is_device;
+    host->extents = map->extents;
+    host->extent_mean_bytes = opt_ratio((double)map->extent_bytes, (double)map->extents);
+    host->unplaced_bytes = map->unplaced_bytes;
+    host->unknown_flags = map->unknown_flags;
+}
+
+int report_host_open(struct format_image *image, const struct report_choice *choice,
+                     struct report_host *host, struct report_host_walk *walk, struct err *err)
+{
+    struct host_facts facts;
+    int ret;
+
+    memset(walk, 0, sizeof(*walk));
+    if (choice->no_host)
+        return 0;
+    ret = host_facts_find(image->io, NULL, &facts, err);
+    host->filesystem = facts.filesystem;
+    host->device = facts.device;
+    host->rotational = facts.rotational;
+    if (ret == 0)
+        ret = find_map(image, choice, host, walk, err);
+    if (ret < 0 || walk->map == NULL)
+        return ret;
+    fill(walk->map, host);
+    if (image->header.external_data) /* clusters lie in another file, which is not opened */
+        return 0;
+    walk->in_one_piece = is_in_one_piece(image, walk->map);
+    if (walk->in_one_piece)
+        return 0;
+    walk->has_stage = true;
+    if (host_placing_new(&walk->map, 1, image->header.cluster_bytes, &walk->stage) < 0)
+        return err_no_memory(err);
+    return 0;
+}
+
+void report_host_close(struct report_host_walk *walk)
+{
+    if (walk->has_stage)
+        host_placing_free(&walk->stage);
+    host_map_free(walk->owned);
+}
+
+const struct meter *report_host_meter(const struct report_host_walk *walk,
+                                      const struct meter_pair *pair)
+{
+    return walk->has_stage ? pair->staged : walk->in_one_piece ? pair->plain : NULL;
+}
+
+int report_host_figures(const struct meter *meter, const struct run_counts *counts,
+                        uint64_t cluster_bytes, struct report_end_to_end *end_to_end)
+{
+    uint64_t mapped_bytes = counts->mapped_bytes - meter->hole_bytes;
+    int ret = report_figures(meter, div_round_up(mapped_bytes, cluster_bytes), &end_to_end->walk);
+
+    if (ret < 0)
+        return ret;
+    end_to_end->known = true;
+    end_to_end->mapped_clusters = div_round_up(mapped_bytes, cluster_bytes);
+    end_to_end->hole_bytes = meter->hole_bytes;
+    end_to_end->walk.compressed_clusters = counts->compressed_clusters;
+    end_to_end->walk.zero_clusters = counts->zero_clusters;
+    end_to_end->walk.zero_allocated_clusters = counts->zero_allocated_clusters;
+    end_to_end->walk.corrupt_entries = counts->corrupt_entries;
+    return 0;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/* What is under the file of an image, while its tables are walked. */
+#ifndef REPORT_HOST_H
+#define REPORT_HOST_H
+
+#include "part.h"
+#include "report.h"
+#include "stage.h"
+
+#include <stdbool.h>
+
+struct err;
+struct format_image;
+struct host_map;
+struct report_choice;
+struct run_counts;
+
+struct report_host_walk {
+    struct host_map *owned;
+    const struct host_map *map; /* NULL: there is none */
+    /* The file holds all its data in one piece, from its first byte on: the way over the device is
+     * the way through the file, and what a table gives is what the device gives. */
+    bool in_one_piece;
+    bool has_stage;
+    struct run_stage stage; /* for the walk, unless it would change nothing */
+};
+
+/*
+ * Looks under the file of @image and fills @host, also with the reason if there is no map. Returns
+ * 0 or -ENOMEM. Close in both cases.
+ */
+int report_host_open(struct format_image *image, const struct report_choice *choice,
+                     struct report_host *host, struct report_host_walk *walk, struct err *err);
+void report_host_close(struct report_host_walk *walk);
+
+/* The meter of the way over the device, borrowed from the pair; NULL: it is not known. */
+const struct meter *report_host_meter(const struct report_host_walk *walk,
+                                      const struct meter_pair *pair);
+
+/* The figures of that meter. @counts are those of the table. Returns 0 or -ENOMEM. */
+int report_host_figures(const struct meter *meter, const struct run_counts *counts,
+                        uint64_t cluster_bytes, struct report_end_to_end *end_to_end);
+
+#endif
