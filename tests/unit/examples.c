@@ -4,8 +4,10 @@
  * pieces metered by hand, cut anywhere and merged again, and from a whole image with its tables.
  */
 #include "figures.h"
+#include "kernel.h"
 #include "l2.h"
 #include "pieces.h"
+#include "placing.h"
 #include "same_meter.h"
 #include "small_image.h"
 #include "vec.h"
@@ -43,6 +45,8 @@ struct example {
     size_t n_lines, cap_lines;
     struct figure *figures;
     size_t n_figures, cap_figures;
+    struct host_fiemap_extent extents[8]; /* if there are some, the figures are those end to end */
+    size_t n_extents;
 };
 
 struct page {
@@ -115,6 +119,18 @@ static void read_guest(struct example *example, const char *text)
     example->lines[example->n_lines++] = line;
 }
 
+static void read_extent(struct example *example, const char *text)
+{
+    struct host_fiemap_extent *extent = &example->extents[example->n_extents++];
+    uint64_t end;
+
+    assert_true(example->n_extents <= 8);
+    if (sscanf(text, "extent %" SCNu64 "-%" SCNu64 " at %" SCNu64, &extent->file_off, &end,
+               &extent->physical) != 3)
+        fail_msg("example %u: what is \"%s\"?", example->number, text);
+    extent->bytes = end - extent->file_off;
+}
+
 static void read_line(struct example *example, const char *text)
 {
     if (strncmp(text, "cluster_bytes ", 14) == 0)
@@ -125,6 +141,8 @@ static void read_line(struct example *example, const char *text)
         example->extended_l2 = true;
     else if (strcmp(text, "data_file true") == 0)
         example->data_file = true;
+    else if (strncmp(text, "extent ", 7) == 0)
+        read_extent(example, text);
     else
         read_guest(example, text);
 }
@@ -297,8 +315,10 @@ static void expect_figures(const struct example *example, const struct meter *me
     struct report_walk walk = {0};
 
     assert_int_equal(report_figures(meter, mapped_clusters, &walk), 0);
-    expect_count(example, "mapped_clusters", mapped_clusters);
+    if (example->n_extents == 0)
+        expect_count(example, "mapped_clusters", mapped_clusters);
     expect_count(example, "mapped_bytes", walk.mapped_bytes);
+    expect_count(example, "hole_bytes", meter->hole_bytes);
     expect_count(example, "backward_steps", walk.backward_steps);
     expect_count(example, "forward_jumps", walk.forward_jumps);
     expect_count(example, "near_jumps", walk.near_jumps);
@@ -385,6 +405,98 @@ static struct pieces pieces_of(const struct example *example)
     return pieces;
 }
 
+/* ---- an example on a device ---- */
+
+struct device {
+    struct host_map *map;
+    struct run_stage stage;
+};
+
+static void open_device(const struct example *example, struct device *device)
+{
+    struct kernel kernel = {.list = example->extents, .n_list = example->n_extents};
+    struct host_fiemap_source source = kernel_source(&kernel);
+    struct err err = {0};
+
+    assert_int_equal(host_map_read(&source, HOST_SEGMENTS_MAX, &device->map, &err), 0);
+    assert_int_equal(host_placing_new((const struct host_map *const *)&device->map, 1,
+                                      example->cluster_bytes, &device->stage),
+                     0);
+}
+
+static void close_device(struct device *device)
+{
+    host_placing_free(&device->stage);
+    host_map_free(device->map);
+}
+
+static int meter_it(void *context, const struct run_batch *batch)
+{
+    meter_take(context, batch);
+    return 0;
+}
+
+static struct meter *metered_on_device(const struct example *example,
+                                       const struct run_piece *pieces, size_t n)
+{
+    struct meter *meter = meter_new(4096, 1);
+    struct run_batch *batch = pieces_new_batch(example->cluster_bytes, 0);
+    struct device device;
+    void *state;
+
+    open_device(example, &device);
+    state = device.stage.state_new(device.stage.shared);
+    batch->uniform = false;
+    for (size_t i = 0; i < n; i++)
+        run_batch_add(batch, &pieces[i]);
+    assert_int_equal(device.stage.take(state, batch, (struct run_sink){meter_it, meter}), 0);
+    device.stage.state_free(state);
+    close_device(&device);
+    free(batch);
+    return meter;
+}
+
+static struct meter *metered(const struct example *example, const struct run_piece *pieces,
+                             size_t n)
+{
+    return example->n_extents > 0 ? metered_on_device(example, pieces, n)
+                                  : pieces_metered(example->cluster_bytes, pieces, n);
+}
+
+/* The divisor of the score. */
+static uint64_t clusters_of(const struct example *example, uint64_t bytes)
+{
+    return (bytes + example->cluster_bytes - 1) / example->cluster_bytes;
+}
+
+static uint64_t mapped_clusters(const struct example *example, const struct meter *meter, size_t n)
+{
+    return example->n_extents == 0
+               ? n
+               : clusters_of(example, n * example->cluster_bytes - meter->hole_bytes);
+}
+
+static void extents_are_counted_as_written(void **state)
+{
+    const struct page *page = *state;
+    unsigned n = 0;
+
+    for (size_t i = 0; i < page->n_examples; i++) {
+        const struct example *example = &page->examples[i];
+        struct device device;
+
+        if (example->n_extents == 0)
+            continue;
+        n++;
+        open_device(example, &device);
+        expect_count(example, "extents", device.map->extents);
+        expect_number(example, "extent_mean_bytes",
+                      opt_ratio((double)device.map->extent_bytes, (double)device.map->extents));
+        close_device(&device);
+    }
+    assert_true(n > 0);
+}
+
 static void the_page_has_its_examples(void **state)
 {
     const struct page *page = *state;
@@ -407,7 +519,7 @@ static void every_key_of_the_tables_is_known_here(void **state)
         "backward_jump_mean_bytes forward_jump_mean_bytes jump_histogram fragmentation_score "
         "ascending_runs ascending_run_mean_bytes contiguous_runs contiguous_run_mean_bytes "
         "contiguous_run_half_bytes contiguous_run_max_bytes run_histogram read_split "
-        "qemu_img_check ";
+        "qemu_img_check hole_bytes extents extent_mean_bytes ";
     const struct page *page = *state;
 
     for (size_t i = 0; i < page->n_examples; i++)
@@ -427,9 +539,9 @@ static void pieces_give_the_figures(void **state)
     for (size_t i = 0; i < page->n_examples; i++) {
         const struct example *example = &page->examples[i];
         struct pieces pieces = pieces_of(example);
-        struct meter *meter = pieces_metered(example->cluster_bytes, pieces.list, pieces.n_list);
+        struct meter *meter = metered(example, pieces.list, pieces.n_list);
 
-        expect_figures(example, meter, pieces.n_list);
+        expect_figures(example, meter, mapped_clusters(example, meter, pieces.n_list));
         meter_free(meter);
         free(pieces.list);
     }
@@ -452,16 +564,15 @@ static void pieces_cut_anywhere_give_the_figures(void **state)
         const struct example *example = &page->examples[i];
         struct pieces pieces = pieces_of(example);
         size_t n = pieces.n_list;
-        struct meter *whole = pieces_metered(example->cluster_bytes, pieces.list, n);
+        struct meter *whole = metered(example, pieces.list, n);
 
         for (size_t cut = 0; cut <= n; cut = next_cut(cut, n)) {
-            struct meter *left = pieces_metered(example->cluster_bytes, pieces.list, cut);
-            struct meter *right =
-                pieces_metered(example->cluster_bytes, pieces.list + cut, n - cut);
+            struct meter *left = metered(example, pieces.list, cut);
+            struct meter *right = metered(example, pieces.list + cut, n - cut);
 
             meter_merge(left, right);
             assert_same_meter(left, whole);
-            expect_figures(example, left, n);
+            expect_figures(example, left, mapped_clusters(example, left, n));
             meter_free(right);
             meter_free(left);
         }
@@ -518,21 +629,33 @@ static void make_image(struct small_image *small, const struct example *example)
 
 static void images_give_the_figures(void **state)
 {
-    const struct meter_walk_options options = {.workers = NULL};
     const struct page *page = *state;
 
     for (size_t i = 0; i < page->n_examples; i++) {
         const struct example *example = &page->examples[i];
+        struct meter_walk_options options = {.workers = NULL};
+        bool on_device = example->n_extents > 0;
         struct small_image small;
         struct run_table table;
         struct meter_pair meters;
+        struct device device;
         struct err err = {0};
 
         make_image(&small, example);
+        if (on_device) {
+            open_device(example, &device);
+            options.stage = &device.stage;
+        }
         table = small_image_table(&small);
         assert_int_equal(meter_walk(&small.image, &table, 1, &meters, &options, &err), 0);
-        expect_figures(example, meters.plain, table.counts.mapped_clusters);
-        expect_counts(example, &table.counts, &small.image.header);
+        if (on_device) {
+            expect_figures(example, meters.staged,
+                           mapped_clusters(example, meters.staged, table.counts.mapped_clusters));
+            close_device(&device);
+        } else {
+            expect_figures(example, meters.plain, table.counts.mapped_clusters);
+            expect_counts(example, &table.counts, &small.image.header);
+        }
         assert_int_equal(table.findings.total, 0);
         format_findings_free(&table.findings);
         meter_pair_free(&meters);
@@ -548,6 +671,7 @@ int main(void)
         cmocka_unit_test(pieces_give_the_figures),
         cmocka_unit_test(pieces_cut_anywhere_give_the_figures),
         cmocka_unit_test(images_give_the_figures),
+        cmocka_unit_test(extents_are_counted_as_written),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
