@@ -6,6 +6,7 @@
 #include "render.h"
 
 #include "json.h"
+#include "verdict.h"
 
 #include <errno.h>
 #include <string.h>
@@ -214,6 +215,30 @@ static struct json_object *table_object(const struct report_table *table)
     return object;
 }
 
+static struct json_object *verdict_object(const struct report_verdict *verdict)
+{
+    struct json_object *object, *causes;
+
+    if (!verdict->known)
+        return NULL;
+    object = json_object_new_object();
+    put_string(object, "action", report_action_name(verdict->action));
+    put_string(object, "reason", verdict->reason);
+    put(object, "image_share", json_opt_real(verdict->image_share));
+    put(object, "host_share", json_opt_real(verdict->host_share));
+    put(object, "copy_bytes", json_opt_count(verdict->copy_bytes));
+    causes = json_object_new_array();
+    for (size_t i = 0; i < verdict->n_causes; i++) {
+        struct json_object *cause = json_object_new_object();
+
+        put_string(cause, "code", report_cause_name(verdict->causes[i].code));
+        put_string(cause, "option", verdict->causes[i].option);
+        json_object_array_add(causes, cause);
+    }
+    put(object, "causes", causes);
+    return object;
+}
+
 static struct json_object *findings_array(const struct format_findings *findings)
 {
     struct json_object *array = json_object_new_array();
@@ -247,7 +272,7 @@ static struct json_object *image_object(const struct report_image *image)
     put(object, "tables", NULL); /* its place: see print_image */
     put(object, "host", host_object(&image->host));
     put(object, "space", NULL);
-    put(object, "verdict", NULL);
+    put(object, "verdict", verdict_object(&image->verdict));
     put_count(object, "findings_total", image->findings.total);
     put(object, "findings", findings_array(&image->findings));
     return object;

@@ -6,6 +6,7 @@
 #include "render.h"
 
 #include "duration.h"
+#include "render_verdict.h"
 #include "size.h"
 #include "text.h"
 
@@ -458,7 +459,9 @@ int render_text(FILE *stream, const struct report_image *image,
     print_properties(&page, image);
     for (size_t i = 0; i < image->n_tables; i++)
         print_table(&page, image, &image->tables[i]);
-    if (image->n_tables == 1 && image->tables[0].measured)
+    if (render_verdict(stream, image) < 0)
+        return -ENOMEM;
+    if (!image->verdict.known && image->n_tables == 1 && image->tables[0].measured)
         print_meaning(&page, &image->tables[0].walk);
     if (!image->complete)
         fprintf(stream, "  Not everything could be read, or was read in one state: the figures are "

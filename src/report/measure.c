@@ -6,6 +6,7 @@
 #include "measure.h"
 
 #include "choose.h"
+#include "cost.h"
 #include "err.h"
 #include "figures.h"
 #include "host.h"
@@ -13,6 +14,7 @@
 #include "io.h"
 #include "l1.h"
 #include "l2.h"
+#include "verdict.h"
 #include "walk.h"
 
 #include <stdio.h>
@@ -74,44 +76,13 @@ struct work {
     struct report_image *report;
     struct err *err;
     struct report_host_walk host;
-    size_t *chosen; /* what to walk: CHOOSE_ACTIVE, or the index of a snapshot */
+    struct report_profile profile;
+    struct opt_u64 copy_bytes; /* of data that a rewrite of the active state copies */
+    size_t *chosen;            /* what to walk: CHOOSE_ACTIVE, or the index of a snapshot */
     size_t n_chosen;
 };
 
 /* ---- from a walked table to its figures ---- */
-
-/* Where nothing is known of the disk, the one that fragments hurt. */
-static enum meter_disk_kind disk_kind(enum report_device device)
-{
-    return device == REPORT_DEVICE_SSD    ? METER_DISK_SSD
-           : device == REPORT_DEVICE_NVME ? METER_DISK_NVME
-                                          : METER_DISK_HDD;
-}
-
-static struct report_disk disk_of(const struct format_image *image, const struct run_table *walked,
-                                  const struct meter *meter, enum meter_disk_kind kind)
-{
-    const struct run_counts *counts = &walked->counts;
-    const struct meter_disk_plan plan = {
-        .data_bytes = meter->head.read_bytes - meter->head.table_bytes,
-        .table_bytes = meter->head.table_bytes,
-        .slice_bytes = run_l2_slice_bytes(&image->header, image->header.virtual_bytes),
-        .cluster_bytes = image->header.cluster_bytes,
-        .reads = counts->reads_unbroken,
-    };
-    struct meter_disk_time time =
-        meter_disk_time(kind, meter, counts->reads, counts->reads_unbroken);
-
-    if (!meter->any)
-        return (struct report_disk){.known = false};
-    return (struct report_disk){.known = true,
-                                .profile = kind,
-                                .ideal_seconds = time.ideal_seconds,
-                                .seconds = time.seconds,
-                                .slowdown_low = time.slowdown_low,
-                                .slowdown_high = time.slowdown_high,
-                                .after_defrag_seconds = meter_disk_plan_seconds(kind, &plan)};
-}
 
 static int fill_figures(const struct work *work, const struct run_table *walked,
                         const struct meter *meter, struct report_table *table)
@@ -136,7 +107,7 @@ static int fill_figures(const struct work *work, const struct run_table *walked,
         .fragmented_clusters = counts->check_fragmented,
         .compressed_clusters = counts->check_compressed,
     };
-    table->disk = disk_of(image, walked, meter, disk_kind(work->choice->device));
+    report_cost(&work->profile, image, counts, meter, &table->disk);
     return 0;
 }
 
@@ -181,9 +152,13 @@ static int fill_table(struct work *work, const struct run_table *walk,
     if (device != NULL &&
         report_host_figures(device, &walk->counts, format->cluster_bytes, &table->end_to_end) < 0)
         return err_no_memory(work->err);
+    if (device != NULL)
+        report_cost_end_to_end(&work->profile, &walk->counts, device, &table->end_to_end);
     if (!table->is_snapshot) {
         format->l2_tables = opt_u64_of(walk->counts.l2_tables);
         format->l2_bytes = opt_u64_of(walk->counts.l2_tables * format->cluster_bytes);
+        work->copy_bytes =
+            opt_u64_of(meters->plain->head.read_bytes - meters->plain->head.table_bytes);
     }
     return 0;
 }
@@ -263,12 +238,15 @@ static int measure_opened(struct format_image *image, const struct report_choice
     if (ret == 0)
         ret = report_host_open(image, choice, &report->host, &work.host, err);
     if (ret == 0) {
+        work.profile = report_profile(choice->device, &report->host);
         format_findings_merge(&report->findings, &image->findings);
         ret = measure_tables(&work);
     }
     report_host_close(&work.host);
     free(work.chosen);
     report->complete = ret == 0 && !format_findings_have_error(&report->findings);
+    if (ret == 0 && report_verdict(report, work.copy_bytes, (struct opt_u64){0}) < 0)
+        ret = err_no_memory(err);
     return ret;
 }
 
@@ -320,6 +298,8 @@ static void tell_changing(struct report_image *report)
     format_findings_add(&report->findings, FORMAT_FINDING_IMAGE_CHANGING, "image", NULL,
                         "the image was changing while it was measured; the figures mix its states");
     report->complete = false;
+    report->changing = true;
+    report_verdict(report, report->verdict.copy_bytes, (struct opt_u64){0});
 }
 
 static void tell_users(struct report_image *report, struct io_users users)

@@ -30,6 +30,7 @@ void report_image_free(struct report_image *image)
     free(image->host.filesystem);
     free(image->host.device);
     free(image->host.reason);
+    free(image->verdict.reason);
     format_findings_free(&image->findings);
     free(image->path);
     free(image->error);
@@ -39,4 +40,12 @@ void report_image_free(struct report_image *image)
 const struct report_table *report_main_table(const struct report_image *image)
 {
     return image->n_tables > 0 ? &image->tables[0] : NULL;
+}
+
+const struct report_table *report_active_table(const struct report_image *image)
+{
+    for (size_t i = 0; i < image->n_tables; i++)
+        if (!image->tables[i].is_snapshot)
+            return &image->tables[i];
+    return NULL;
 }

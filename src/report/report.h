@@ -68,7 +68,8 @@ struct report_walk {
 
 /* What the layout costs, see meter/disk.h. */
 struct report_disk {
-    bool known; /* false: nothing is mapped, or nothing could be read */
+    bool known;   /* false: nothing is mapped, or nothing could be read */
+    bool assumed; /* the profile, since nothing is known of the disk */
     enum meter_disk_kind profile;
     double ideal_seconds;
     double seconds;
@@ -108,6 +109,50 @@ struct report_table {
     struct report_check check;
     struct report_end_to_end end_to_end;
     struct report_disk disk;
+};
+
+/* What to do. */
+enum report_action {
+    REPORT_NONE,
+    REPORT_IMAGE,     /* rewrite the image */
+    REPORT_HOST,      /* let the host's file system put the file together */
+    REPORT_BOTH,      /* both */
+    REPORT_SNAPSHOTS, /* delete snapshots, then rewrite */
+    REPORT_L2_CACHE,  /* give QEMU a larger L2 cache */
+    REPORT_UNKNOWN,   /* the figures are incomplete */
+};
+
+/* What brought it about, told from traces in the image. */
+enum report_cause_code {
+    REPORT_CAUSE_SNAPSHOTS,       /* copy-on-write under snapshots */
+    REPORT_CAUSE_COMPRESSED,      /* compressed clusters that were written to again */
+    REPORT_CAUSE_DOWNWARD,        /* the allocator went downwards */
+    REPORT_CAUSE_CONVERT,         /* qemu-img convert -W */
+    REPORT_CAUSE_INTERLEAVED,     /* several writers at a time */
+    REPORT_CAUSE_RANDOM,          /* clusters allocated in the order of random writes */
+    REPORT_CAUSE_DISCARD,         /* clusters freed by discard, and filled again */
+    REPORT_CAUSE_SMALL_CLUSTERS,  /* clusters below 64 KiB */
+    REPORT_CAUSE_CHAIN,           /* many backing files */
+    REPORT_CAUSE_L2_CACHE,        /* the tables do not fit into the cache */
+    REPORT_CAUSE_HOST_COW,        /* the host's file system copies on write */
+    REPORT_CAUSE_HOST_EXTENTS,    /* XFS without an extent size hint */
+    REPORT_CAUSE_HOST_ALLOCATION, /* the file grew between other files */
+    REPORT_N_CAUSES,
+};
+
+struct report_cause {
+    enum report_cause_code code;
+    char option[64]; /* that stops it from coming back */
+};
+
+struct report_verdict {
+    bool known; /* false: the active state was not measured */
+    enum report_action action;
+    char *reason; /* one sentence or two */
+    struct opt_f64 image_share, host_share;
+    struct opt_u64 copy_bytes;
+    struct report_cause causes[REPORT_N_CAUSES];
+    size_t n_causes;
 };
 
 struct report_format {
@@ -152,12 +197,14 @@ struct report_image {
     bool complete;       /* nothing had to be left out */
     char *error;         /* NULL: measured; then has_format is true */
     struct opt_bool in_use;
+    bool changing;      /* while it was measured: the figures mix its states */
     bool being_written; /* by whoever has it in use: the figures may be a moment old */
     bool has_format;
     struct report_format format;
     struct report_table *tables;
     size_t n_tables;
     struct report_host host;
+    struct report_verdict verdict;
     struct format_findings findings;
 };
 
@@ -165,5 +212,8 @@ void report_image_free(struct report_image *image);
 
 /* The table that stands for the image where there is room for one only; NULL if there is none. */
 const struct report_table *report_main_table(const struct report_image *image);
+
+/* The table of the active state; NULL if it was not asked for. */
+const struct report_table *report_active_table(const struct report_image *image);
 
 #endif

@@ -29,8 +29,7 @@ sequential.qcow2: qcow2 v3, 64 KiB clusters, 1 GiB virtual, 625 MiB mapped
   time to read it all      4.4 s       instead of 4.4 s without breaks: 1.00 times (spinning disk)
   data reads               1.00 times as many as without breaks
 
-  Reading the disk from front to back only skips short gaps, 1 of them; a spinning disk reads
-  over them.
+  Reading the whole disk takes about 4.4 s, if the disk spins, as fast as it can be: nothing to do.
 PAGE
 }
 
@@ -45,8 +44,21 @@ reversed.qcow2: qcow2 v3, 64 KiB clusters, 64 MiB virtual, 6.25 MiB mapped
   time to read it all      541 ms      instead of 44 ms without breaks: 12.27 times (spinning disk)
   data reads               14.29 times as many as without breaks
 
-  Reading the disk from front to back takes a spinning disk 99 seeks, one for every 64.6 KiB of data.
-  An SSD does not seek: it only gets more and smaller reads.
+  Reading the whole disk takes about 541 ms where 44 ms would do, if the disk spins; all of that is
+  the image's own order. Rewritten, it would take 44 ms. How the file lies on the host is not known.
+  Likely cause: the program that wrote it allocates downwards (against it: preallocation=metadata).
+
+  What to do:
+   1. Shut the VM down: nothing may have the image open.
+   2. Write a copy in guest order; it needs about 6.25 MiB beside the original.
+        qemu-img convert -p -O qcow2 -o compat=1.1,cluster_size=65536 reversed.qcow2 reversed.qcow2.new
+   3. Compare what a guest reads from both.
+        qemu-img compare -p reversed.qcow2 reversed.qcow2.new
+   4. Boot the VM from the copy, and see that all is there.
+   5. Only then put the copy in the place of the original.
+        chmod --reference=reversed.qcow2 reversed.qcow2.new && chown --reference=reversed.qcow2 reversed.qcow2.new && mv reversed.qcow2.new reversed.qcow2
+   6. Measure again: the file system may have put the new file elsewhere.
+        qcow2frag reversed.qcow2
 PAGE
 }
 
@@ -55,7 +67,7 @@ PAGE
     page 0 empty.qcow2 <<'PAGE'
 empty.qcow2: qcow2 v3, 64 KiB clusters, 1 GiB virtual, 0 B mapped
 
-  Nothing is mapped: there is nothing that could be fragmented.
+  Nothing is mapped: there is nothing to read.
 PAGE
 }
 
@@ -70,7 +82,7 @@ one-cluster.qcow2: qcow2 v3, 64 KiB clusters, 1 MiB virtual, 64 KiB mapped
   time to read it all      1 ms        instead of 1 ms without breaks: 1.00 times (spinning disk)
   data reads               1.00 times as many as without breaks
 
-  The data lies in guest order without a break: reading the disk from front to back never jumps.
+  Reading the whole disk takes about 1 ms, if the disk spins, as fast as it can be: nothing to do.
 PAGE
 }
 
@@ -86,8 +98,22 @@ compressed-random-sizes.qcow2: qcow2 v3, 64 KiB clusters, 64 MiB virtual, 6.88 M
   data reads               1.00 times as many as without breaks
   compressed               100 of 110 mapped clusters
 
-  Reading the disk from front to back takes a spinning disk 2 seeks, one for every 3.44 MiB of data.
-  An SSD does not seek: it only gets more and smaller reads.
+  Reading the whole disk takes about 35 ms where 25 ms would do, if the disk spins; all of that is
+  the image's own order. Rewritten, it would take 25 ms. How the file lies on the host is not known.
+  Likely cause: a compressed cluster that is written to moves to the end (against it: qemu-img
+                convert without -c).
+
+  What to do:
+   1. Shut the VM down: nothing may have the image open.
+   2. Write a copy in guest order; it needs about 3.52 MiB beside the original.
+        qemu-img convert -p -c -O qcow2 -o compat=1.1,cluster_size=65536 compressed-random-sizes.qcow2 compressed-random-sizes.qcow2.new
+   3. Compare what a guest reads from both.
+        qemu-img compare -p compressed-random-sizes.qcow2 compressed-random-sizes.qcow2.new
+   4. Boot the VM from the copy, and see that all is there.
+   5. Only then put the copy in the place of the original.
+        chmod --reference=compressed-random-sizes.qcow2 compressed-random-sizes.qcow2.new && chown --reference=compressed-random-sizes.qcow2 compressed-random-sizes.qcow2.new && mv compressed-random-sizes.qcow2.new compressed-random-sizes.qcow2
+   6. Measure again: the file system may have put the new file elsewhere.
+        qcow2frag compressed-random-sizes.qcow2
 PAGE
 }
 
@@ -103,8 +129,21 @@ extended-l2-partial.qcow2: qcow2 v3, 64 KiB clusters, 64 MiB virtual, 248 KiB ma
   data reads               1.00 times as many as without breaks
   zero clusters            4 (2 of them keep space in the file)
 
-  Reading the disk from front to back only skips short gaps, 1 of them; a spinning disk reads
-  over them.
+  Reading the whole disk takes about 4 ms where 3 ms would do, if the disk spins; all of that is the
+  image's own order. Rewritten, it would take 2 ms. How the file lies on the host is not known.
+
+  What to do:
+   1. Shut the VM down: nothing may have the image open.
+   2. Space that is reserved for zeros (preallocation) will not be reserved in the copy.
+   3. Write a copy in guest order; it needs about 248 KiB beside the original.
+        qemu-img convert -p -O qcow2 -o compat=1.1,cluster_size=65536,extended_l2=on extended-l2-partial.qcow2 extended-l2-partial.qcow2.new
+   4. Compare what a guest reads from both.
+        qemu-img compare -p extended-l2-partial.qcow2 extended-l2-partial.qcow2.new
+   5. Boot the VM from the copy, and see that all is there.
+   6. Only then put the copy in the place of the original.
+        chmod --reference=extended-l2-partial.qcow2 extended-l2-partial.qcow2.new && chown --reference=extended-l2-partial.qcow2 extended-l2-partial.qcow2.new && mv extended-l2-partial.qcow2.new extended-l2-partial.qcow2
+   7. Measure again: the file system may have put the new file elsewhere.
+        qcow2frag extended-l2-partial.qcow2
 PAGE
 }
 
@@ -121,7 +160,8 @@ data-file-raw.qcow2: qcow2 v3, 64 KiB clusters, 64 MiB virtual, 640 KiB mapped
   data reads               1.00 times as many as without breaks
   zero clusters            10 (10 of them keep space in the file)
 
-  The data lies in guest order without a break: reading the disk from front to back never jumps.
+  Reading the whole disk takes about 17 ms, where 5 ms would be the least, if the disk spins: the
+  data lie in guest order in their own file, and no rewrite would change that.
 PAGE
 }
 
@@ -138,7 +178,7 @@ backing.qcow2: qcow2 v3, 64 KiB clusters, 64 MiB virtual, 512 KiB mapped
   data reads               1.00 times as many as without breaks
   zero clusters            2 (0 of them keep space in the file)
 
-  The data lies in guest order without a break: reading the disk from front to back never jumps.
+  Reading the whole disk takes about 4 ms, if the disk spins, as fast as it can be: nothing to do.
 PAGE
 }
 
@@ -154,8 +194,24 @@ snapshot-shared.qcow2: qcow2 v3, 64 KiB clusters, 64 MiB virtual, 6.25 MiB mappe
   time to read it all      59 ms       instead of 44 ms without breaks: 1.34 times (spinning disk)
   data reads               1.29 times as many as without breaks
 
-  Reading the disk from front to back takes a spinning disk 2 seeks, one for every 3.13 MiB of data.
-  An SSD does not seek: it only gets more and smaller reads.
+  Reading the whole disk takes about 59 ms where 44 ms would do, if the disk spins; all of that is
+  the image's own order. Rewritten, it would take 44 ms. How the file lies on the host is not known.
+  Likely cause: clusters that a snapshot keeps are copied elsewhere when the guest writes to them
+                (against it: qemu-img snapshot -d).
+
+  What to do:
+   1. Shut the VM down: nothing may have the image open.
+   2. The copy will not have the 1 internal snapshot of this image, nor saved VM states: keep the
+      original if you need them.
+   3. Write a copy in guest order; it needs about 6.25 MiB beside the original.
+        qemu-img convert -p -O qcow2 -o compat=1.1,cluster_size=65536 snapshot-shared.qcow2 snapshot-shared.qcow2.new
+   4. Compare what a guest reads from both.
+        qemu-img compare -p snapshot-shared.qcow2 snapshot-shared.qcow2.new
+   5. Boot the VM from the copy, and see that all is there.
+   6. Only then put the copy in the place of the original.
+        chmod --reference=snapshot-shared.qcow2 snapshot-shared.qcow2.new && chown --reference=snapshot-shared.qcow2 snapshot-shared.qcow2.new && mv snapshot-shared.qcow2.new snapshot-shared.qcow2
+   7. Measure again: the file system may have put the new file elsewhere.
+        qcow2frag snapshot-shared.qcow2
 PAGE
 }
 
@@ -177,6 +233,25 @@ snapshot-shared.qcow2: qcow2 v3, 64 KiB clusters, 64 MiB virtual, 6.25 MiB mappe
   jumps                    none
   time to read it all      44 ms       instead of 44 ms without breaks: 1.00 times (spinning disk)
   data reads               1.00 times as many as without breaks
+
+  Reading the whole disk takes about 59 ms where 44 ms would do, if the disk spins; all of that is
+  the image's own order. Rewritten, it would take 44 ms. How the file lies on the host is not known.
+  Likely cause: clusters that a snapshot keeps are copied elsewhere when the guest writes to them
+                (against it: qemu-img snapshot -d).
+
+  What to do:
+   1. Shut the VM down: nothing may have the image open.
+   2. The copy will not have the 1 internal snapshot of this image, nor saved VM states: keep the
+      original if you need them.
+   3. Write a copy in guest order; it needs about 6.25 MiB beside the original.
+        qemu-img convert -p -O qcow2 -o compat=1.1,cluster_size=65536 snapshot-shared.qcow2 snapshot-shared.qcow2.new
+   4. Compare what a guest reads from both.
+        qemu-img compare -p snapshot-shared.qcow2 snapshot-shared.qcow2.new
+   5. Boot the VM from the copy, and see that all is there.
+   6. Only then put the copy in the place of the original.
+        chmod --reference=snapshot-shared.qcow2 snapshot-shared.qcow2.new && chown --reference=snapshot-shared.qcow2 snapshot-shared.qcow2.new && mv snapshot-shared.qcow2.new snapshot-shared.qcow2
+   7. Measure again: the file system may have put the new file elsewhere.
+        qcow2frag snapshot-shared.qcow2
 PAGE
 }
 
@@ -222,8 +297,22 @@ shuffled-groups.qcow2: qcow2 v3, 64 KiB clusters, 256 MiB virtual, 256 MiB mappe
     from    64 MiB             36 back            46 forward  32.54 %  ##########
     from   128 MiB             29 back            24 forward  21.03 %  ######
 
-  Reading the disk from front to back takes a spinning disk 252 seeks, one for every 1.02 MiB of data.
-  An SSD does not seek: it only gets more and smaller reads.
+  Reading the whole disk takes about 3.1 s where 1.8 s would do, if the disk spins; all of that is
+  the image's own order. Rewritten, it would take 1.8 s. How the file lies on the host is not known.
+  Likely cause: clusters lie in the order in which the guest first wrote them (against it:
+                preallocation=metadata).
+
+  What to do:
+   1. Shut the VM down: nothing may have the image open.
+   2. Write a copy in guest order; it needs about 256 MiB beside the original.
+        qemu-img convert -p -O qcow2 -o compat=1.1,cluster_size=65536 shuffled-groups.qcow2 shuffled-groups.qcow2.new
+   3. Compare what a guest reads from both.
+        qemu-img compare -p shuffled-groups.qcow2 shuffled-groups.qcow2.new
+   4. Boot the VM from the copy, and see that all is there.
+   5. Only then put the copy in the place of the original.
+        chmod --reference=shuffled-groups.qcow2 shuffled-groups.qcow2.new && chown --reference=shuffled-groups.qcow2 shuffled-groups.qcow2.new && mv shuffled-groups.qcow2.new shuffled-groups.qcow2
+   6. Measure again: the file system may have put the new file elsewhere.
+        qcow2frag shuffled-groups.qcow2
 PAGE
 }
 
@@ -252,8 +341,7 @@ two-halves-swapped.qcow2: qcow2 v3, 64 KiB clusters, 1 GiB virtual, 1 GiB mapped
       or back; it starts anew at each L2 table, counts every compressed cluster and every hole kept in
       step, and includes VM state and zero clusters that hold space. So it differs from the score.
 
-  Reading the disk from front to back takes a spinning disk 1 seek, one for every 1 GiB of data.
-  An SSD does not seek: it only gets more and smaller reads.
+  Reading the whole disk takes about 7.2 s, if the disk spins, as fast as it can be: nothing to do.
 PAGE
 }
 
@@ -269,8 +357,24 @@ snapshot-shared.qcow2: qcow2 v3, 65536 B clusters, 67108864 B virtual, 6553600 B
   time to read it all      59 ms       instead of 44 ms without breaks: 1.34 times (spinning disk)
   data reads               1.29 times as many as without breaks
 
-  Reading the disk from front to back takes a spinning disk 2 seeks, one for every 3276800 B of data.
-  An SSD does not seek: it only gets more and smaller reads.
+  Reading the whole disk takes about 59 ms where 44 ms would do, if the disk spins; all of that is
+  the image's own order. Rewritten, it would take 44 ms. How the file lies on the host is not known.
+  Likely cause: clusters that a snapshot keeps are copied elsewhere when the guest writes to them
+                (against it: qemu-img snapshot -d).
+
+  What to do:
+   1. Shut the VM down: nothing may have the image open.
+   2. The copy will not have the 1 internal snapshot of this image, nor saved VM states: keep the
+      original if you need them.
+   3. Write a copy in guest order; it needs about 6.25 MiB beside the original.
+        qemu-img convert -p -O qcow2 -o compat=1.1,cluster_size=65536 snapshot-shared.qcow2 snapshot-shared.qcow2.new
+   4. Compare what a guest reads from both.
+        qemu-img compare -p snapshot-shared.qcow2 snapshot-shared.qcow2.new
+   5. Boot the VM from the copy, and see that all is there.
+   6. Only then put the copy in the place of the original.
+        chmod --reference=snapshot-shared.qcow2 snapshot-shared.qcow2.new && chown --reference=snapshot-shared.qcow2 snapshot-shared.qcow2.new && mv snapshot-shared.qcow2.new snapshot-shared.qcow2
+   7. Measure again: the file system may have put the new file elsewhere.
+        qcow2frag snapshot-shared.qcow2
 PAGE
 }
 
@@ -286,7 +390,12 @@ v2-zero.qcow2: qcow2 v2, 64 KiB clusters, 64 MiB virtual, 256 KiB mapped
   data reads               1.00 times as many as without breaks
   damaged table entries    1
 
-  The data lies in guest order without a break: reading the disk from front to back never jumps.
+  The figures are incomplete, see the findings: repair the image first, then measure again.
+
+  What to do:
+   1. With the VM shut down, look at the damage.
+        qemu-img check v2-zero.qcow2
+   2. Make a copy of the file before you repair it: a repair may throw data away.
   Not everything could be read, or was read in one state: the figures are incomplete.
   damage: l2[0][4] (offset 0x40020): entry 0x0000000000000001 has the zero flag, which version 2 does not know; it is left out
 PAGE
@@ -307,7 +416,22 @@ luks: qcow2 v3, 64 KiB clusters, 16 MiB virtual, 1.25 MiB mapped
   time to read it all      58 ms       instead of 9 ms without breaks: 6.31 times (spinning disk)
   data reads               5.50 times as many as without breaks
 
-  Reading the disk from front to back takes a spinning disk 10 seeks, one for every 128 KiB of data.
-  An SSD does not seek: it only gets more and smaller reads.
+  Reading the whole disk takes about 58 ms where 9 ms would do, if the disk spins; all of that is
+  the image's own order. Rewritten, it would take 9 ms. How the file lies on the host is not known.
+  Likely cause: the program that wrote it allocates downwards (against it: preallocation=metadata).
+
+  What to do:
+   1. Shut the VM down: nothing may have the image open.
+   2. The image is encrypted: put its passphrase, without a newline, into a file KEYFILE that only
+      you can read. The copy gets LUKS encryption.
+   3. Write a copy in guest order; it needs about 1.25 MiB beside the original.
+        qemu-img convert -p --object secret,id=key,file=KEYFILE --image-opts driver=qcow2,encrypt.key-secret=key,file.filename=luks -O qcow2 -o compat=1.1,cluster_size=65536,encrypt.format=luks,encrypt.key-secret=key luks.new
+   4. Compare what a guest reads from both.
+        qemu-img compare -p --object secret,id=key,file=KEYFILE --image-opts driver=qcow2,encrypt.key-secret=key,file.filename=luks driver=qcow2,encrypt.key-secret=key,file.filename=luks.new
+   5. Boot the VM from the copy, and see that all is there.
+   6. Only then put the copy in the place of the original.
+        chmod --reference=luks luks.new && chown --reference=luks luks.new && mv luks.new luks
+   7. Measure again: the file system may have put the new file elsewhere.
+        qcow2frag luks
 PAGE
 }

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Owns how a verdict looks. Sentences are broken into lines; a command never is, since it is there
+ * to be copied.
+ */
+#include "render_verdict.h"
+
+#include "recipe.h"
+#include "verdict.h"
+
+#include <string.h>
+
+#define PAGE_COLUMNS 100
+
+/* @first before the first line, as many spaces before the others. */
+static void print_wrapped(FILE *stream, const char *first, const char *text)
+{
+    size_t indent = strlen(first), column = indent;
+
+    fputs(first, stream);
+    while (*text != '\0') {
+        size_t word = strcspn(text, " ");
+
+        if (column > indent && column + 1 + word > PAGE_COLUMNS) {
+            fprintf(stream, "\n%*s", (int)indent, "");
+            column = indent;
+        }
+        if (column > indent) {
+            putc(' ', stream);
+            column++;
+        }
+        fwrite(text, 1, word, stream);
+        column += word;
+        text += word + strspn(text + word, " ");
+    }
+    putc('\n', stream);
+}
+
+static void print_causes(FILE *stream, const struct report_verdict *verdict)
+{
+    for (size_t i = 0; i < verdict->n_causes; i++) {
+        char line[256];
+
+        snprintf(line, sizeof(line), "%s (against it: %s).",
+                 report_cause_text(verdict->causes[i].code), verdict->causes[i].option);
+        print_wrapped(stream, i == 0 ? "  Likely cause: " : "  And: ", line);
+    }
+}
+
+static void print_steps(FILE *stream, const struct report_recipe *recipe)
+{
+    for (size_t i = 0; i < recipe->n; i++) {
+        char number[16];
+
+        snprintf(number, sizeof(number), "  %2zu. ", i + 1);
+        print_wrapped(stream, number, recipe->steps[i].text);
+        if (recipe->steps[i].command != NULL)
+            fprintf(stream, "        %s\n", recipe->steps[i].command);
+    }
+}
+
+int render_verdict(FILE *stream, const struct report_image *image)
+{
+    const struct report_verdict *verdict = &image->verdict;
+    struct report_recipe recipe;
+    int ret;
+
+    if (!verdict->known)
+        return 0;
+    ret = report_recipe(image, &recipe);
+    if (ret == 0) {
+        putc('\n', stream);
+        print_wrapped(stream, "  ", verdict->reason);
+        print_causes(stream, verdict);
+        if (recipe.n > 0)
+            fputs("\n  What to do:\n", stream);
+        print_steps(stream, &recipe);
+    }
+    report_recipe_release(&recipe);
+    return ret;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* The disk model, applied to the tables of an image. */
+#ifndef REPORT_COST_H
+#define REPORT_COST_H
+
+#include "measure.h"
+#include "meter.h"
+#include "report.h"
+
+struct format_image;
+struct run_counts;
+
+/* The disk to reckon with. */
+struct report_profile {
+    enum meter_disk_kind kind;
+    bool assumed; /* neither the user nor the system said so */
+};
+
+struct report_profile report_profile(enum report_device device, const struct report_host *host);
+
+/* @meter: of the pieces in the file. */
+void report_cost(const struct report_profile *profile, const struct format_image *image,
+                 const struct run_counts *counts, const struct meter *meter,
+                 struct report_disk *disk);
+
+/* @meter: of the same pieces on the device. Fills in the times. */
+void report_cost_end_to_end(const struct report_profile *profile, const struct run_counts *counts,
+                            const struct meter *meter, struct report_end_to_end *end_to_end);
+
+#endif

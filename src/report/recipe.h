@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What to do about a verdict, step by step, with the commands for this image. The one place that
+ * knows such commands.
+ */
+#ifndef REPORT_RECIPE_H
+#define REPORT_RECIPE_H
+
+#include "report.h"
+
+#include <stddef.h>
+
+struct report_step {
+    char *text;    /* a sentence */
+    char *command; /* a line for a shell that does it; NULL: a person does it */
+};
+
+#define REPORT_STEPS_MAX 16
+
+struct report_recipe {
+    struct report_step steps[REPORT_STEPS_MAX];
+    size_t n;
+};
+
+/* No steps if there is nothing to do. 0 or -ENOMEM. Release also on failure. */
+int report_recipe(const struct report_image *image, struct report_recipe *recipe);
+void report_recipe_release(struct report_recipe *recipe);
+
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The verdict on an image: whether it hurts, which layer is to blame, what brought it about. A pure
+ * function of the finished figures; what to do about it is in recipe.h.
+ */
+#ifndef REPORT_VERDICT_H
+#define REPORT_VERDICT_H
+
+#include "report.h"
+
+/*
+ * Fills image->verdict from the rest of @image. @copy_bytes: of data that a rewrite copies;
+ * @snapshot_bytes: that snapshots hold and the active state does not. Leaves the verdict unknown if
+ * there is no table of the active state. May be called again, to know more. 0 or -ENOMEM.
+ */
+int report_verdict(struct report_image *image, struct opt_u64 copy_bytes,
+                   struct opt_u64 snapshot_bytes);
+
+/* The word of the JSON: "none", "image" ... */
+const char *report_action_name(enum report_action action);
+
+/* "snapshots", "random-growth" ... */
+const char *report_cause_name(enum report_cause_code code);
+
+/* What a cause is, as part of a sentence. */
+const char *report_cause_text(enum report_cause_code code);
+
+/* ---- the parts of it, for tests ---- */
+
+/* What decides about the action. */
+struct report_case {
+    enum meter_disk_kind profile;
+    bool assumed; /* nobody knows the disk */
+    double ideal_seconds;
+    double image_seconds;          /* of the image's order, on a file in one piece */
+    struct opt_f64 both_seconds;   /* with the host's extents; unknown: as if in one piece */
+    double after_defrag_seconds;   /* of the image, rewritten */
+    double slowdown_high;          /* of both */
+    struct opt_u64 half_bytes;     /* half length of contiguous runs, end to end if known */
+    struct opt_u64 snapshot_bytes; /* that snapshots alone hold */
+    uint64_t active_bytes;
+    bool sparse; /* much of the data lies in holes of the file: the host's part means nothing */
+    bool external_data;
+    bool small_slices; /* QEMU's default L2 cache does not cover the disk */
+};
+
+struct report_judgement {
+    enum report_action action;
+    struct opt_f64 image_share, host_share;
+};
+
+struct report_judgement report_judge(const struct report_case *facts);
+
+#endif
