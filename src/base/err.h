@@ -9,7 +9,7 @@
 #ifndef BASE_ERR_H
 #define BASE_ERR_H
 
-#define ERR_TEXT_MAX 512
+#define ERR_TEXT_MAX 4096 /* room for two file names */
 
 struct err {
     int code;                /* a positive errno value; 0: no error */

@@ -162,3 +162,17 @@ char *text_shell_word(const char *text)
     free(escaped);
     return word;
 }
+
+void text_shorten(char *text, size_t max)
+{
+    size_t len = strlen(text), head = max / 2, tail = len - max / 2;
+
+    if (len <= max + 3) /* it would not become shorter */
+        return;
+    while (head > 0 && continuation((unsigned char)text[head]))
+        head--;
+    while (tail < len && continuation((unsigned char)text[tail]))
+        tail++;
+    memmove(text + head, "...", 3);
+    memmove(text + head + 3, text + tail, len - tail + 1);
+}

@@ -40,4 +40,7 @@ char *text_to_utf8(const char *bytes, size_t len);
  */
 char *text_shell_word(const char *text);
 
+/* Shortens @text to at most @max + 3 bytes by "..." in its middle, between characters. */
+void text_shorten(char *text, size_t max);
+
 #endif

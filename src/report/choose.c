@@ -62,7 +62,7 @@ static void list_snapshots(const struct format_image *image, const char *text, c
 
 static int find(const struct format_image *image, const char *text, size_t *index, struct err *err)
 {
-    char list[ERR_TEXT_MAX / 2];
+    char list[256];
     size_t n_found = 0;
 
     for (size_t i = 0; i < image->snapshots.n_list; i++) {

@@ -225,6 +225,62 @@ static void noise_becomes_printable_utf8(void **state)
     }
 }
 
+static void a_word_of_a_shell_is_bare_or_quoted(void **state)
+{
+    static const struct {
+        const char *text, *word;
+    } cases[] = {
+        {"base.qcow2", "base.qcow2"},
+        {"/a-b_c/d.e,f:g+h=i@j%k", "/a-b_c/d.e,f:g+h=i@j%k"},
+        {"", "''"},
+        {"a b", "'a b'"},
+        {"it's", "'it'\\''s'"},
+        {"'", "''\\'''"},
+        {"$(id)`id`\"!*?~#&;|<>", "'$(id)`id`\"!*?~#&;|<>'"},
+        {"\xc3\xa9", "'\xc3\xa9'"},
+        {"a\tb", "$'a\\x09b'"},
+        {"a\\b", "$'a\\x5cb'"},
+        {"it's\n", "$'it\\'s\\x0a'"},
+        {"\xff", "$'\\xff'"},
+        {"\xe2\x80\xae", "$'\\xe2\\x80\\xae'"}, /* turns the line around */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char *word = text_shell_word(cases[i].text);
+
+        assert_string_equal(word, cases[i].word);
+        free(word);
+    }
+}
+
+static void a_long_text_is_shortened_between_characters(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t max;
+        const char *shortened;
+    } cases[] = {
+        {"", 4, ""},
+        {"abcd", 4, "abcd"},
+        {"abcdefg", 4, "abcdefg"},
+        {"abcdefgh", 4, "ab...gh"},
+        {"abcdefghi", 5, "ab...hi"},
+        {"a\xc3\xa9zzzzzz\xc3\xa9", 4, "a...\xc3\xa9"},
+        {"aa\xc3\xa9zzzz\xc3\xa9z", 4, "aa...z"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char *text = malloc(strlen(cases[i].text) + 1);
+
+        strcpy(text, cases[i].text);
+        text_shorten(text, cases[i].max);
+        assert_string_equal(text, cases[i].shortened);
+        free(text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -236,6 +292,8 @@ int main(void)
         cmocka_unit_test(utf8_finds_the_same_bytes_malformed),
         cmocka_unit_test(every_character_but_the_surrogates_is_valid),
         cmocka_unit_test(noise_becomes_printable_utf8),
+        cmocka_unit_test(a_word_of_a_shell_is_bare_or_quoted),
+        cmocka_unit_test(a_long_text_is_shortened_between_characters),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
