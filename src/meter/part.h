@@ -3,7 +3,7 @@
 #ifndef METER_PART_H
 #define METER_PART_H
 
-#include "meter.h"
+#include "pair.h"
 #include "scan.h"
 
 #include <stddef.h>
@@ -13,12 +13,6 @@ struct err;
 struct format_header;
 struct meter_kept;
 struct run_stage;
-
-/* The meters of one table: of the pieces as they come, and of what a stage makes of them. */
-struct meter_pair {
-    struct meter *plain;
-    struct meter *staged; /* NULL without a stage */
-};
 
 struct meter_part {
     const struct format_header *header;
@@ -47,7 +41,5 @@ int meter_part_scan(struct meter_part *part, struct run_scan *scan, uint32_t fir
 
 /* The pieces of @right follow those of @left. @right is to be cleared or freed next. */
 void meter_part_merge(struct meter_part *left, struct meter_part *right);
-
-void meter_pair_free(struct meter_pair *pair);
 
 #endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* The meters of one walk: of the pieces as they come, and of what a stage makes of them. */
+#ifndef METER_PAIR_H
+#define METER_PAIR_H
+
+#include "meter.h"
+
+#include <stdint.h>
+
+struct run_stage;
+
+struct meter_pair {
+    struct meter *plain;
+    struct meter *staged; /* NULL without a stage */
+};
+
+/*
+ * New meters for pieces in files with numbers below @n_files, and for what @stage makes of them
+ * (NULL: there is none). @unit_bytes: see meter_new. Returns 0 or -ENOMEM, with nothing to release.
+ */
+int meter_pair_init(struct meter_pair *pair, uint64_t unit_bytes, unsigned n_files,
+                    const struct run_stage *stage);
+void meter_pair_free(struct meter_pair *pair);
+
+/* Forgets all pieces. */
+void meter_pair_clear(struct meter_pair *pair);
+
+/* The pieces of @batch follow. @state is a state of the stage. Returns what the stage returned. */
+int meter_pair_take(struct meter_pair *pair, const struct run_stage *stage, void *state,
+                    const struct run_batch *batch);
+
+/* See meter_join, meter_add_inner, meter_merge and meter_error. */
+void meter_pair_join(struct meter_pair *left, const struct meter_pair *right, uint64_t shift);
+void meter_pair_add_inner(struct meter_pair *left, const struct meter_pair *right, uint64_t times);
+void meter_pair_merge(struct meter_pair *left, const struct meter_pair *right);
+int meter_pair_error(const struct meter_pair *pair);
+
+#endif
