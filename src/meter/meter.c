@@ -42,7 +42,7 @@ void meter_clear(struct meter *meter)
 {
     meter->any = false;
     for (unsigned i = 0; i < meter->n_files; i++)
-        meter->files[i].seen = false;
+        meter->files[i] = (struct meter_file){.seen = false};
     meter->breaks = meter->file_switches = meter->near_jumps = meter->hole_bytes = 0;
     meter->first_run_bytes = meter->open_run_bytes = meter->fresh_bound = 0;
     memset(meter->jumps, 0, sizeof(meter->jumps));
@@ -153,6 +153,7 @@ static void step_to(struct meter *meter, const struct meter_edge *after, uint16_
     struct meter_file *file = &meter->files[number];
     struct meter_step step = judge(file, after);
 
+    file->runs += !meter->any || meter->last_file != number || step.kind == STEP_JUMP;
     if (meter->any && meter->last_file != number) {
         meter->file_switches++;
         close_run(meter);
@@ -227,6 +228,7 @@ static void take_general(struct meter *meter, const struct run_batch *batch)
         step_to(meter, &edge, batch->files[i], false);
         arrive(meter, &edge, batch->guest_bytes[i]);
         meter->open_run_bytes += batch->mapped_bytes[i];
+        meter->files[batch->files[i]].bytes += batch->mapped_bytes[i];
         meter->head.read_bytes += bytes;
     }
 }
@@ -342,8 +344,11 @@ CLONES static void take_uniform(struct meter *meter, const struct run_batch *bat
     uint64_t cluster_bytes = batch->cluster_bytes;
     uint64_t last_guest_off = batch->guest_first + (batch->n - 1) * cluster_bytes;
     struct meter_edge edge = cluster_edge(batch->guest_first, batch->begin[0], cluster_bytes);
+    struct meter_file *file = &meter->files[batch->file];
+    uint64_t breaks_before;
 
     step_to(meter, &edge, batch->file, false);
+    breaks_before = meter->breaks;
     for (uint32_t i = 0; i < batch->n; i += 64) {
         uint64_t breaks = batch->breaks[i / 64];
 
@@ -352,6 +357,8 @@ CLONES static void take_uniform(struct meter *meter, const struct run_batch *bat
     }
     edge = cluster_edge(last_guest_off, batch->begin[batch->n - 1], cluster_bytes);
     arrive(meter, &edge, cluster_bytes);
+    file->runs += meter->breaks - breaks_before;
+    file->bytes += batch->n * cluster_bytes;
     meter->head.read_bytes += batch->n * cluster_bytes;
 }
 
@@ -429,6 +436,9 @@ static void join_pieces(struct meter *left, const struct meter *right, uint64_t 
         if (i != right->first_file)
             join_file(left, &first, i);
         left->files[i].last = shifted(right->files[i].last, shift);
+        /* The step to the first piece of all has been judged, and counted, again. */
+        left->files[i].runs += right->files[i].runs - (i == right->first_file);
+        left->files[i].bytes += right->files[i].bytes;
     }
     left->last_file = right->last_file;
 }

@@ -33,6 +33,8 @@ struct meter_edge {
 struct meter_file {
     bool seen; /* false: no piece in it yet, and the edges mean nothing */
     struct meter_edge first, last;
+    uint64_t runs;  /* contiguous runs in it */
+    uint64_t bytes; /* mapped guest bytes in it */
 };
 
 struct meter {

@@ -95,6 +95,8 @@ static inline void assert_same_meter(const struct meter *a, const struct meter *
     assert_int_equal(a->n_files, b->n_files);
     for (unsigned i = 0; i < a->n_files; i++) {
         assert_int_equal(a->files[i].seen, b->files[i].seen);
+        assert_int_equal(a->files[i].runs, b->files[i].runs);
+        assert_int_equal(a->files[i].bytes, b->files[i].bytes);
         if (!a->files[i].seen)
             continue;
         assert_same_edge(&a->files[i].first, &b->files[i].first);
