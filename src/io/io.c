@@ -24,6 +24,24 @@ uint64_t io_next_data(struct io *io, uint64_t off)
     return io->ops->next_data(io, off);
 }
 
+uint64_t io_next_hole(struct io *io, uint64_t off)
+{
+    return io->ops->next_hole != NULL ? io->ops->next_hole(io, off) : UINT64_MAX;
+}
+
+static struct io_identity identity_of(struct io *io)
+{
+    return io->ops->identity != NULL ? io->ops->identity(io) : (struct io_identity){.known = false};
+}
+
+bool io_is_same(struct io *a, struct io *b)
+{
+    struct io_identity left = identity_of(a), right = identity_of(b);
+
+    return a == b || (left.known && right.known && left.is_device == right.is_device &&
+                      left.device == right.device && left.inode == right.inode);
+}
+
 struct io_users io_users(struct io *io)
 {
     return io->ops->users(io);

@@ -35,6 +35,13 @@ struct io_users {
     bool in_flux; /* it is being rewritten: its contents mean nothing yet, or no more */
 };
 
+/* Two that are known and equal are one file. */
+struct io_identity {
+    bool known;
+    bool is_device;
+    uint64_t device, inode; /* of a block device: its own number, and 0 */
+};
+
 struct io_ops {
     /* The present size in bytes, asked anew at each call. */
     int (*size)(struct io *io, uint64_t *bytes, struct err *err);
@@ -47,6 +54,15 @@ struct io_ops {
      * hole reads as zeros. What knows no holes says @off. Never fails.
      */
     uint64_t (*next_data)(struct io *io, uint64_t off);
+
+    /*
+     * The first offset from @off on that is in a hole; the end of the file begins one. UINT64_MAX
+     * where no holes are known. Never fails. May be NULL: none are known.
+     */
+    uint64_t (*next_hole)(struct io *io, uint64_t off);
+
+    /* Which file it is, under whatever name it was opened. May be NULL: unknown. */
+    struct io_identity (*identity)(struct io *io);
 
     /* Asks, takes nothing, waits for nobody. Never fails. */
     struct io_users (*users)(struct io *io);
@@ -73,6 +89,8 @@ int io_read_batch(struct io *io, struct io_request *requests, size_t n, struct e
 int io_read(struct io *io, uint64_t off, void *buf, size_t len, struct err *err);
 
 uint64_t io_next_data(struct io *io, uint64_t off);
+uint64_t io_next_hole(struct io *io, uint64_t off);
+bool io_is_same(struct io *a, struct io *b);
 struct io_users io_users(struct io *io);
 int io_descriptor(struct io *io);
 

@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -136,6 +137,30 @@ static uint64_t file_next_data(struct io *io, uint64_t off)
     return errno == ENXIO ? UINT64_MAX : off;
 }
 
+static uint64_t file_next_hole(struct io *io, uint64_t off)
+{
+    off_t found;
+
+    if (off > INT64_MAX)
+        return off;
+    found = lseek(file_of(io)->fd, (off_t)off, SEEK_HOLE);
+    if (found >= 0)
+        return (uint64_t)found;
+    return errno == ENXIO ? off : UINT64_MAX; /* behind the end, or no holes are known here */
+}
+
+/* Several device files may stand for one device. */
+static struct io_identity file_identity(struct io *io)
+{
+    struct stat st;
+
+    if (fstat(file_of(io)->fd, &st) < 0)
+        return (struct io_identity){.known = false};
+    if (S_ISBLK(st.st_mode))
+        return (struct io_identity){.known = true, .is_device = true, .device = st.st_rdev};
+    return (struct io_identity){.known = true, .device = st.st_dev, .inode = st.st_ino};
+}
+
 /* Is a byte of [start, start + n) locked by anyone? 1 or 0, or -1 where that cannot be asked. */
 static int is_locked(int fd, off_t start, off_t n)
 {
@@ -181,6 +206,8 @@ static const struct io_ops file_ops = {
     .size = file_size,
     .read = file_read,
     .next_data = file_next_data,
+    .next_hole = file_next_hole,
+    .identity = file_identity,
     .users = file_users,
     .descriptor = file_descriptor,
     .close = file_close,
@@ -200,6 +227,24 @@ static int check_type(mode_t mode, struct err *err)
                                     : "a special file");
 }
 
+/* A long chain has more files than the customary limit of 1,024. */
+static int open_file(const char *path)
+{
+    const int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+    int fd = open(path, flags);
+    struct rlimit limit;
+
+    if (fd >= 0 || errno != EMFILE || getrlimit(RLIMIT_NOFILE, &limit) < 0 ||
+        limit.rlim_cur == limit.rlim_max)
+        return fd;
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+        errno = EMFILE;
+    else
+        fd = open(path, flags);
+    return fd;
+}
+
 int io_file_open(const char *path, struct io **io, struct err *err)
 {
     struct io_file *file;
@@ -214,7 +259,7 @@ int io_file_open(const char *path, struct io **io, struct err *err)
         return ret;
 
     /* O_NONBLOCK: should the name have become a FIFO meanwhile, this does not wait for it. */
-    fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    fd = open_file(path);
     if (fd < 0)
         return err_set(err, errno, "cannot open for reading: %s", strerror(errno));
     ret = fstat(fd, &st) < 0 ? err_set(err, errno, "cannot examine: %s", strerror(errno))
