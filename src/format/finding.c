@@ -90,6 +90,20 @@ void format_findings_merge(struct format_findings *left, struct format_findings 
     format_findings_free(right);
 }
 
+void format_findings_prefix(struct format_findings *findings, const char *prefix)
+{
+    for (size_t i = 0; i < findings->n_list; i++) {
+        char *where = findings->list[i].where;
+        size_t room = sizeof(findings->list[i].where), len = strlen(prefix);
+
+        if (len >= room)
+            continue;
+        memmove(where + len, where, room - len);
+        memcpy(where, prefix, len);
+        where[room - 1] = '\0';
+    }
+}
+
 void format_findings_drop_errors(struct format_findings *findings)
 {
     size_t n = 0;

@@ -102,6 +102,9 @@ void format_findings_add(struct format_findings *findings, enum format_finding_c
 /* @right comes after @left in the image; it is emptied. */
 void format_findings_merge(struct format_findings *left, struct format_findings *right);
 
+/* Puts @prefix before every place. */
+void format_findings_prefix(struct format_findings *findings, const char *prefix);
+
 /* Forgets all findings of severity error: they were not found in one state of the image. */
 void format_findings_drop_errors(struct format_findings *findings);
 
