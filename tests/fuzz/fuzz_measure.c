@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: MIT
 /*
- * The whole measuring path under libFuzzer: open, every snapshot, figures, all renderers, and the
- * list of runs; on a host whose extents are of every kind and length. Nothing that a file can say
- * may crash it, hang it or eat memory.
+ * The whole measuring path under libFuzzer: open, every snapshot, figures, all renderers, the list
+ * of runs, and the walk through a chain; on a host whose extents are of every kind and length.
+ * Nothing that a file can say may crash it, hang it or eat memory.
  */
+#include "compose.h"
 #include "err.h"
 #include "fiemap.h"
+#include "image.h"
 #include "io.h"
 #include "list.h"
 #include "map.h"
 #include "measure.h"
 #include "render.h"
+#include "scan.h"
 #include "sparse.h"
 
 #include <linux/fiemap.h>
@@ -82,6 +85,57 @@ static int check_run(void *context, const struct report_run *run)
     return 0;
 }
 
+/* Pieces must go forward; what two images map is not more than the disk. */
+static int check_batch(void *context, const struct run_batch *batch)
+{
+    uint64_t *end = context;
+
+    for (uint32_t i = 0; i < batch->n; i++) {
+        struct run_piece piece = run_batch_piece(batch, i);
+
+        if (piece.guest_off < *end || piece.guest_bytes == 0 || piece.file > 1)
+            abort();
+        *end = piece.guest_off + piece.guest_bytes;
+    }
+    return 0;
+}
+
+/* The image as its own backing file: names in it are not followed here. */
+static void compose(const uint8_t *bytes, size_t len)
+{
+    struct io *io = sparse_open(bytes, len);
+    struct run_layers layers = {0};
+    struct run_counts counts = {0};
+    struct format_image image;
+    struct err err = {0};
+    uint64_t end = 0;
+    int ret = format_image_open(io, &image, &err);
+
+    if (ret == 0) {
+        struct run_compose *walk = NULL;
+
+        for (uint16_t file = 0; file < 2 && ret == 0; file++) {
+            struct run_table table = {.l1_off = image.header.l1_off,
+                                      .l1_entries = image.header.l1_entries,
+                                      .virtual_bytes = image.header.virtual_bytes};
+
+            ret = run_layers_add(&layers, &image, &table, file, file, &err);
+            format_findings_free(&table.findings);
+        }
+        if (ret == 0)
+            walk = run_compose_new(&layers, true);
+        if (walk != NULL)
+            run_compose_part(walk, 0, layers.end, (struct run_sink){check_batch, &end}, &counts,
+                             &err);
+        if (end > layers.end)
+            abort();
+        run_compose_free(walk);
+        run_layers_free(&layers);
+        format_image_close(&image);
+    }
+    io_close(io);
+}
+
 static void check_table(const struct report_table *table)
 {
     const struct report_walk *walk = &table->walk;
@@ -129,5 +183,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 
     report_list_io(sparse_open(bytes, len), "fuzz", &list, &findings, &err);
     format_findings_free(&findings);
+    compose(bytes, len);
     return 0;
 }

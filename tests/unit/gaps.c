@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: MIT
+/* Proves that gaps are what is left when layers have taken what they hold: against a bitmap. */
+#include "gaps.h"
+
+#include "dice.h"
+
+#include <string.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+#define UNITS 300
+
+/* One byte a unit: 1 is open. */
+struct model {
+    struct run_gaps gaps;
+    unsigned char open[UNITS];
+};
+
+static void assert_same(const struct model *model)
+{
+    unsigned char open[UNITS] = {0};
+
+    for (size_t i = 0; i < model->gaps.n_list; i++) {
+        const struct run_gap *gap = &model->gaps.list[i];
+
+        assert_true(gap->begin < gap->end && gap->end <= UNITS);
+        if (i > 0)
+            assert_true(gap[-1].end <= gap->begin);
+        memset(open + gap->begin, 1, gap->end - gap->begin);
+    }
+    assert_memory_equal(open, model->open, UNITS);
+}
+
+static void look(struct model *model, uint64_t from, uint64_t to)
+{
+    uint64_t first = from, end = to;
+    struct run_gap found;
+
+    while (first < to && !model->open[first])
+        first++;
+    while (end > first && !model->open[end - 1])
+        end--;
+    assert_int_equal(run_gaps_look(&model->gaps, from, to, &found), first < to);
+    if (first < to) {
+        assert_int_equal(found.begin, first);
+        assert_int_equal(found.end, end);
+    }
+}
+
+static void take(struct model *model, uint64_t from, uint64_t to)
+{
+    struct run_gap taken;
+
+    while (run_gaps_take(&model->gaps, from, to, &taken)) {
+        assert_true(taken.begin >= from && taken.end <= to && taken.begin < taken.end);
+        for (uint64_t i = taken.begin; i < taken.end; i++) {
+            assert_int_equal(model->open[i], 1);
+            model->open[i] = 0;
+        }
+    }
+    for (uint64_t i = from; i < to; i++)
+        assert_int_equal(model->open[i], 0);
+}
+
+static void random_layers_leave_what_a_bitmap_says(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 3000; seed++) {
+        struct dice dice = dice_of(seed);
+        struct model model = {.open = {0}};
+
+        run_gaps_reset(&model.gaps, 10, UNITS - 10);
+        memset(model.open + 10, 1, UNITS - 20);
+        for (unsigned layer = 0; layer < 6; layer++) {
+            uint64_t step = 1 + dice_below(&dice, 60);
+
+            run_gaps_begin(&model.gaps);
+            for (uint64_t at = dice_below(&dice, 30); at < UNITS;) {
+                uint64_t to = at + dice_below(&dice, step);
+
+                to = to < UNITS ? to : UNITS;
+                if (dice_once_in(&dice, 2))
+                    look(&model, at, to);
+                if (dice_once_in(&dice, 2))
+                    take(&model, at, to);
+                at = to + dice_below(&dice, step) + (to == at);
+            }
+            run_gaps_end(&model.gaps);
+            assert_int_equal(model.gaps.error, 0);
+            assert_same(&model);
+        }
+        run_gaps_free(&model.gaps);
+    }
+}
+
+static void an_empty_window_has_no_gap(void **state)
+{
+    struct run_gaps gaps = {0};
+    struct run_gap found;
+
+    (void)state;
+    run_gaps_reset(&gaps, 5, 5);
+    assert_int_equal(gaps.n_list, 0);
+    assert_false(run_gaps_look(&gaps, 0, 10, &found));
+    assert_false(run_gaps_take(&gaps, 0, 10, &found));
+    run_gaps_end(&gaps);
+    run_gaps_free(&gaps);
+}
+
+static void nothing_lies_in_an_empty_range(void **state)
+{
+    struct run_gaps gaps = {0};
+    struct run_gap found;
+
+    (void)state;
+    run_gaps_reset(&gaps, 0, 100);
+    assert_false(run_gaps_look(&gaps, 50, 50, &found));
+    assert_false(run_gaps_take(&gaps, 50, 50, &found));
+    assert_false(run_gaps_take(&gaps, 60, 40, &found));
+    run_gaps_end(&gaps);
+    assert_int_equal(gaps.n_list, 1);
+    run_gaps_free(&gaps);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(random_layers_leave_what_a_bitmap_says),
+        cmocka_unit_test(an_empty_window_has_no_gap),
+        cmocka_unit_test(nothing_lies_in_an_empty_range),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
