@@ -53,6 +53,7 @@ int cmd_map(const struct options *options, const struct cmd_console *console)
     const struct report_list_choice choice = {
         .snapshot = options->n_snapshots > 0 ? options->snapshots[0] : NULL,
         .no_host = options->no_host,
+        .chain = options->chain,
         .take = take,
         .context = &map,
     };

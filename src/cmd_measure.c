@@ -173,6 +173,7 @@ static void *measure_images(void *context)
         .snapshots = options->snapshots,
         .n_snapshots = options->n_snapshots,
         .all_snapshots = options->all_snapshots,
+        .chain = options->chain,
         .device = options->device,
         .no_host = options->no_host,
         .walk = {.workers = &measure->workers, .progress = image_progress, .context = measure},

@@ -18,6 +18,7 @@
 enum id {
     ID_ALL_SNAPSHOTS = 'S',
     ID_BYTES = 'b',
+    ID_CHAIN = 'c',
     ID_FORMAT = 'f',
     ID_HELP = 'h',
     ID_JSON = 'j',
@@ -49,6 +50,7 @@ static const struct spec {
     {ID_SNAPSHOT, "snapshot", "ID-OR-NAME", ON_ALL,
      "this snapshot instead of the active state (id:ID, name:NAME)"},
     {ID_ALL_SNAPSHOTS, "all-snapshots", NULL, ON_MEASURE, "the active state and every snapshot"},
+    {ID_CHAIN, "chain", NULL, ON_ALL, "along the backing chain: opens the files that images name"},
     {ID_DEVICE, "device", "PROFILE", ON_MEASURE,
      "reckon with this disk: auto (the default), hdd, ssd or nvme"},
     {ID_FORMAT, "format", "FORMAT", ON_MEASURE, "text (the default), json or csv"},
@@ -229,6 +231,9 @@ static int apply(const struct spec *spec, const char *argument, struct options *
         break;
     case ID_BYTES:
         options->bytes = true;
+        break;
+    case ID_CHAIN:
+        options->chain = true;
         break;
     case ID_DEVICE:
         word = choose_word("device", argument, devices, 4, err);

@@ -47,6 +47,7 @@ struct options {
     bool list;
     bool no_host;
     bool all_snapshots;
+    bool chain;
     const char *output; /* borrowed from argv, as all texts here; NULL: standard output */
     const char **snapshots;
     size_t n_snapshots, cap_snapshots;

@@ -44,6 +44,7 @@ GET(get_score, OPT_REAL, table->walk.fragmentation_score)
 GET(get_backward, INTEGER, table->walk.backward_steps)
 GET(get_forward, INTEGER, table->walk.forward_jumps)
 GET(get_near, INTEGER, table->walk.near_jumps)
+GET(get_switches, INTEGER, table->walk.file_switches)
 GET(get_breaks, INTEGER, table->walk.breaks)
 GET(get_back_mean, OPT_REAL, table->walk.backward_jump_mean_bytes)
 GET(get_forward_mean, OPT_REAL, table->walk.forward_jump_mean_bytes)
@@ -106,6 +107,13 @@ static struct render_value get_device(const struct report_image *image,
 
     (void)table;
     return text(name, name != NULL ? strlen(name) : 0);
+}
+
+static struct render_value get_depth(const struct report_image *image,
+                                     const struct report_table *table)
+{
+    (void)image;
+    return table != NULL ? integer(true, table->chain_depth) : integer(false, 0);
 }
 
 static struct render_value get_image(const struct report_image *image,
@@ -192,6 +200,7 @@ const struct render_column render_columns[] = {
     {"BACK", RENDER_COUNT, true, "backward steps", get_backward},
     {"FORWARD", RENDER_COUNT, true, "forward jumps", get_forward},
     {"NEAR", RENDER_COUNT, false, "forward jumps over at most 512 KiB", get_near},
+    {"SWITCHES", RENDER_COUNT, false, "steps to another file of the chain", get_switches},
     {"BACKMEAN", RENDER_MEAN_BYTES, false, "mean distance of a backward step", get_back_mean},
     {"FORWARDMEAN", RENDER_MEAN_BYTES, false, "mean distance of a forward jump", get_forward_mean},
     {"ASCENDING", RENDER_COUNT, false, "ascending runs", get_ascending},
@@ -205,6 +214,8 @@ const struct render_column render_columns[] = {
     {"COMPRESSED", RENDER_COUNT, false, "mapped clusters that are compressed", get_compressed},
     {"ZERO", RENDER_COUNT, false, "zero clusters", get_zero},
     {"CORRUPT", RENDER_COUNT, false, "damaged table entries", get_corrupt},
+    {"DEPTH", RENDER_COUNT, false, "images that the figures are of: more than one along a chain",
+     get_depth},
     {"VIRTUAL", RENDER_BYTES, true, "size of the guest disk", get_virtual},
     {"FILE", RENDER_BYTES, false, "length of the file", get_file},
     {"CLUSTER", RENDER_BYTES, false, "cluster size", get_cluster},

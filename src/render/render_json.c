@@ -163,7 +163,7 @@ static struct json_object *disk_object(const struct report_disk *disk)
     put(object, "seconds", json_real(disk->seconds));
     put(object, "slowdown_low", json_real(disk->slowdown_low));
     put(object, "slowdown_high", json_real(disk->slowdown_high));
-    put(object, "after_defrag_seconds", json_real(disk->after_defrag_seconds));
+    put(object, "after_defrag_seconds", json_opt_real(disk->after_defrag_seconds));
     return object;
 }
 
@@ -198,6 +198,27 @@ static struct json_object *host_object(const struct report_host *host)
     return object;
 }
 
+static struct json_object *layers_array(const struct report_table *table)
+{
+    struct json_object *array;
+
+    if (table->layers == NULL)
+        return NULL;
+    array = json_object_new_array();
+    for (size_t i = 0; i < table->n_layers; i++) {
+        const struct report_layer *layer = &table->layers[i];
+        struct json_object *object = json_object_new_object();
+
+        put_string(object, "path", layer->path);
+        put_count(object, "depth", layer->depth);
+        put_count(object, "bytes", layer->bytes);
+        put_count(object, "runs", layer->runs);
+        put_count(object, "shadowed_bytes", layer->shadowed_bytes);
+        json_object_array_add(array, object);
+    }
+    return array;
+}
+
 static struct json_object *table_object(const struct report_table *table)
 {
     struct json_object *object = json_object_new_object();
@@ -209,7 +230,7 @@ static struct json_object *table_object(const struct report_table *table)
     put_walk(object, &table->walk, table->measured);
     put(object, "read_split", json_opt_real(table->read_split));
     put(object, "qemu_img_check", check_object(table));
-    put(object, "layers", NULL);
+    put(object, "layers", layers_array(table));
     put(object, "end_to_end", end_to_end_object(&table->end_to_end));
     put(object, "disk", disk_object(&table->disk));
     return object;

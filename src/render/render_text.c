@@ -144,6 +144,7 @@ static void print_properties(const struct page *page, const struct report_image 
 {
     const struct report_format *format = &image->format;
     const struct report_table *main_table = report_main_table(image);
+    const bool chained = main_table != NULL && main_table->layers != NULL;
 
     if (image->in_use.known && image->in_use.value)
         fprintf(page->stream, LABEL "%s\n", "in use",
@@ -151,9 +152,9 @@ static void print_properties(const struct page *page, const struct report_image 
                     ? "yes, and it may be written to: the figures may be a moment old"
                     : "yes, by readers");
     print_file_name(page, "backing file", &format->backing_file,
-                    "  (not opened; only this file is measured)");
+                    chained ? "" : "  (not opened; only this file is measured)");
     print_file_name(page, "external data file", &format->data_file,
-                    "  (not opened; offsets below are offsets in it)");
+                    chained ? "" : "  (not opened; offsets below are offsets in it)");
     if (format->encryption != FORMAT_CRYPT_NONE)
         fprintf(page->stream, LABEL "%s  (no key is needed to measure)\n", "encryption",
                 format->encryption == FORMAT_CRYPT_AES ? "AES" : "LUKS");
@@ -210,6 +211,8 @@ static void print_jumps(const struct page *page, const struct report_walk *walk)
     if (walk->forward_jumps > 0)
         fprintf(page->stream, " (mean %s; %s of them near)",
                 mean_text(page, walk->forward_jump_mean_bytes), count_text(walk->near_jumps));
+    if (walk->file_switches > 0)
+        fprintf(page->stream, ", %s to another file", count_text(walk->file_switches));
     putc('\n', page->stream);
     explain(page, "A near jump skips at most 512 KiB forward: a disk reads over it faster than it "
                   "seeks. An L2 table");
@@ -347,12 +350,14 @@ static void print_run_histogram(const struct page *page, const struct report_wal
 
 static void print_jump_histogram(const struct page *page, const struct report_walk *walk)
 {
-    if (walk->breaks == 0)
+    uint64_t jumps = walk->backward_steps + walk->forward_jumps;
+
+    if (jumps == 0)
         return;
     fprintf(page->stream, "\n  jumps by distance (share of all jumps)\n");
     for (size_t i = 0; i < walk->jump_histogram.n; i++) {
         const struct report_jump_class *class = &walk->jump_histogram.list[i];
-        double share = (double)(class->backward + class->forward) / (double)walk->breaks;
+        double share = (double)(class->backward + class->forward) / (double)jumps;
 
         fprintf(page->stream, "    from %9s  %13s back %13s forward %6.2f %%",
                 size_text(page, class->from_bytes), count_text(class->backward),
@@ -425,6 +430,37 @@ static void print_snapshot_title(const struct page *page, const struct report_ta
         fprintf(page->stream, ", not readable\n");
 }
 
+#define LAYERS_SHOWN 20
+
+static void print_layer(const struct page *page, const struct report_layer *layer)
+{
+    fprintf(page->stream, "    %4" PRIu32 "  %9s in %s run%s", layer->depth,
+            size_text(page, layer->bytes), count_text(layer->runs), layer->runs == 1 ? "" : "s");
+    if (layer->shadowed_bytes > 0)
+        fprintf(page->stream, ", and %s that nobody sees", size_text(page, layer->shadowed_bytes));
+    fprintf(page->stream, ": ");
+    print_name(page, layer->path, strlen(layer->path));
+    putc('\n', page->stream);
+}
+
+/* Of a chain of one there is nothing to tell. */
+static void print_layers(const struct page *page, const struct report_table *table)
+{
+    size_t n = table->n_layers < LAYERS_SHOWN ? table->n_layers : LAYERS_SHOWN;
+
+    if (table->n_layers < 2)
+        return;
+    fprintf(page->stream, LABEL "%s images, the top one first\n", "chain",
+            count_text(table->n_layers));
+    explain(page, "What the guest reads from each, and what is hidden below others, or lies beyond "
+                  "the disk.");
+    for (size_t i = 0; i < n; i++)
+        print_layer(page, &table->layers[i]);
+    if (n < table->n_layers)
+        fprintf(page->stream, "    and %s more; --json lists them\n",
+                count_text(table->n_layers - n));
+}
+
 static void print_table(const struct page *page, const struct report_image *image,
                         const struct report_table *table)
 {
@@ -444,6 +480,7 @@ static void print_table(const struct page *page, const struct report_image *imag
     if (table->mapped_clusters > 0)
         print_end_to_end(page, image, table);
     print_check(page, table);
+    print_layers(page, table);
     if (page->options->histogram && table->mapped_clusters > 0) {
         print_run_histogram(page, walk);
         print_jump_histogram(page, walk);

@@ -30,9 +30,27 @@ struct report_profile report_profile(enum report_device device, const struct rep
     return (struct report_profile){METER_DISK_SSD, false};
 }
 
-void report_cost(const struct report_profile *profile, const struct format_image *image,
-                 const struct run_counts *counts, const struct meter *meter,
-                 struct report_disk *disk)
+void report_cost(const struct report_profile *profile, const struct run_counts *counts,
+                 const struct meter *meter, struct report_disk *disk)
+{
+    struct meter_disk_time time =
+        meter_disk_time(profile->kind, meter, counts->reads, counts->reads_unbroken);
+
+    *disk = (struct report_disk){.known = false};
+    if (!meter->any)
+        return;
+    *disk = (struct report_disk){.known = true,
+                                 .assumed = profile->assumed,
+                                 .profile = profile->kind,
+                                 .ideal_seconds = time.ideal_seconds,
+                                 .seconds = time.seconds,
+                                 .slowdown_low = time.slowdown_low,
+                                 .slowdown_high = time.slowdown_high};
+}
+
+void report_cost_after(const struct report_profile *profile, const struct format_image *image,
+                       const struct run_counts *counts, const struct meter *meter,
+                       struct report_disk *disk)
 {
     const struct meter_disk_plan plan = {
         .data_bytes = meter->head.read_bytes - meter->head.table_bytes,
@@ -41,21 +59,9 @@ void report_cost(const struct report_profile *profile, const struct format_image
         .cluster_bytes = image->header.cluster_bytes,
         .reads = counts->reads_unbroken,
     };
-    struct meter_disk_time time =
-        meter_disk_time(profile->kind, meter, counts->reads, counts->reads_unbroken);
 
-    *disk = (struct report_disk){.known = false};
-    if (!meter->any)
-        return;
-    *disk =
-        (struct report_disk){.known = true,
-                             .assumed = profile->assumed,
-                             .profile = profile->kind,
-                             .ideal_seconds = time.ideal_seconds,
-                             .seconds = time.seconds,
-                             .slowdown_low = time.slowdown_low,
-                             .slowdown_high = time.slowdown_high,
-                             .after_defrag_seconds = meter_disk_plan_seconds(profile->kind, &plan)};
+    if (disk->known)
+        disk->after_defrag_seconds = opt_f64_of(meter_disk_plan_seconds(profile->kind, &plan));
 }
 
 /* Each break on the device ends a read, whichever layer it comes from. */

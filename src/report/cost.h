@@ -19,9 +19,13 @@ struct report_profile {
 struct report_profile report_profile(enum report_device device, const struct report_host *host);
 
 /* @meter: of the pieces in the file. */
-void report_cost(const struct report_profile *profile, const struct format_image *image,
-                 const struct run_counts *counts, const struct meter *meter,
-                 struct report_disk *disk);
+void report_cost(const struct report_profile *profile, const struct run_counts *counts,
+                 const struct meter *meter, struct report_disk *disk);
+
+/* Fills in the time after a rewrite, of one image. */
+void report_cost_after(const struct report_profile *profile, const struct format_image *image,
+                       const struct run_counts *counts, const struct meter *meter,
+                       struct report_disk *disk);
 
 /* @meter: of the same pieces on the device. Fills in the times. */
 void report_cost_end_to_end(const struct report_profile *profile, const struct run_counts *counts,

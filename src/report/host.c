@@ -2,6 +2,7 @@
 /* Owns the judgement of when the way over the device can be known, and how. */
 #include "host.h"
 
+#include "chain.h"
 #include "checked.h"
 #include "counts.h"
 #include "err.h"
@@ -83,10 +84,50 @@ int report_host_open(struct format_image *image, const struct report_choice *cho
     return 0;
 }
 
+/* 1 if all of them are known, 0 if one is not, or -ENOMEM. */
+static int find_maps(const struct format_chain *chain, struct report_host_walk *walk,
+                     struct err *err)
+{
+    walk->chain = calloc(chain->n_files, sizeof(struct host_map *));
+    if (walk->chain == NULL)
+        return err_no_memory(err);
+    for (size_t i = 0; i < chain->n_files; i++) {
+        struct err reason = {0};
+
+        if (host_map_open(chain->files[i].io, &walk->chain[i], &reason) < 0)
+            return reason.code == ENOMEM ? err_no_memory(err) : 0;
+        walk->n_chain++;
+    }
+    return 1;
+}
+
+int report_host_open_chain(const struct format_chain *chain, const struct report_choice *choice,
+                           struct report_host_walk *walk, struct err *err)
+{
+    int ret;
+
+    if (walk->has_stage)
+        host_placing_free(&walk->stage);
+    walk->has_stage = walk->in_one_piece = false;
+    if (choice->no_host)
+        return 0;
+    ret = find_maps(chain, walk, err);
+    if (ret <= 0)
+        return ret;
+    walk->has_stage = true;
+    if (host_placing_new((const struct host_map *const *)walk->chain, (unsigned)chain->n_files,
+                         chain->layers[0].header.cluster_bytes, &walk->stage) < 0)
+        return err_no_memory(err);
+    return 0;
+}
+
 void report_host_close(struct report_host_walk *walk)
 {
     if (walk->has_stage)
         host_placing_free(&walk->stage);
+    for (size_t i = 0; i < walk->n_chain; i++)
+        host_map_free(walk->chain[i]);
+    free(walk->chain);
     host_map_free(walk->owned);
 }
 

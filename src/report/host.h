@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 struct err;
+struct format_chain;
 struct format_image;
 struct host_map;
 struct report_choice;
@@ -18,6 +19,8 @@ struct run_counts;
 struct report_host_walk {
     struct host_map *owned;
     const struct host_map *map; /* NULL: there is none */
+    struct host_map **chain;    /* of the files of a chain, by their numbers */
+    size_t n_chain;
     /* The file holds all its data in one piece, from its first byte on: the way over the device is
      * the way through the file, and what a table gives is what the device gives. */
     bool in_one_piece;
@@ -32,6 +35,13 @@ struct report_host_walk {
 int report_host_open(struct format_image *image, const struct report_choice *choice,
                      struct report_host *host, struct report_host_walk *walk, struct err *err);
 void report_host_close(struct report_host_walk *walk);
+
+/*
+ * From now on, the way over the device is that along @chain: known if each of its files has a map.
+ * Each file counts as a region of its own, also if several lie on one device. 0 or -ENOMEM.
+ */
+int report_host_open_chain(const struct format_chain *chain, const struct report_choice *choice,
+                           struct report_host_walk *walk, struct err *err);
 
 /* The meter of the way over the device, borrowed from the pair; NULL: it is not known. */
 const struct meter *report_host_meter(const struct report_host_walk *walk,

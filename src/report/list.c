@@ -2,7 +2,9 @@
 /* Owns the joining of pieces into runs for a list. Keeps one run in memory. */
 #include "list.h"
 
+#include "backing.h"
 #include "choose.h"
+#include "compose.h"
 #include "err.h"
 #include "image.h"
 #include "io.h"
@@ -20,15 +22,23 @@
 
 struct list {
     const struct report_list_choice *choice;
-    const char *file;
-    const struct host_map *map; /* NULL: there is none */
-    size_t segment;             /* that was met last */
-    struct run_piece open;      /* the run that may still grow; guest_bytes 0: none */
-    struct opt_u64 open_place;  /* of its first byte, on the device */
-    bool open_encoded;          /* it lies in one stored extent, which has only one place */
+    struct report_backing *backing; /* NULL: the image alone is listed */
+    const char *files[RUN_N_FILES]; /* of the image alone */
+    struct list_map *maps;          /* by file number; NULL: no places are known */
+    size_t n_maps;
+    struct run_piece open;     /* the run that may still grow; guest_bytes 0: none */
+    struct opt_u64 open_place; /* of its first byte, on the device */
+    bool open_encoded;         /* it lies in one stored extent, which has only one place */
 };
 
-/* Where a stretch of the file begins on the device, and how much of it goes on there. */
+/* Where a file lies. */
+struct list_map {
+    const struct host_map *map; /* NULL: not known */
+    struct host_map *owned;
+    size_t segment; /* that was met last */
+};
+
+/* Where a stretch of a file begins on the device, and how much of it goes on there. */
 struct place {
     struct opt_u64 physical;
     bool encoded;
@@ -43,12 +53,15 @@ const char *report_kind_name(enum run_kind kind)
 static int hand_over(struct list *list)
 {
     const struct run_piece *open = &list->open;
+    const struct format_file *file =
+        list->backing != NULL ? &list->backing->chain.files[open->file] : NULL;
     bool has_host = open->kind != RUN_ZERO;
     struct report_run run = {
         .guest_off = open->guest_off,
         .guest_bytes = open->guest_bytes,
         .kind = open->kind,
-        .file = list->file,
+        .depth = file != NULL ? file->layer : 0,
+        .file = file != NULL ? file->path : list->files[open->file],
         .host_off = {has_host, open->begin},
         .host_bytes = {has_host, open->end - open->begin},
         .physical_off = list->open_place,
@@ -57,22 +70,23 @@ static int hand_over(struct list *list)
     return open->guest_bytes == 0 ? 0 : list->choice->take(list->choice->context, &run);
 }
 
-static struct place place_of(struct list *list, uint64_t off, uint64_t end)
+static struct place place_of(struct list *list, unsigned file, uint64_t off, uint64_t end)
 {
-    const struct host_map *map = list->map;
+    struct list_map *known = list->maps != NULL ? &list->maps[file] : NULL;
+    const struct host_map *map = known != NULL ? known->map : NULL;
     const struct host_segment *segment;
 
     if (map == NULL)
         return (struct place){.bytes = end - off};
-    if (map->segments[list->segment].file_off > off || host_map_end(map, list->segment) <= off)
-        list->segment = host_map_find(map, off);
-    segment = &map->segments[list->segment];
-    if (end > host_map_end(map, list->segment))
-        end = host_map_end(map, list->segment);
+    if (map->segments[known->segment].file_off > off || host_map_end(map, known->segment) <= off)
+        known->segment = host_map_find(map, off);
+    segment = &map->segments[known->segment];
+    if (end > host_map_end(map, known->segment))
+        end = host_map_end(map, known->segment);
     return (struct place){
         .physical = {host_kind_is_placed(segment->kind),
                      segment->kind == HOST_ENCODED ? segment->physical
-                                                   : host_map_place(map, list->segment, off)},
+                                                   : host_map_place(map, known->segment, off)},
         .encoded = segment->kind == HOST_ENCODED,
         .bytes = end - off,
     };
@@ -92,7 +106,7 @@ static bool joins(const struct list *list, const struct run_piece *piece, const 
     const struct run_piece *open = &list->open;
 
     return open->guest_bytes != 0 && piece->kind == open->kind && piece->kind != RUN_COMPRESSED &&
-           piece->guest_off == open->guest_off + open->guest_bytes &&
+           piece->file == open->file && piece->guest_off == open->guest_off + open->guest_bytes &&
            (piece->kind == RUN_ZERO || (piece->begin == open->end && goes_on(list, place)));
 }
 
@@ -120,7 +134,7 @@ static int add_piece(struct list *list, struct run_piece piece)
 
     if (piece.kind == RUN_ZERO)
         return add(list, &piece, &place);
-    place = place_of(list, piece.begin, piece.end);
+    place = place_of(list, piece.file, piece.begin, piece.end);
     while (piece.kind != RUN_COMPRESSED && place.bytes < piece.end - piece.begin && ret == 0) {
         struct run_piece part = piece;
 
@@ -130,7 +144,7 @@ static int add_piece(struct list *list, struct run_piece piece)
         piece.guest_off += place.bytes;
         piece.guest_bytes -= place.bytes;
         piece.begin = part.end;
-        place = place_of(list, piece.begin, piece.end);
+        place = place_of(list, piece.file, piece.begin, piece.end);
     }
     return ret < 0 ? ret : add(list, &piece, &place);
 }
@@ -151,6 +165,42 @@ static struct run_sink begin(void *context, struct run_members members, size_t k
     return (struct run_sink){take, context};
 }
 
+static int list_alone(struct format_image *image, struct run_table *table, struct list *list,
+                      struct err *err)
+{
+    const struct run_visitor visitor = {
+        .context = list, .begin = begin, .detail = true, .most_repeats = REPEATS_MAX};
+
+    return run_scan(image, table, 1, &visitor, err);
+}
+
+/* Each image has been walked alone before, so that its damage is known. */
+static int list_chain(struct format_image *image, struct run_table *table, struct list *list,
+                      struct format_findings *findings, struct err *err)
+{
+    const struct meter_walk_options options = {.workers = NULL};
+    const struct run_layers *layers = &list->backing->layers;
+    struct run_compose *compose;
+    struct run_counts counts = {0};
+    struct meter_pair meters;
+    int ret = meter_walk(image, table, 1, &meters, &options, err);
+
+    meter_pair_free(&meters);
+    format_findings_merge(findings, &table->findings);
+    if (ret == 0)
+        ret = report_backing_look(list->backing, image, &options, findings, err);
+    if (ret == 0)
+        ret = report_backing_set_top(list->backing, image, table, err);
+    if (ret < 0)
+        return ret;
+    compose = run_compose_new(layers, true);
+    ret = compose == NULL ? err_no_memory(err)
+                          : run_compose_part(compose, 0, layers->end, (struct run_sink){take, list},
+                                             &counts, err);
+    run_compose_free(compose);
+    return ret;
+}
+
 static int list_table(struct format_image *image, size_t chosen, struct list *list,
                       struct format_findings *findings, struct err *err)
 {
@@ -161,13 +211,12 @@ static int list_table(struct format_image *image, size_t chosen, struct list *li
         .l1_entries = snapshot != NULL ? snapshot->l1_entries : image->header.l1_entries,
         .virtual_bytes = snapshot != NULL ? snapshot->virtual_bytes : image->header.virtual_bytes,
     };
-    const struct run_visitor visitor = {
-        .context = list, .begin = begin, .detail = true, .most_repeats = REPEATS_MAX};
     int ret;
 
     if (snapshot != NULL && !snapshot->readable)
         return err_set(err, EINVAL, "the L1 table of snapshot[%zu] cannot be read", chosen);
-    ret = run_scan(image, &table, 1, &visitor, err);
+    ret = list->backing != NULL ? list_chain(image, &table, list, findings, err)
+                                : list_alone(image, &table, list, err);
     if (ret == 0)
         ret = hand_over(list);
     format_findings_merge(findings, &table.findings);
@@ -175,32 +224,73 @@ static int list_table(struct format_image *image, size_t chosen, struct list *li
 }
 
 /* Without a map the list has no physical offsets; only running out of memory stops it. */
-static int find_map(struct list *list, struct io *io, bool other_file, struct host_map **owned,
-                    struct err *err)
+static int find_map(struct list_map *list, struct io *io, struct err *err)
 {
     struct err reason = {0};
 
-    *owned = NULL;
-    if (list->choice->no_host || other_file)
-        return 0;
-    list->map = list->choice->host_map;
-    if (list->map != NULL)
-        return 0;
-    if (host_map_open(io, owned, &reason) == -ENOMEM)
+    if (host_map_open(io, &list->owned, &reason) == -ENOMEM)
         return err_no_memory(err);
-    list->map = *owned;
+    list->map = list->owned;
     return 0;
+}
+
+/* An external data file has no map unless a chain is followed: then it is opened. */
+static int find_maps(struct list *list, struct format_image *image, struct err *err)
+{
+    const struct format_chain *chain = list->backing != NULL ? &list->backing->chain : NULL;
+    size_t n = chain != NULL ? chain->n_files : RUN_N_FILES;
+    int ret = 0;
+
+    if (list->choice->no_host)
+        return 0;
+    list->maps = calloc(n, sizeof(*list->maps));
+    if (list->maps == NULL)
+        return err_no_memory(err);
+    list->n_maps = n;
+    if (chain == NULL && list->choice->host_map != NULL)
+        list->maps[0].map = list->choice->host_map;
+    else if (chain == NULL)
+        return find_map(&list->maps[0], image->io, err);
+    for (size_t i = 0; chain != NULL && i < n && ret == 0; i++)
+        ret = find_map(&list->maps[i], chain->files[i].io, err);
+    return ret;
+}
+
+static void free_maps(struct list *list)
+{
+    for (size_t i = 0; i < list->n_maps; i++)
+        host_map_free(list->maps[i].owned);
+    free(list->maps);
+}
+
+static int list_image(struct format_image *image, const char *path,
+                      const struct report_list_choice *choice, struct report_backing *backing,
+                      struct format_findings *findings, struct err *err)
+{
+    const struct report_choice which = {.snapshots = &choice->snapshot,
+                                        .n_snapshots = choice->snapshot != NULL};
+    const char *data = image->header.data_file.bytes;
+    struct list list = {
+        .choice = choice, .backing = backing, .files = {path, data != NULL ? data : path}};
+    size_t *chosen = NULL, n_chosen;
+    int ret;
+
+    format_findings_merge(findings, &image->findings);
+    ret = report_choose(image, &which, &chosen, &n_chosen, err);
+    if (ret == 0)
+        ret = find_maps(&list, image, err);
+    if (ret == 0)
+        ret = list_table(image, chosen[0], &list, findings, err);
+    free_maps(&list);
+    free(chosen);
+    return ret;
 }
 
 int report_list_io(struct io *io, const char *path, const struct report_list_choice *choice,
                    struct format_findings *findings, struct err *err)
 {
-    const struct report_choice which = {.snapshots = &choice->snapshot,
-                                        .n_snapshots = choice->snapshot != NULL};
-    struct list list = {.choice = choice, .file = path};
+    struct report_backing opened, *backing = NULL;
     struct format_image image;
-    struct host_map *map = NULL;
-    size_t *chosen = NULL, n_chosen;
     int ret = format_image_open(io, &image, err);
 
     memset(findings, 0, sizeof(*findings));
@@ -208,16 +298,14 @@ int report_list_io(struct io *io, const char *path, const struct report_list_cho
         io_close(io);
         return ret;
     }
-    if (image.header.external_data && image.header.data_file.bytes != NULL)
-        list.file = image.header.data_file.bytes;
-    format_findings_merge(findings, &image.findings);
-    ret = report_choose(&image, &which, &chosen, &n_chosen, err);
+    if (choice->chain) {
+        ret = report_backing_open(io, path, &opened, err);
+        backing = ret == 0 ? &opened : NULL;
+    }
     if (ret == 0)
-        ret = find_map(&list, io, image.header.external_data, &map, err);
-    if (ret == 0)
-        ret = list_table(&image, chosen[0], &list, findings, err);
-    host_map_free(map);
-    free(chosen);
+        ret = list_image(&image, path, choice, backing, findings, err);
+    if (backing != NULL)
+        report_backing_close(backing);
     format_image_close(&image);
     io_close(io);
     return ret;

@@ -7,6 +7,7 @@
 #include "finding.h"
 #include "opt.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct err;
@@ -33,6 +34,7 @@ struct report_list_choice {
     const char *snapshot;            /* NULL: the active state */
     bool no_host;                    /* do not look under the file: no physical offset is known */
     const struct host_map *host_map; /* what is there, borrowed; NULL: the kernel is asked */
+    bool chain; /* along the backing chain; opens the files that the image names */
     /* A negative return value stops the list and is returned. */
     int (*take)(void *context, const struct report_run *run);
     void *context;

@@ -5,6 +5,9 @@
  */
 #include "measure.h"
 
+#include "backing.h"
+#include "chained.h"
+#include "checked.h"
 #include "choose.h"
 #include "cost.h"
 #include "err.h"
@@ -17,6 +20,7 @@
 #include "verdict.h"
 #include "walk.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,6 +78,7 @@ struct work {
     struct format_image *image;
     const struct report_choice *choice;
     struct report_image *report;
+    struct report_backing *backing; /* NULL: the image alone is measured */
     struct err *err;
     struct report_host_walk host;
     struct report_profile profile;
@@ -84,31 +89,40 @@ struct work {
 
 /* ---- from a walked table to its figures ---- */
 
-static int fill_figures(const struct work *work, const struct run_table *walked,
-                        const struct meter *meter, struct report_table *table)
+/* What any walk has, of an image alone or along a chain. */
+static int fill_figures(const struct work *work, const struct run_counts *counts,
+                        uint64_t mapped_clusters, const struct meter *meter,
+                        struct report_table *table)
 {
-    const struct format_image *image = work->image;
-    const struct run_counts *counts = &walked->counts;
-    int ret = report_figures(meter, counts->mapped_clusters, &table->walk);
+    int ret = report_figures(meter, mapped_clusters, &table->walk);
 
     if (ret < 0)
         return ret;
     table->measured = true;
-    table->mapped_clusters = counts->mapped_clusters;
+    table->mapped_clusters = mapped_clusters;
     table->walk.compressed_clusters = counts->compressed_clusters;
     table->walk.zero_clusters = counts->zero_clusters;
     table->walk.zero_allocated_clusters = counts->zero_allocated_clusters;
     table->walk.corrupt_entries = counts->corrupt_entries;
     table->read_split = opt_ratio((double)counts->reads, (double)counts->reads_unbroken);
-    table->has_check = !table->is_snapshot;
-    table->check = (struct report_check){
-        .allocated_clusters = counts->check_allocated,
-        .total_clusters = run_l2_clusters(&image->header, image->header.virtual_bytes),
-        .fragmented_clusters = counts->check_fragmented,
-        .compressed_clusters = counts->check_compressed,
-    };
-    report_cost(&work->profile, image, counts, meter, &table->disk);
+    report_cost(&work->profile, counts, meter, &table->disk);
     return 0;
+}
+
+/* The same walk over the device, if the maps of all files are known. */
+static int fill_end_to_end(const struct work *work, const struct run_counts *counts,
+                           const struct meter_pair *meters, struct report_table *table)
+{
+    const struct meter *device = report_host_meter(&work->host, meters);
+    int ret;
+
+    if (device == NULL)
+        return 0;
+    ret =
+        report_host_figures(device, counts, work->image->header.cluster_bytes, &table->end_to_end);
+    if (ret == 0)
+        report_cost_end_to_end(&work->profile, counts, device, &table->end_to_end);
+    return ret;
 }
 
 /* ---- the tables of one image ---- */
@@ -145,15 +159,19 @@ static int fill_table(struct work *work, const struct run_table *walk,
                       const struct meter_pair *meters, struct report_table *table)
 {
     struct report_format *format = &work->report->format;
-    const struct meter *device = report_host_meter(&work->host, meters);
+    const struct run_counts *counts = &walk->counts;
 
-    if (fill_figures(work, walk, meters->plain, table) < 0)
+    if (fill_figures(work, counts, counts->mapped_clusters, meters->plain, table) < 0 ||
+        fill_end_to_end(work, counts, meters, table) < 0)
         return err_no_memory(work->err);
-    if (device != NULL &&
-        report_host_figures(device, &walk->counts, format->cluster_bytes, &table->end_to_end) < 0)
-        return err_no_memory(work->err);
-    if (device != NULL)
-        report_cost_end_to_end(&work->profile, &walk->counts, device, &table->end_to_end);
+    report_cost_after(&work->profile, work->image, counts, meters->plain, &table->disk);
+    table->has_check = !table->is_snapshot;
+    table->check = (struct report_check){
+        .allocated_clusters = counts->check_allocated,
+        .total_clusters = run_l2_clusters(&work->image->header, work->image->header.virtual_bytes),
+        .fragmented_clusters = counts->check_fragmented,
+        .compressed_clusters = counts->check_compressed,
+    };
     if (!table->is_snapshot) {
         format->l2_tables = opt_u64_of(walk->counts.l2_tables);
         format->l2_bytes = opt_u64_of(walk->counts.l2_tables * format->cluster_bytes);
@@ -226,10 +244,92 @@ static int measure_tables(struct work *work)
     return 0;
 }
 
-static int measure_opened(struct format_image *image, const struct report_choice *choice,
-                          struct report_image *report, struct err *err)
+/* ---- along a chain ---- */
+
+/* A walk for each of 65,536 snapshots through 1,000 images would never end. */
+#define CHAINED_MAX ((size_t)1 << 18)
+
+/* The figures of the table alone give way to those of the chain. */
+static int fill_chained(struct work *work, const struct run_counts *counts,
+                        const struct meter_pair *meters, struct report_table *table)
 {
-    struct work work = {.image = image, .choice = choice, .report = report, .err = err};
+    uint64_t alone_bytes = table->walk.mapped_bytes;
+    uint64_t cluster_bytes = work->image->header.cluster_bytes;
+
+    report_walk_free(&table->walk);
+    report_walk_free(&table->end_to_end.walk);
+    memset(&table->walk, 0, sizeof(table->walk));
+    memset(&table->end_to_end, 0, sizeof(table->end_to_end));
+    if (fill_figures(work, counts, div_round_up(counts->mapped_bytes, cluster_bytes), meters->plain,
+                     table) < 0 ||
+        fill_end_to_end(work, counts, meters, table) < 0)
+        return err_no_memory(work->err);
+    table->has_check = false;
+    table->chain_depth = (uint32_t)work->backing->chain.n_layers;
+    return report_backing_fill(work->backing, meters->plain, alone_bytes, table, work->err);
+}
+
+static int chain_table(struct work *work, size_t number, bool first)
+{
+    struct meter_walk_options options = work->choice->walk;
+    struct report_backing *backing = work->backing;
+    struct meter_pair meters = {NULL, NULL};
+    struct report_table again;
+    struct run_counts counts;
+    struct run_table walk;
+    int ret = begin_table(work, work->chosen[number], &again, &walk);
+
+    if (work->host.has_stage)
+        options.stage = &work->host.stage;
+    free(again.id.bytes);
+    free(again.name.bytes);
+    if (ret == 0 && first)
+        ret =
+            report_backing_look(backing, work->image, &options, &work->report->findings, work->err);
+    if (ret == 0)
+        ret = report_backing_set_top(backing, work->image, &walk, work->err);
+    if (ret == 0)
+        ret = meter_chained(&backing->layers, (unsigned)backing->chain.n_files, &meters, &counts,
+                            &options, work->err);
+    if (ret == 0)
+        ret = fill_chained(work, &counts, &meters, &work->report->tables[number]);
+    format_findings_merge(&work->report->findings, &walk.findings);
+    meter_pair_free(&meters);
+    return ret;
+}
+
+/* After each table has been measured by itself. */
+static int chain_tables(struct work *work)
+{
+    size_t n_layers = work->backing->chain.n_layers;
+    bool first = true;
+    int ret = 0;
+
+    if (n_layers > 1 && work->n_chosen > CHAINED_MAX / n_layers)
+        return err_set(work->err, E2BIG,
+                       "%zu tables along a chain of %zu images are too many; choose some of them "
+                       "with --snapshot",
+                       work->n_chosen, n_layers);
+    for (size_t i = 0; i < work->n_chosen && ret == 0; i++) {
+        struct report_table *table = &work->report->tables[i];
+
+        if (!table->measured)
+            continue;
+        ret = n_layers == 1 ? report_backing_alone(work->backing, table, work->err)
+                            : chain_table(work, i, first);
+        first = false;
+    }
+    return ret;
+}
+
+/* ---- one image ---- */
+
+static int measure_opened(struct format_image *image, const struct report_choice *choice,
+                          struct report_backing *backing, struct report_image *report,
+                          struct err *err)
+{
+    struct work work = {
+        .image = image, .choice = choice, .report = report, .backing = backing, .err = err};
     int ret = fill_format(image, &report->format, err);
 
     report->has_format = ret == 0;
@@ -237,11 +337,15 @@ static int measure_opened(struct format_image *image, const struct report_choice
         ret = report_choose(image, choice, &work.chosen, &work.n_chosen, err);
     if (ret == 0)
         ret = report_host_open(image, choice, &report->host, &work.host, err);
+    if (ret == 0 && backing != NULL && backing->chain.n_files > 1)
+        ret = report_host_open_chain(&backing->chain, choice, &work.host, err);
     if (ret == 0) {
         work.profile = report_profile(choice->device, &report->host);
         format_findings_merge(&report->findings, &image->findings);
         ret = measure_tables(&work);
     }
+    if (ret == 0 && backing != NULL)
+        ret = chain_tables(&work);
     report_host_close(&work.host);
     free(work.chosen);
     report->complete = ret == 0 && !format_findings_have_error(&report->findings);
@@ -264,29 +368,51 @@ static int hash_l1(struct format_image *image, uint64_t *hash, struct err *err)
 }
 
 /*
- * One attempt. *@changed: what was read need not belong to one state of the image. Only an image
- * that somebody may be writing to is looked at twice as a whole; of others, only the header.
+ * Measures the image twice looked at, if somebody may be writing to it: *@changed, if what was read
+ * need not belong to one state. Of others, only the header is looked at again.
  */
-static int attempt(struct io *io, const struct report_choice *choice, bool written,
-                   struct report_image *report, bool *changed, struct err *err)
+static int measure_watched(struct format_image *image, const struct report_choice *choice,
+                           struct report_backing *backing, bool written,
+                           struct report_image *report, bool *changed, struct err *err)
 {
-    struct format_image image;
     uint64_t before = 0, after = 0;
+    int ret = written ? hash_l1(image, &before, err) : 0;
+
+    if (ret == 0)
+        ret = measure_opened(image, choice, backing, report, err);
+    if (ret == 0)
+        ret = format_image_has_changed(image, changed, err);
+    if (ret == 0 && written && !*changed) {
+        ret = hash_l1(image, &after, err);
+        *changed = before != after;
+    }
+    if (ret == 0 && backing != NULL && !*changed)
+        ret = report_backing_has_changed(backing, changed, err);
+    return ret;
+}
+
+/* One attempt. *@users: of the image, or of all of its chain once that is open. */
+static int attempt(struct io *io, const char *path, const struct report_choice *choice,
+                   struct io_users *users, struct report_image *report, bool *changed,
+                   struct err *err)
+{
+    struct report_backing opened, *backing = NULL;
+    struct format_image image;
     int ret = format_image_open(io, &image, err);
 
     *changed = false;
     if (ret < 0)
         return ret;
-    if (written)
-        ret = hash_l1(&image, &before, err);
-    if (ret == 0)
-        ret = measure_opened(&image, choice, report, err);
-    if (ret == 0)
-        ret = format_image_has_changed(&image, changed, err);
-    if (ret == 0 && written && !*changed) {
-        ret = hash_l1(&image, &after, err);
-        *changed = before != after;
+    if (choice->chain) {
+        ret = report_backing_open(io, path, &opened, err);
+        backing = ret == 0 ? &opened : NULL;
     }
+    if (backing != NULL)
+        *users = format_chain_users(&backing->chain);
+    if (ret == 0)
+        ret = measure_watched(&image, choice, backing, users->written, report, changed, err);
+    if (backing != NULL)
+        report_backing_close(backing);
     format_image_close(&image);
     return ret;
 }
@@ -352,7 +478,7 @@ void report_measure_io(struct io *io, const char *path, const struct report_choi
         forget(report);
         err = (struct err){0};
         users = io_users(io);
-        ret = attempt(io, choice, users.written, report, &changed, &err);
+        ret = attempt(io, path, choice, &users, report, &changed, &err);
         doubtful = changed ||
                    (users.written && (ret < 0 || format_findings_have_error(&report->findings)));
     } while (doubtful && ++attempts <= RETRIES);

@@ -20,6 +20,7 @@ enum report_device {
 struct report_choice {
     const char *const *snapshots; /* texts: an id, a name, "id:ID" or "name:NAME" */
     size_t n_snapshots;
+    bool chain; /* along the backing chain; opens the files that the image names */
     enum report_device device;
     bool all_snapshots;              /* the active state, then every snapshot */
     bool no_host;                    /* do not look under the file */
@@ -32,7 +33,8 @@ struct io;
 
 /*
  * Always fills @image (release it with report_image_free): when the image cannot be measured,
- * error says why, in one line, and the figures are unknown. Opens @path read only, nothing else.
+ * error says why, in one line, and the figures are unknown. Opens @path read only, and without
+ * --chain nothing else.
  */
 void report_measure(const char *path, const struct report_choice *choice,
                     struct report_image *image);

@@ -99,6 +99,13 @@ static bool is_compressed(const struct cook *cook)
     return cook->table->walk.compressed_clusters > cook->table->mapped_clusters / 2;
 }
 
+/* Most breaks are changes of file: only a copy without backing files is in order. */
+static bool is_flattened(const struct cook *cook)
+{
+    return cook->table->chain_depth > 1 &&
+           cook->table->walk.file_switches > cook->table->walk.breaks / 2;
+}
+
 /* The options of -o that keep the format of the image. */
 static void creation_options(const struct cook *cook, char options[256])
 {
@@ -132,9 +139,9 @@ static void convert_command(struct cook *cook)
                 cook->old, options, cook->new);
         return;
     }
-    if (format->backing_file.bytes != NULL)
+    if (format->backing_file.bytes != NULL && !is_flattened(cook))
         backing = word_of_name(cook, &format->backing_file);
-    if (format->backing_format.bytes != NULL)
+    if (backing != NULL && format->backing_format.bytes != NULL)
         backing_format = word_of_name(cook, &format->backing_format);
     command(cook, "qemu-img convert -p%s%s -O qcow2%s%s%s%s -o %s %s %s",
             is_compressed(cook) ? " -c" : "", format->bitmap_count > 0 ? " --bitmaps" : "",
@@ -188,14 +195,22 @@ static void compare_command(struct cook *cook)
 
 static void rewrite_image(struct cook *cook)
 {
+    bool flattened = is_flattened(cook);
     char size[SIZE_TEXT_MAX];
 
-    size_format(size, cook->image->verdict.copy_bytes.value);
+    size_format(size,
+                flattened ? cook->table->walk.mapped_bytes : cook->image->verdict.copy_bytes.value);
     step(cook, "Shut the VM down: nothing may have the image open%s.",
          cook->image->in_use.known && cook->image->in_use.value ? ", and something has it open now"
                                                                 : "");
     warn_of_losses(cook);
-    step(cook, "Write a copy in guest order; it needs about %s beside the original.", size);
+    if (flattened)
+        step(cook,
+             "Write a copy of the whole chain in guest order; it needs about %s beside the "
+             "original, and no backing file any more.",
+             size);
+    else
+        step(cook, "Write a copy in guest order; it needs about %s beside the original.", size);
     convert_command(cook);
     step(cook, "Compare what a guest reads from both.");
     compare_command(cook);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void walk_free(struct report_walk *walk)
+void report_walk_free(struct report_walk *walk)
 {
     free(walk->jump_histogram.list);
     free(walk->run_histogram.list);
@@ -15,8 +15,11 @@ static void table_free(struct report_table *table)
 {
     free(table->id.bytes);
     free(table->name.bytes);
-    walk_free(&table->walk);
-    walk_free(&table->end_to_end.walk);
+    report_walk_free(&table->walk);
+    report_walk_free(&table->end_to_end.walk);
+    for (size_t i = 0; i < table->n_layers; i++)
+        free(table->layers[i].path);
+    free(table->layers);
 }
 
 void report_image_free(struct report_image *image)

@@ -74,7 +74,7 @@ struct report_disk {
     double ideal_seconds;
     double seconds;
     double slowdown_low, slowdown_high;
-    double after_defrag_seconds;
+    struct opt_f64 after_defrag_seconds; /* unknown along a chain */
 };
 
 /* The same walk over the device under the file, if it can be known. */
@@ -95,6 +95,15 @@ struct report_check {
     uint64_t compressed_clusters;
 };
 
+/* One image of a chain. */
+struct report_layer {
+    char *path;
+    uint32_t depth; /* 0: the image itself */
+    uint64_t bytes; /* mapped bytes that the guest reads from it */
+    uint64_t runs;  /* contiguous runs in it */
+    uint64_t shadowed_bytes;
+};
+
 /* One L1 table: the active one or that of a snapshot. */
 struct report_table {
     bool is_snapshot;
@@ -108,6 +117,8 @@ struct report_table {
     bool has_check;
     struct report_check check;
     struct report_end_to_end end_to_end;
+    struct report_layer *layers; /* NULL: not asked for */
+    size_t n_layers;
     struct report_disk disk;
 };
 
@@ -209,6 +220,9 @@ struct report_image {
 };
 
 void report_image_free(struct report_image *image);
+
+/* Frees what a walk points to. */
+void report_walk_free(struct report_walk *walk);
 
 /* The table that stands for the image where there is room for one only; NULL if there is none. */
 const struct report_table *report_main_table(const struct report_image *image);

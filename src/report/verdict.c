@@ -135,7 +135,8 @@ static void find_order(const struct report_image *image, const struct report_tab
     uint64_t cluster_bytes = image->format.cluster_bytes;
     const char *grow = "preallocation=metadata";
 
-    if (true_breaks(image, walk) < table->mapped_clusters / 1000 + 1)
+    if (true_breaks(image, walk) < table->mapped_clusters / 1000 + 1 ||
+        walk->file_switches > walk->breaks / 2)
         return;
     if (steps_down(walk, cluster_bytes) > walk->breaks / 2)
         add_cause(verdict, REPORT_CAUSE_DOWNWARD, "%s", grow);
@@ -183,7 +184,7 @@ static void find_image_causes(const struct report_image *image, const struct rep
         add_cause(verdict, REPORT_CAUSE_DISCARD, "discard-no-unref=on");
     if (format->cluster_bytes < 65536)
         add_cause(verdict, REPORT_CAUSE_SMALL_CLUSTERS, "cluster_size=65536");
-    if (table->chain_depth > 3 && table->walk.file_switches > table->walk.breaks / 10)
+    if (table->chain_depth > 1 && table->walk.file_switches > table->walk.breaks / 10)
         add_cause(verdict, REPORT_CAUSE_CHAIN, "qemu-img commit");
 }
 
@@ -355,7 +356,8 @@ static struct report_case case_of(const struct report_image *image,
         .assumed = disk->assumed,
         .ideal_seconds = disk->ideal_seconds,
         .image_seconds = disk->seconds,
-        .after_defrag_seconds = disk->after_defrag_seconds,
+        .after_defrag_seconds = disk->after_defrag_seconds.known ? disk->after_defrag_seconds.value
+                                                                 : disk->ideal_seconds,
         .slowdown_high = disk->slowdown_high,
         .half_bytes = table->walk.contiguous_run_half_bytes,
         .snapshot_bytes = snapshot_bytes,

@@ -256,7 +256,7 @@ static const struct situation situations[] = {
      .switches = 60000,
      .chain_depth = 10,
      .action = REPORT_IMAGE,
-     .causes = "random-growth preallocation=metadata, long-chain qemu-img commit",
+     .causes = "long-chain qemu-img commit",
      .reason = "Reading the whole disk takes about 8 min where 72 s would do; all of that is the "
                "image's own order. Rewritten, it would take 72 s. How the file lies on the host is "
                "not known."},
@@ -431,7 +431,7 @@ static void make(struct made *made, const struct situation *s)
         .ideal_seconds = s->ideal,
         .seconds = s->image,
         .slowdown_high = s->slowdown_high != 0 ? s->slowdown_high : s->image / s->ideal,
-        .after_defrag_seconds = s->after != 0 ? s->after : s->ideal};
+        .after_defrag_seconds = opt_f64_of(s->after != 0 ? s->after : s->ideal)};
     if (s->both != 0) {
         made->table.end_to_end.known = true;
         made->table.end_to_end.seconds = opt_f64_of(s->both);

@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: MIT
+/* Owns the course of a measurement along a chain: each layer alone, then all together. */
+#include "backing.h"
+
+#include "err.h"
+#include "image.h"
+#include "l1.h"
+#include "report.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What an image below the top was when it was looked at. */
+struct report_held {
+    uint64_t mapped_bytes; /* that it holds, hidden or not */
+    bool written;          /* somebody may be writing to it, */
+    uint64_t l1_hash;      /* so its L1 table is looked at twice */
+    unsigned char first_bytes[FORMAT_IMAGE_FIRST_BYTES];
+};
+
+int report_backing_open(struct io *io, const char *path, struct report_backing *backing,
+                        struct err *err)
+{
+    int ret;
+
+    memset(backing, 0, sizeof(*backing));
+    ret = format_chain_open(io, path, &backing->chain, err);
+    if (ret < 0)
+        return ret;
+    backing->n_held = backing->chain.n_layers;
+    backing->held = calloc(backing->n_held, sizeof(*backing->held));
+    if (backing->held != NULL)
+        return 0;
+    report_backing_close(backing);
+    return err_no_memory(err);
+}
+
+void report_backing_close(struct report_backing *backing)
+{
+    run_layers_free(&backing->layers);
+    format_chain_close(&backing->chain);
+    free(backing->held);
+    memset(backing, 0, sizeof(*backing));
+}
+
+/* ---- each layer alone ---- */
+
+static struct run_table active_table(const struct format_image *image)
+{
+    return (struct run_table){.l1_off = image->header.l1_off,
+                              .l1_entries = image->header.l1_entries,
+                              .virtual_bytes = image->header.virtual_bytes};
+}
+
+/* Progress over all layers: each is one of so many steps. */
+struct step {
+    const struct meter_walk_options *options;
+    size_t number, n_steps;
+};
+
+static void step_progress(void *context, double done)
+{
+    const struct step *step = context;
+
+    step->options->progress(step->options->context,
+                            ((double)step->number + done) / (double)step->n_steps);
+}
+
+static int walk_alone(struct format_image *image, struct run_table *table, struct step *step,
+                      struct err *err)
+{
+    const struct meter_walk_options options = {
+        .workers = step->options->workers,
+        .progress = step->options->progress != NULL ? step_progress : NULL,
+        .context = step,
+    };
+    struct meter_pair meters;
+    int ret = meter_walk(image, table, 1, &meters, &options, err);
+
+    meter_pair_free(&meters);
+    return ret;
+}
+
+static int look_at_image(struct report_backing *backing, size_t depth, struct format_image *image,
+                         struct step *step, struct format_findings *findings, struct err *err)
+{
+    const struct format_layer *layer = &backing->chain.layers[depth];
+    struct report_held *held = &backing->held[depth];
+    struct run_table table = active_table(image);
+    struct io_users users = io_users(image->io);
+    int ret = 0;
+
+    snprintf(table.name, sizeof(table.name), "backing[%zu] ", depth);
+    format_findings_prefix(&image->findings, table.name);
+    format_findings_merge(findings, &image->findings);
+    memcpy(held->first_bytes, image->first_bytes, sizeof(held->first_bytes));
+    held->written = users.known && users.written;
+    if (held->written)
+        ret = run_l1_hash(image, &table, 1, &held->l1_hash, err);
+    if (ret == 0)
+        ret = walk_alone(image, &table, step, err);
+    if (ret == 0)
+        ret = run_layers_add(&backing->layers, image, &table, (uint16_t)layer->image_file,
+                             (uint16_t)layer->data_file, err);
+    held->mapped_bytes = table.counts.mapped_bytes;
+    format_findings_merge(findings, &table.findings);
+    return ret;
+}
+
+static int look_at_raw(struct report_backing *backing, size_t depth, struct err *err)
+{
+    const struct format_layer *layer = &backing->chain.layers[depth];
+    struct io *io = backing->chain.files[layer->image_file].io;
+    int ret = run_layers_add_raw(&backing->layers, io, layer->file_bytes, layer->virtual_bytes,
+                                 (uint16_t)layer->image_file, err);
+
+    if (ret == 0)
+        backing->held[depth].mapped_bytes = run_layer_raw_bytes(&backing->layers.list[depth]);
+    return ret;
+}
+
+/* Errors of a layer name it. */
+static int look_at_layer(struct report_backing *backing, size_t depth, struct step *step,
+                         struct format_findings *findings, struct err *err)
+{
+    const struct format_layer *layer = &backing->chain.layers[depth];
+    struct format_image image;
+    struct err cause = {0};
+    int ret;
+
+    if (layer->kind == FORMAT_LAYER_RAW)
+        return look_at_raw(backing, depth, err);
+    ret = format_image_open(backing->chain.files[layer->image_file].io, &image, &cause);
+    if (ret == 0) {
+        ret = look_at_image(backing, depth, &image, step, findings, &cause);
+        format_image_close(&image);
+    }
+    return ret < 0 ? err_set(err, cause.code, "backing[%zu]: %s", depth, cause.text) : 0;
+}
+
+int report_backing_look(struct report_backing *backing, struct format_image *top,
+                        const struct meter_walk_options *options, struct format_findings *findings,
+                        struct err *err)
+{
+    struct step step = {.options = options, .n_steps = backing->chain.n_layers};
+    const struct format_layer *layer = &backing->chain.layers[0];
+    struct run_table first = active_table(top); /* for now: run_layers_set_top follows */
+    int ret = run_layers_add(&backing->layers, top, &first, (uint16_t)layer->image_file,
+                             (uint16_t)layer->data_file, err);
+
+    format_findings_free(&first.findings);
+    for (size_t depth = 1; depth < backing->chain.n_layers && ret == 0; depth++) {
+        step.number = depth;
+        ret = look_at_layer(backing, depth, &step, findings, err);
+    }
+    return ret;
+}
+
+int report_backing_has_changed(const struct report_backing *backing, bool *changed, struct err *err)
+{
+    *changed = false;
+    for (size_t depth = 1; depth < backing->chain.n_layers && !*changed; depth++) {
+        const struct format_layer *layer = &backing->chain.layers[depth];
+        const struct report_held *held = &backing->held[depth];
+        struct io *io = backing->chain.files[layer->image_file].io;
+        unsigned char now[FORMAT_IMAGE_FIRST_BYTES];
+        uint64_t hash = held->l1_hash;
+        struct run_table table;
+        struct format_image image;
+        int ret;
+
+        if (layer->kind == FORMAT_LAYER_RAW)
+            continue;
+        ret = io_read(io, 0, now, sizeof(now), err);
+        if (ret == 0)
+            *changed = memcmp(now, held->first_bytes, sizeof(now)) != 0;
+        if (ret == 0 && held->written && !*changed) {
+            ret = format_image_open(io, &image, err);
+            if (ret < 0)
+                return ret;
+            table = active_table(&image);
+            ret = run_l1_hash(&image, &table, 1, &hash, err);
+            format_image_close(&image);
+            *changed = hash != held->l1_hash;
+        }
+        if (ret < 0)
+            return ret;
+    }
+    return 0;
+}
+
+/* ---- all together ---- */
+
+static int new_layers(const struct report_backing *backing, struct report_table *filled,
+                      struct err *err)
+{
+    size_t n = backing->chain.n_layers;
+
+    filled->layers = calloc(n, sizeof(*filled->layers));
+    if (filled->layers == NULL)
+        return err_no_memory(err);
+    filled->n_layers = n;
+    for (size_t depth = 0; depth < n; depth++) {
+        const struct format_layer *layer = &backing->chain.layers[depth];
+        struct report_layer *out = &filled->layers[depth];
+
+        out->depth = (uint32_t)depth;
+        out->path = strdup(backing->chain.files[layer->image_file].path);
+        if (out->path == NULL)
+            return err_no_memory(err);
+    }
+    return 0;
+}
+
+int report_backing_alone(const struct report_backing *backing, struct report_table *filled,
+                         struct err *err)
+{
+    int ret = new_layers(backing, filled, err);
+
+    if (ret < 0)
+        return ret;
+    filled->layers[0].bytes = filled->walk.mapped_bytes;
+    filled->layers[0].runs = filled->walk.contiguous_runs;
+    return 0;
+}
+
+int report_backing_fill(const struct report_backing *backing, const struct meter *meter,
+                        uint64_t alone_bytes, struct report_table *filled, struct err *err)
+{
+    int ret = new_layers(backing, filled, err);
+
+    for (size_t depth = 0; depth < filled->n_layers && ret == 0; depth++) {
+        const struct format_layer *layer = &backing->chain.layers[depth];
+        const struct meter_file *file = &meter->files[layer->data_file];
+        struct report_layer *out = &filled->layers[depth];
+        uint64_t held = depth == 0 ? alone_bytes : backing->held[depth].mapped_bytes;
+
+        out->bytes = file->bytes;
+        out->runs = file->runs;
+        /* In a damaged image, or one that grows, the walk along the chain may find more. */
+        out->shadowed_bytes = held > file->bytes ? held - file->bytes : 0;
+    }
+    return ret;
+}
+
+int report_backing_set_top(struct report_backing *backing, struct format_image *top,
+                           struct run_table *table, struct err *err)
+{
+    return run_layers_set_top(&backing->layers, top, table, err);
+}

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: MIT
+"""Runs a program within 2 seconds of its time and 64 MiB of memory.
+
+    bounded.py [--sanitized] PROGRAM ARGUMENT...
+
+Ends with its exit status; what goes too far is told on stderr, and ends with 125. A program that
+waits for something is killed after a minute. Sanitizers take more of both.
+"""
+import os
+import resource
+import subprocess
+import sys
+import threading
+
+SECONDS = 2
+BYTES = 64 << 20
+HANGS_SECONDS = 60
+
+
+def main(argv):
+    sanitized = argv[0] == "--sanitized"
+    child = subprocess.Popen(argv[1:] if sanitized else argv, stdin=subprocess.DEVNULL)
+    hung = []
+
+    def kill():
+        hung.append(True)
+        child.kill()
+
+    alarm = threading.Timer(HANGS_SECONDS, kill)
+    alarm.start()
+    status = child.wait()
+    alarm.cancel()
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    seconds = used.ru_utime + used.ru_stime
+    if hung:
+        print("bounded.py: it waits for something", file=sys.stderr)
+        return 125
+    if status < 0:
+        os.kill(os.getpid(), -status)
+    if not sanitized and (seconds > SECONDS or used.ru_maxrss * 1024 > BYTES):
+        print("bounded.py: took %.1f s and %d MiB" % (seconds, used.ru_maxrss >> 10), file=sys.stderr)
+        return 125
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
