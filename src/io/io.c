@@ -52,6 +52,11 @@ int io_descriptor(struct io *io)
     return io->ops->descriptor != NULL ? io->ops->descriptor(io) : -1;
 }
 
+struct opt_u64 io_allocated(struct io *io)
+{
+    return io->ops->allocated != NULL ? io->ops->allocated(io) : (struct opt_u64){.known = false};
+}
+
 void io_close(struct io *io)
 {
     if (io != NULL)

@@ -8,6 +8,8 @@
 #ifndef IO_IO_H
 #define IO_IO_H
 
+#include "opt.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -73,6 +75,12 @@ struct io_ops {
      */
     int (*descriptor)(struct io *io);
 
+    /*
+     * Bytes that the file takes where it is stored: less than its size if it has holes. Unknown for
+     * a device. Never fails. May be NULL: unknown.
+     */
+    struct opt_u64 (*allocated)(struct io *io);
+
     /* Frees @io. */
     void (*close)(struct io *io);
 };
@@ -93,6 +101,7 @@ uint64_t io_next_hole(struct io *io, uint64_t off);
 bool io_is_same(struct io *a, struct io *b);
 struct io_users io_users(struct io *io);
 int io_descriptor(struct io *io);
+struct opt_u64 io_allocated(struct io *io);
 
 /* NULL is allowed. */
 void io_close(struct io *io);

@@ -196,6 +196,15 @@ static int file_descriptor(struct io *io)
     return file_of(io)->fd;
 }
 
+static struct opt_u64 file_allocated(struct io *io)
+{
+    struct stat st;
+
+    if (fstat(file_of(io)->fd, &st) < 0 || !S_ISREG(st.st_mode))
+        return (struct opt_u64){.known = false};
+    return opt_u64_of((uint64_t)st.st_blocks * 512); /* the unit of st_blocks on Linux */
+}
+
 static void file_close(struct io *io)
 {
     close(file_of(io)->fd);
@@ -210,6 +219,7 @@ static const struct io_ops file_ops = {
     .identity = file_identity,
     .users = file_users,
     .descriptor = file_descriptor,
+    .allocated = file_allocated,
     .close = file_close,
 };
 
