@@ -54,6 +54,11 @@
     X(L2_COMPRESSED_BITMAP, "l2-compressed-bitmap", ERROR)                                         \
     X(L2_BITMAP, "l2-subcluster-bitmap", ERROR)                                                    \
     X(L2_DATA_FILE_OFFSET, "l2-data-file-offset", ERROR)                                           \
+    X(REFTABLE_OVERLAP, "refcount-table-overlap", WARNING)                                         \
+    X(REFBLOCK_RESERVED, "refblock-reserved-bits", WARNING)                                        \
+    X(REFBLOCK_UNALIGNED, "refblock-unaligned", WARNING)                                           \
+    X(REFBLOCK_PAST_END, "refblock-past-end", WARNING)                                             \
+    X(REFBLOCK_OVERLAP, "refblock-overlap", WARNING)                                               \
     X(NOT_LOOKED_FOR, "overlap-not-checked", WARNING)                                              \
     X(IMAGE_CHANGING, "image-changing", WARNING)
 

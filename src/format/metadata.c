@@ -84,7 +84,8 @@ static int add_refcounts(const struct format_image *image, struct format_metadat
         for (size_t i = 0; i < len && ret == 0; i += 8) {
             uint64_t block = be64_load(window + i) & REFTABLE_OFFSET;
 
-            if (block == 0 || block >= image->file_bytes)
+            if (block == 0 || block >= image->file_bytes ||
+                !is_aligned(block, header->cluster_bytes))
                 continue;
             *all = *all && n_found < FORMAT_METADATA_REFBLOCKS_MAX;
             if (n_found++ < FORMAT_METADATA_REFBLOCKS_MAX)

@@ -525,7 +525,7 @@ def refcount_extents(image, others):
     yield table
     for (entry,) in struct.iter_unpack(">Q", image.read(table[0], table[1] - table[0])):
         block = entry & ~511
-        if 0 < block < image.file_bytes:
+        if 0 < block < image.file_bytes and block % image.cluster == 0:
             yield block, block + image.cluster
 
 
