@@ -59,6 +59,9 @@
     X(REFBLOCK_UNALIGNED, "refblock-unaligned", WARNING)                                           \
     X(REFBLOCK_PAST_END, "refblock-past-end", WARNING)                                             \
     X(REFBLOCK_OVERLAP, "refblock-overlap", WARNING)                                               \
+    X(REFCOUNT_LOW, "refcount-too-low", WARNING)                                                   \
+    X(REFCOUNT_HIGH, "refcount-too-high", WARNING)                                                 \
+    X(DATA_OVERLAP, "data-overlap", ERROR)                                                         \
     X(NOT_LOOKED_FOR, "overlap-not-checked", WARNING)                                              \
     X(IMAGE_CHANGING, "image-changing", WARNING)
 

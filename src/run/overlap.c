@@ -20,7 +20,7 @@
 #define TABLES_MAX (UINT32_C(1) << 22)
 #define SMALL_CLUSTER_BYTES 4096
 
-#define SEEN_SLOTS 256 /* a power of two, at least twice the tables of a scan */
+#define SEEN_SLOTS 2048 /* a power of two, at least twice the tables that go in step */
 
 struct tables {
     uint64_t *list;
@@ -36,7 +36,7 @@ struct tables {
 /* Is this the first time that @l2_off is named at the present index? */
 static bool first_at_index(struct tables *tables, uint64_t l2_off)
 {
-    size_t slot = (size_t)(l2_off * UINT64_C(0x9e3779b97f4a7c15) >> 56) % SEEN_SLOTS;
+    size_t slot = (size_t)(l2_off * UINT64_C(0x9e3779b97f4a7c15) >> 53) % SEEN_SLOTS;
 
     for (size_t tried = 0; tried < SEEN_SLOTS; tried++, slot = (slot + 1) % SEEN_SLOTS) {
         if (tables->seen[slot].stamp != tables->stamp) {
@@ -128,6 +128,18 @@ static size_t keep_repeated(uint64_t *list, size_t n)
     return kept;
 }
 
+/* Of a list that was long, only the part that is needed stays in memory. */
+static void keep_list(struct tables *tables, struct run_overlap *overlap)
+{
+    if (overlap->n_repeated == 0) {
+        free(tables->list);
+        return;
+    }
+    overlap->repeated = realloc(tables->list, overlap->n_repeated * sizeof(*tables->list));
+    if (overlap->repeated == NULL)
+        overlap->repeated = tables->list;
+}
+
 int run_overlap_find(struct format_image *image, const struct format_entry_rules *rules,
                      const struct run_table *run_tables, size_t n_tables,
                      struct run_overlap *overlap, struct err *err)
@@ -149,10 +161,7 @@ int run_overlap_find(struct format_image *image, const struct format_entry_rules
             sort_by_bits(tables->list, tables->n_list, 55);
         overlap->n_repeated = keep_repeated(tables->list, tables->n_list);
     }
-    if (overlap->n_repeated > 0)
-        overlap->repeated = tables->list;
-    else
-        free(tables->list);
+    keep_list(tables, overlap);
     free(tables);
     return ret;
 }
