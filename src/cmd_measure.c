@@ -176,6 +176,7 @@ static void *measure_images(void *context)
         .chain = options->chain,
         .device = options->device,
         .no_host = options->no_host,
+        .space = options->space,
         .walk = {.workers = &measure->workers, .progress = image_progress, .context = measure},
     };
 

@@ -37,6 +37,7 @@ enum id {
     ID_MIN_RUN,
     ID_NO_HOST,
     ID_PROGRESS,
+    ID_SPACE,
     ID_THREADS,
 };
 
@@ -57,6 +58,7 @@ static const struct spec {
     {ID_JSON, "json", NULL, ON_ALL, "the same as --format json; with map, JSON lines"},
     {ID_COLUMNS, "columns", "LIST", ON_MEASURE, "columns of the table, separated by commas"},
     {ID_HISTOGRAM, "histogram", NULL, ON_MEASURE, "add the histograms of runs and jumps"},
+    {ID_SPACE, "space", NULL, ON_MEASURE, "add what the space of the file is used for"},
     {ID_LIST, "list", NULL, ON_MAP, "every run, a line each"},
     {ID_MAX_SCORE, "max-score", "WARN[,CRIT]", ON_MEASURE,
      "status 3 if a fragmentation score is above so many percent"},
@@ -282,6 +284,9 @@ static int apply(const struct spec *spec, const char *argument, struct options *
         return parse_threshold(spec, argument, OPTIONS_MIN_RUN, options, err);
     case ID_NO_HOST:
         options->no_host = true;
+        break;
+    case ID_SPACE:
+        options->space = true;
         break;
     case ID_THREADS:
         return parse_threads(argument, options, err);

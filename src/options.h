@@ -44,6 +44,7 @@ struct options {
     bool quiet;
     bool verbose;
     bool histogram;
+    bool space;
     bool list;
     bool no_host;
     bool all_snapshots;

@@ -62,6 +62,8 @@
     X(REFCOUNT_LOW, "refcount-too-low", WARNING)                                                   \
     X(REFCOUNT_HIGH, "refcount-too-high", WARNING)                                                 \
     X(DATA_OVERLAP, "data-overlap", ERROR)                                                         \
+    X(SPACE_LEFT_OUT, "space-left-out", ERROR)                                                     \
+    X(SPACE_NOT_MEASURED, "space-not-measured", WARNING)                                           \
     X(NOT_LOOKED_FOR, "overlap-not-checked", WARNING)                                              \
     X(IMAGE_CHANGING, "image-changing", WARNING)
 

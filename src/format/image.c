@@ -76,7 +76,8 @@ int format_image_metadata(struct format_image *image, const struct format_metada
                           bool *all, struct err *err)
 {
     if (!image->has_metadata) {
-        int ret = format_metadata_collect(image, &image->metadata, &image->has_all_metadata, err);
+        int ret = format_metadata_collect(image, FORMAT_METADATA_REFBLOCKS_MAX, &image->metadata,
+                                          &image->has_all_metadata, err);
 
         if (ret < 0) {
             format_metadata_free(&image->metadata);

@@ -63,8 +63,8 @@ static bool reftable_is_sound(const struct format_image *image,
 }
 
 /* The refcount table and its blocks. To be called when all else is in the list. */
-static int add_refcounts(const struct format_image *image, struct format_metadata *metadata,
-                         bool *all, struct err *err)
+static int add_refcounts(const struct format_image *image, size_t max_refblocks,
+                         struct format_metadata *metadata, bool *all, struct err *err)
 {
     const struct format_header *header = &image->header;
     uint64_t left = (uint64_t)header->reftable_clusters << header->cluster_bits;
@@ -87,8 +87,8 @@ static int add_refcounts(const struct format_image *image, struct format_metadat
             if (block == 0 || block >= image->file_bytes ||
                 !is_aligned(block, header->cluster_bytes))
                 continue;
-            *all = *all && n_found < FORMAT_METADATA_REFBLOCKS_MAX;
-            if (n_found++ < FORMAT_METADATA_REFBLOCKS_MAX)
+            *all = *all && n_found < max_refblocks;
+            if (n_found++ < max_refblocks)
                 ret = add(metadata, block, header->cluster_bytes, FORMAT_META_REFBLOCK, err);
         }
     }
@@ -134,8 +134,8 @@ static void sort_and_join(struct format_metadata *metadata)
     metadata->n_list = n;
 }
 
-int format_metadata_collect(const struct format_image *image, struct format_metadata *metadata,
-                            bool *all, struct err *err)
+int format_metadata_collect(const struct format_image *image, size_t max_refblocks,
+                            struct format_metadata *metadata, bool *all, struct err *err)
 {
     const struct format_header *header = &image->header;
     int ret;
@@ -156,7 +156,7 @@ int format_metadata_collect(const struct format_image *image, struct format_meta
     if (ret == 0)
         ret = add_snapshots(image, metadata, err);
     if (ret == 0)
-        ret = add_refcounts(image, metadata, all, err);
+        ret = add_refcounts(image, max_refblocks, metadata, all, err);
     if (ret == 0)
         sort_and_join(metadata);
     return ret;

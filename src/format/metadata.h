@@ -43,11 +43,11 @@ const char *format_metadata_name(enum format_metadata_kind kind);
 #define FORMAT_METADATA_REFBLOCKS_MAX (UINT32_C(1) << 18)
 
 /*
- * Collects them all, refcount blocks included; those beyond the most are left out, and *@all turns
- * false. Release with format_metadata_free, also on failure.
+ * Collects them all, refcount blocks included; those beyond @max_refblocks are left out, and
+ * *@all turns false. Release with format_metadata_free, also on failure.
  */
-int format_metadata_collect(const struct format_image *image, struct format_metadata *metadata,
-                            bool *all, struct err *err);
+int format_metadata_collect(const struct format_image *image, size_t max_refblocks,
+                            struct format_metadata *metadata, bool *all, struct err *err);
 
 /* An extent that overlaps [off, off + len), or NULL. */
 const struct format_extent *format_metadata_find(const struct format_metadata *metadata,

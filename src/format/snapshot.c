@@ -19,6 +19,7 @@
 #include <string.h>
 
 #define ENTRY_BYTES 40
+#define EXTRA_BYTES_WRITTEN 24 /* by QEMU, at least: struct QCowSnapshotExtraData */
 
 struct reader {
     struct io *io;
@@ -83,6 +84,14 @@ static int read_disk_size(struct reader *reader, uint32_t extra_bytes,
     }
     snapshot->virtual_bytes = size & ~UINT64_C(511);
     return 0;
+}
+
+/* QEMU writes extra data that it knows, and keeps what it does not know. */
+static uint32_t rewritten_bytes(const struct entry_lengths *lengths)
+{
+    uint32_t extra = lengths->extra < EXTRA_BYTES_WRITTEN ? EXTRA_BYTES_WRITTEN : lengths->extra;
+
+    return (ENTRY_BYTES + extra + lengths->id + lengths->name + 7) & ~UINT32_C(7);
 }
 
 /* At most @max bytes are kept: a hostile table of 64 MiB must not become as much memory. */
@@ -172,6 +181,7 @@ static int read_entry(struct reader *reader, struct format_snapshot *snapshot)
     if (ret < 0)
         return ret;
     check_l1(reader, snapshot);
+    snapshot->entry_bytes = rewritten_bytes(&lengths);
     /* Entries are aligned to 8 bytes; the end of one fits in the file, so this cannot overflow. */
     reader->off = (text_off + lengths.id + lengths.name + 7) & ~UINT64_C(7);
     return 0;

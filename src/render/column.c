@@ -172,6 +172,29 @@ static struct render_value get_error(const struct report_image *image,
     return text(image->error, image->error != NULL ? strlen(image->error) : 0);
 }
 
+/* A figure of the file that --space asked for. */
+#define GET_SPACE(function, kind, expression)                                                      \
+    static struct render_value function(const struct report_image *image,                          \
+                                        const struct report_table *table)                          \
+    {                                                                                              \
+        (void)table;                                                                               \
+        if (image->space == NULL)                                                                  \
+            return (struct render_value){.known = false};                                          \
+        return kind(image->space->expression);                                                     \
+    }
+
+GET_SPACE(get_end, INTEGER, end_offset_bytes)
+GET_SPACE(get_stored, OPT_INTEGER, host_allocated_bytes)
+GET_SPACE(get_active, INTEGER, active_bytes)
+GET_SPACE(get_metadata, INTEGER, metadata_bytes)
+GET_SPACE(get_vm_state, INTEGER, vm_state_bytes)
+GET_SPACE(get_snapshot_only, INTEGER, snapshot_only_bytes)
+GET_SPACE(get_leaked, OPT_INTEGER, leaked_bytes)
+GET_SPACE(get_free, INTEGER, free_bytes)
+GET_SPACE(get_gaps, INTEGER, free_gaps)
+GET_SPACE(get_tail, INTEGER, tail_bytes)
+GET_SPACE(get_reclaimable, INTEGER, reclaimable_bytes)
+
 /* The formula of qemu-img check; there is none for a snapshot. */
 static struct render_value get_qemu(const struct report_image *image,
                                     const struct report_table *table)
@@ -232,6 +255,20 @@ const struct render_column render_columns[] = {
     {"HOLES", RENDER_BYTES, false, "mapped guest bytes in holes of the file", get_holes},
     {"FILESYSTEM", RENDER_TEXT, false, "file system that the file lies on", get_filesystem},
     {"DEVICE", RENDER_TEXT, false, "device under it", get_device},
+    {"END", RENDER_BYTES, false, "--space: where the image ends in the file", get_end},
+    {"STORED", RENDER_BYTES, false, "--space: bytes of the file that the host stores", get_stored},
+    {"ACTIVE", RENDER_BYTES, false, "--space: bytes of active data", get_active},
+    {"METADATA", RENDER_BYTES, false, "--space: bytes of metadata", get_metadata},
+    {"VMSTATE", RENDER_BYTES, false, "--space: bytes of saved VM state", get_vm_state},
+    {"SNAPSHOTONLY", RENDER_BYTES, false, "--space: bytes that only snapshots hold",
+     get_snapshot_only},
+    {"LEAKED", RENDER_BYTES, false, "--space: bytes with a refcount that nothing refers to",
+     get_leaked},
+    {"FREE", RENDER_BYTES, false, "--space: free bytes before the end", get_free},
+    {"GAPS", RENDER_COUNT, false, "--space: stretches of free clusters", get_gaps},
+    {"TAIL", RENDER_BYTES, false, "--space: bytes of the file behind the end", get_tail},
+    {"RECLAIMABLE", RENDER_BYTES, false, "--space: by how much the file could be shorter",
+     get_reclaimable},
     {"FINDINGS", RENDER_COUNT, false, "warnings and errors found in the image", get_findings},
     {"SNAPSHOTID", RENDER_TEXT, false, "id of the snapshot; empty: the active state",
      get_snapshot_id},

@@ -260,6 +260,55 @@ static struct json_object *verdict_object(const struct report_verdict *verdict)
     return object;
 }
 
+static struct json_object *gap_histogram(const struct report_gap_histogram *histogram)
+{
+    struct json_object *array = json_object_new_array();
+
+    for (size_t i = 0; i < histogram->n; i++) {
+        struct json_object *object = json_object_new_object();
+
+        put_count(object, "from_bytes", histogram->list[i].from_bytes);
+        put_count(object, "gaps", histogram->list[i].gaps);
+        put_count(object, "bytes", histogram->list[i].bytes);
+        json_object_array_add(array, object);
+    }
+    return array;
+}
+
+static struct json_object *space_object(const struct report_space *space)
+{
+    struct json_object *object;
+
+    if (space == NULL)
+        return NULL;
+    object = json_object_new_object();
+    put_count(object, "end_offset_bytes", space->end_offset_bytes);
+    put(object, "host_allocated_bytes", json_opt_count(space->host_allocated_bytes));
+    put_count(object, "active_bytes", space->active_bytes);
+    put_count(object, "metadata_bytes", space->metadata_bytes);
+    put_count(object, "vm_state_bytes", space->vm_state_bytes);
+    put_count(object, "snapshot_only_bytes", space->snapshot_only_bytes);
+    put(object, "leaked_bytes", json_opt_count(space->leaked_bytes));
+    put_count(object, "free_bytes", space->free_bytes);
+    put_count(object, "free_gaps", space->free_gaps);
+    put(object, "free_gap_max_bytes", json_opt_count(space->free_gap_max_bytes));
+    put(object, "free_gap_histogram", gap_histogram(&space->free_gap_histogram));
+    put_count(object, "tail_bytes", space->tail_bytes);
+    put_count(object, "reclaimable_bytes", space->reclaimable_bytes);
+    put(object, "snapshots", NULL); /* its place: see print_image */
+    return object;
+}
+
+static struct json_object *space_snapshot_object(const struct report_space_snapshot *snapshot)
+{
+    struct json_object *object = json_object_new_object();
+
+    put_name(object, "id", &snapshot->id);
+    put_name(object, "name", &snapshot->name);
+    put(object, "exclusive_bytes", json_opt_count(snapshot->exclusive_bytes));
+    return object;
+}
+
 static struct json_object *findings_array(const struct format_findings *findings)
 {
     struct json_object *array = json_object_new_array();
@@ -292,7 +341,7 @@ static struct json_object *image_object(const struct report_image *image)
     put(object, "format", image->has_format ? format_object(&image->format) : NULL);
     put(object, "tables", NULL); /* its place: see print_image */
     put(object, "host", host_object(&image->host));
-    put(object, "space", NULL);
+    put(object, "space", space_object(image->space));
     put(object, "verdict", verdict_object(&image->verdict));
     put_count(object, "findings_total", image->findings.total);
     put(object, "findings", findings_array(&image->findings));
@@ -305,38 +354,56 @@ static const char *text_of(struct json_object *object)
                                           JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE);
 }
 
-static int print_tables(FILE *stream, const struct report_image *image)
+/* The @i-th element of an array; it is put away. */
+static int print_element(FILE *stream, size_t i, struct json_object *object)
 {
-    for (size_t i = 0; i < image->n_tables; i++) {
-        struct json_object *object = table_object(&image->tables[i]);
-        const char *text = text_of(object);
+    const char *text = text_of(object);
 
-        if (text != NULL)
-            fprintf(stream, "%s\n%s", i > 0 ? "," : "", text);
-        json_object_put(object);
-        if (text == NULL)
-            return -ENOMEM;
-    }
-    return 0;
+    if (text != NULL)
+        fprintf(stream, "%s\n%s", i > 0 ? "," : "", text);
+    json_object_put(object);
+    return text != NULL ? 0 : -ENOMEM;
+}
+
+/* Prints @text up to the place of an array, and the key of that. Returns what follows, or NULL. */
+static const char *print_up_to(FILE *stream, const char *text, const char *place)
+{
+    const char *found = strstr(text, place);
+    const char *value = "null";
+
+    if (found == NULL)
+        return NULL;
+    fprintf(stream, "%.*s[", (int)(found - text + (ptrdiff_t)(strlen(place) - strlen(value))),
+            text);
+    return found + strlen(place);
 }
 
 /*
- * The tables are printed one at a time into the object of their image, since there may be 65,536 of
- * them. Inside a string the quotes of the place would have backslashes, so it cannot be mistaken.
+ * Tables, and the space of snapshots, are printed one at a time into the object of their image,
+ * since there may be 65,536 of them. Inside a string the quotes of the place would have
+ * backslashes, so it cannot be mistaken; the tables, which may hold such a key, come first.
  */
 static int print_image(FILE *stream, const struct report_image *image)
 {
-    static const char place[] = "\"tables\":null";
+    const struct report_space *space = image->space;
     struct json_object *object = image_object(image);
     const char *text = text_of(object);
-    const char *found = text != NULL ? strstr(text, place) : NULL;
-    int ret = -ENOMEM;
+    const char *rest = text != NULL ? print_up_to(stream, text, "\"tables\":null") : NULL;
+    int ret = rest != NULL ? 0 : -ENOMEM;
 
-    if (found != NULL) {
-        fprintf(stream, "%.*s\"tables\":[", (int)(found - text), text);
-        ret = print_tables(stream, image);
-        fprintf(stream, "%s]%s", image->n_tables > 0 ? "\n  " : "", found + sizeof(place) - 1);
+    for (size_t i = 0; i < image->n_tables && ret == 0; i++)
+        ret = print_element(stream, i, table_object(&image->tables[i]));
+    if (ret == 0)
+        fprintf(stream, "%s]", image->n_tables > 0 ? "\n  " : "");
+    if (ret == 0 && space != NULL) {
+        rest = print_up_to(stream, rest, "\"snapshots\":null");
+        ret = rest != NULL ? 0 : -ENOMEM;
+        for (size_t i = 0; i < space->n_snapshots && ret == 0; i++)
+            ret = print_element(stream, i, space_snapshot_object(&space->snapshots[i]));
+        fprintf(stream, "%s]", space->n_snapshots > 0 ? "\n    " : "");
     }
+    if (ret == 0)
+        fputs(rest, stream);
     json_object_put(object);
     return ret;
 }

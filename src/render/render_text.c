@@ -401,6 +401,127 @@ static void print_meaning(const struct page *page, const struct report_walk *wal
     fprintf(page->stream, "  An SSD does not seek: it only gets more and smaller reads.\n");
 }
 
+/* ---- the space of the file ---- */
+
+#define SNAPSHOTS_SHOWN 20
+
+static void print_owner(const struct page *page, const struct report_image *image,
+                        const char *owner, struct opt_u64 bytes)
+{
+    double share = (double)bytes.value / (double)image->format.file_bytes;
+
+    if (!bytes.known) {
+        fprintf(page->stream,
+                "    %-22s %9s  not known: the image is in use or dirty, or its refcounts are "
+                "damaged\n",
+                owner, "-");
+        return;
+    }
+    fprintf(page->stream, "    %-22s %9s %6.2f %%", owner, size_text(page, bytes.value),
+            100 * share);
+    print_bar(page, share);
+}
+
+static void print_owners(const struct page *page, const struct report_image *image)
+{
+    const struct report_space *space = image->space;
+
+    fprintf(page->stream, "\n  space of the file (share of its length, %s)\n",
+            size_text(page, image->format.file_bytes));
+    print_owner(page, image, "metadata", opt_u64_of(space->metadata_bytes));
+    print_owner(page, image, "active data", opt_u64_of(space->active_bytes));
+    print_owner(page, image, "VM state", opt_u64_of(space->vm_state_bytes));
+    print_owner(page, image, "only in snapshots", opt_u64_of(space->snapshot_only_bytes));
+    print_owner(page, image, "leaked", space->leaked_bytes);
+    print_owner(page, image, "free", opt_u64_of(space->free_bytes));
+    print_owner(page, image, "behind the end", opt_u64_of(space->tail_bytes));
+    explain(page, "Each cluster counts once, for the first that applies from the top. Leaked is "
+                  "what has a refcount,");
+    explain(page, "but nothing refers to it. Nothing in use comes after the end.");
+}
+
+static void print_gap_histogram(const struct page *page, const struct report_space *space)
+{
+    if (space->free_gaps == 0)
+        return;
+    fprintf(page->stream, "\n  free gaps by length (share of the free space)\n");
+    for (size_t i = 0; i < space->free_gap_histogram.n; i++) {
+        const struct report_gap_class *class = &space->free_gap_histogram.list[i];
+        double share = (double)class->bytes / (double)space->free_bytes;
+
+        fprintf(page->stream, "    from %9s  %13s gap%s %9s %6.2f %%",
+                size_text(page, class->from_bytes), count_text(class->gaps),
+                class->gaps == 1 ? " " : "s", size_text(page, class->bytes), 100 * share);
+        print_bar(page, share);
+    }
+}
+
+/* What frees most first; those that are not known last. */
+static int by_exclusive(const void *a, const void *b)
+{
+    const struct report_space_snapshot *const *left = a, *const *right = b;
+    struct opt_u64 x = (*left)->exclusive_bytes, y = (*right)->exclusive_bytes;
+
+    if (x.known != y.known)
+        return x.known ? -1 : 1;
+    if (x.value != y.value)
+        return x.value > y.value ? -1 : 1;
+    return (*left > *right) - (*left < *right);
+}
+
+static void print_exclusive(const struct page *page, const struct report_space *space)
+{
+    const struct report_space_snapshot **sorted = calloc(space->n_snapshots + 1, sizeof(*sorted));
+
+    if (sorted == NULL || space->n_snapshots == 0) {
+        free(sorted);
+        return;
+    }
+    for (size_t i = 0; i < space->n_snapshots; i++)
+        sorted[i] = &space->snapshots[i];
+    qsort(sorted, space->n_snapshots, sizeof(*sorted), by_exclusive);
+    fprintf(page->stream, "\n  what deleting a snapshot frees\n");
+    for (size_t i = 0; i < space->n_snapshots && i < SNAPSHOTS_SHOWN; i++) {
+        struct opt_u64 bytes = sorted[i]->exclusive_bytes;
+
+        fprintf(page->stream, "    %9s  snapshot ",
+                bytes.known ? size_text(page, bytes.value) : "-");
+        print_name(page, sorted[i]->id.bytes, sorted[i]->id.len);
+        fprintf(page->stream, " \"");
+        print_name(page, sorted[i]->name.bytes, sorted[i]->name.len);
+        fprintf(page->stream, "\"\n");
+    }
+    if (space->n_snapshots > SNAPSHOTS_SHOWN)
+        fprintf(page->stream, "    and %s snapshots that free no more than these\n",
+                count_text(space->n_snapshots - SNAPSHOTS_SHOWN));
+    free(sorted);
+    explain(page, "One alone: what two snapshots share is freed when both are deleted.");
+}
+
+static void print_space(const struct page *page, const struct report_image *image)
+{
+    const struct report_space *space = image->space;
+
+    if (space == NULL)
+        return;
+    print_owners(page, image);
+    fprintf(page->stream, LABEL "%s\n", "image end", size_text(page, space->end_offset_bytes));
+    explain(page, "Behind the last cluster in use, as qemu-img check says. An image on a device "
+                  "needs so much of it.");
+    if (space->host_allocated_bytes.known)
+        fprintf(page->stream, LABEL "%s\n", "stored by the host",
+                size_text(page, space->host_allocated_bytes.value));
+    if (space->free_gaps > 0)
+        fprintf(page->stream, LABEL "%-11s longest %s\n", "free gaps", count_text(space->free_gaps),
+                size_text(page, space->free_gap_max_bytes.value));
+    fprintf(page->stream, LABEL "%s\n", "reclaimable", size_text(page, space->reclaimable_bytes));
+    explain(page, "So much shorter is a file that holds the same, without what is free, leaked or "
+                  "behind the end.");
+    if (page->options->histogram)
+        print_gap_histogram(page, space);
+    print_exclusive(page, space);
+}
+
 static void print_findings(const struct page *page, const struct format_findings *findings)
 {
     for (size_t i = 0; i < findings->n_list; i++) {
@@ -500,6 +621,7 @@ int render_text(FILE *stream, const struct report_image *image,
         return -ENOMEM;
     if (!image->verdict.known && image->n_tables == 1 && image->tables[0].measured)
         print_meaning(&page, &image->tables[0].walk);
+    print_space(&page, image);
     if (!image->complete)
         fprintf(stream, "  Not everything could be read, or was read in one state: the figures are "
                         "incomplete.\n");

@@ -17,6 +17,7 @@
 #include "io.h"
 #include "l1.h"
 #include "l2.h"
+#include "space.h"
 #include "verdict.h"
 #include "walk.h"
 
@@ -324,6 +325,31 @@ static int chain_tables(struct work *work)
 
 /* ---- one image ---- */
 
+/*
+ * What snapshots alone hold decides whether they are to blame: without --space it is found out only
+ * where the image would be to blame else.
+ */
+static int judge(struct work *work)
+{
+    struct report_image *report = work->report, aside = {.n_tables = 0};
+    struct opt_u64 bytes = {.known = false};
+    int ret = 0;
+
+    if (report->space != NULL)
+        bytes = opt_u64_of(report->space->snapshot_only_bytes);
+    if (report_verdict(report, work->copy_bytes, bytes) < 0)
+        return err_no_memory(work->err);
+    if (bytes.known || report->verdict.action != REPORT_IMAGE || work->image->snapshots.n_list == 0)
+        return 0;
+    ret = report_space_measure(work->image, work->chosen, work->n_chosen, &aside, work->err);
+    if (ret == 0 && aside.space != NULL)
+        bytes = opt_u64_of(aside.space->snapshot_only_bytes);
+    report_image_free(&aside);
+    if (ret == 0 && bytes.known && report_verdict(report, work->copy_bytes, bytes) < 0)
+        ret = err_no_memory(work->err);
+    return ret;
+}
+
 static int measure_opened(struct format_image *image, const struct report_choice *choice,
                           struct report_backing *backing, struct report_image *report,
                           struct err *err)
@@ -347,10 +373,12 @@ static int measure_opened(struct format_image *image, const struct report_choice
     if (ret == 0 && backing != NULL)
         ret = chain_tables(&work);
     report_host_close(&work.host);
-    free(work.chosen);
+    if (ret == 0 && choice->space)
+        ret = report_space_measure(image, work.chosen, work.n_chosen, report, err);
     report->complete = ret == 0 && !format_findings_have_error(&report->findings);
-    if (ret == 0 && report_verdict(report, work.copy_bytes, (struct opt_u64){0}) < 0)
-        ret = err_no_memory(err);
+    if (ret == 0)
+        ret = judge(&work);
+    free(work.chosen);
     return ret;
 }
 

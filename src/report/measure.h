@@ -25,6 +25,7 @@ struct report_choice {
     bool all_snapshots;              /* the active state, then every snapshot */
     bool no_host;                    /* do not look under the file */
     const struct host_map *host_map; /* what is there, borrowed; NULL: the kernel is asked */
+    bool space;                      /* also who owns the clusters of the file */
     struct meter_walk_options walk;
 };
 

@@ -22,11 +22,25 @@ static void table_free(struct report_table *table)
     free(table->layers);
 }
 
+static void space_free(struct report_space *space)
+{
+    if (space == NULL)
+        return;
+    for (size_t i = 0; i < space->n_snapshots; i++) {
+        free(space->snapshots[i].id.bytes);
+        free(space->snapshots[i].name.bytes);
+    }
+    free(space->snapshots);
+    free(space->free_gap_histogram.list);
+    free(space);
+}
+
 void report_image_free(struct report_image *image)
 {
     for (size_t i = 0; i < image->n_tables; i++)
         table_free(&image->tables[i]);
     free(image->tables);
+    space_free(image->space);
     free(image->format.backing_file.bytes);
     free(image->format.backing_format.bytes);
     free(image->format.data_file.bytes);

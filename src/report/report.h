@@ -202,6 +202,42 @@ struct report_host {
     char *reason;            /* why its extents are not known, one sentence; NULL: not asked */
 };
 
+/* Gaps with lengths of from_bytes up to twice that. */
+struct report_gap_class {
+    uint64_t from_bytes; /* a power of two */
+    uint64_t gaps, bytes;
+};
+
+/* Only classes that are not empty, in rising order. */
+struct report_gap_histogram {
+    size_t n;
+    struct report_gap_class *list;
+};
+
+struct report_space_snapshot {
+    struct format_name id, name;
+    struct opt_u64 exclusive_bytes; /* what deleting it would free */
+};
+
+/* Who owns the clusters of the file. */
+struct report_space {
+    uint64_t end_offset_bytes;
+    struct opt_u64 host_allocated_bytes;
+    uint64_t active_bytes;
+    uint64_t metadata_bytes;
+    uint64_t vm_state_bytes;
+    uint64_t snapshot_only_bytes;
+    struct opt_u64 leaked_bytes;
+    uint64_t free_bytes;
+    uint64_t free_gaps;
+    struct opt_u64 free_gap_max_bytes;
+    struct report_gap_histogram free_gap_histogram;
+    uint64_t tail_bytes;
+    uint64_t reclaimable_bytes;
+    struct report_space_snapshot *snapshots;
+    size_t n_snapshots;
+};
+
 struct report_image {
     char *path;
     int64_t measured_at; /* Unix seconds */
@@ -215,6 +251,7 @@ struct report_image {
     struct report_table *tables;
     size_t n_tables;
     struct report_host host;
+    struct report_space *space; /* NULL: not asked for, or not known */
     struct report_verdict verdict;
     struct format_findings findings;
 };

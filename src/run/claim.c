@@ -97,7 +97,7 @@ static void tell_overlap(struct run_claims *claims, uint32_t index)
         format_findings_count(claims->options.findings, FORMAT_FINDING_DATA_OVERLAP, 1);
         return;
     }
-    extent = format_metadata_find(&claims->step.overlap.metadata, holding.begin,
+    extent = format_metadata_find(claims->step.overlap.metadata, holding.begin,
                                   holding.end - holding.begin);
     if (table->snapshot != SIZE_MAX)
         snprintf(name, sizeof(name), "snapshot[%zu] ", table->snapshot);

@@ -266,8 +266,8 @@ static struct format_l1_entry classify_l1(struct run_scan *scan, uint64_t raw)
 /* The damage that only a look at all tables shows. NULL: none, read it. */
 static const char *overlap_of(struct run_scan *scan, uint64_t l2_off, size_t repeated)
 {
-    const struct format_extent *extent = format_metadata_find(scan->plan->overlap.metadata, l2_off,
-                                                              scan->entry_rules.cluster_bytes);
+    const struct format_extent *extent =
+        format_metadata_find(scan->plan->overlap.metadata, l2_off, scan->entry_rules.cluster_bytes);
 
     if (extent != NULL)
         return format_metadata_name(extent->kind);

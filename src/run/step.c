@@ -127,7 +127,7 @@ void run_step_at(struct run_step *step, uint32_t index)
     for (size_t i = 0; i < step->n_here; i++) {
         struct run_step_l2 *l2 = &step->here[i];
 
-        if (format_metadata_find(&step->overlap.metadata, l2->l2_off, step->rules.cluster_bytes) !=
+        if (format_metadata_find(step->overlap.metadata, l2->l2_off, step->rules.cluster_bytes) !=
             NULL) {
             leave_out(step, l2->weight, l2->told);
             continue;

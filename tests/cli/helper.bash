@@ -120,13 +120,13 @@ print(value if isinstance(value, str) else json.dumps(value))
 PYTHON
 }
 
-# matches_oracle IMAGE: measures it with all its snapshots into ours.json, and asks the second
-# decoder for differences. Damage (status 2) is for the caller to expect.
+# matches_oracle IMAGE: measures it with all its snapshots and --space into ours.json, and asks the
+# second decoder for differences. Damage (status 2) is for the caller to expect.
 matches_oracle() {
-    try qcow2frag --json --all-snapshots "$1"
+    try qcow2frag --json --all-snapshots --space "$1"
     mv out ours.json
     exits "${2:-0}"
-    python3 "$TESTS/oracle/oracle.py" --compare "$1" ours.json
+    python3 "$TESTS/oracle/oracle.py" --space --compare "$1" ours.json
 }
 
 # has_sanitizer: is the program built with AddressSanitizer or its kin?

@@ -325,3 +325,50 @@ PYTHON
     measured_under_load snapshots_until_stop
     qemu-img check -q disk.qcow2
 }
+
+# ---- the space of the file ----
+
+# space_key KEY: of disk.qcow2 as it is now.
+space_key() {
+    qcow2frag --json --space disk.qcow2 >space.json
+    json space.json "i[0]['space']['$1']"
+}
+
+@test "refcounts are not judged while somebody may be writing" {
+    image disk.qcow2 <<'FIXTURE'
+size 64M
+map 0..9
+leak 3
+map 10..19
+refcount 5 0
+FIXTURE
+    is <(space_key leaked_bytes) 196608
+    is <(json space.json '[x["code"] for x in i[0]["findings"]]') '["refcount-too-low"]'
+    end=$(space_key end_offset_bytes)
+    qemu -drive if=none,id=disk,file=disk.qcow2,format=qcow2
+    is <(space_key leaked_bytes) null
+    is <(space_key free_bytes) 196608
+    is <(space_key end_offset_bytes) "$end"
+    is <(json space.json 'i[0]["findings"]') '[]'
+    qcow2frag --space disk.qcow2 | grep -q '^    leaked  *-  not known'
+}
+
+@test "refcounts are judged while others only read" {
+    qemu -drive if=none,id=disk,file=disk.qcow2,format=qcow2,readonly=on
+    is <(space_key leaked_bytes) 0
+}
+
+@test "a table on data is no damage while somebody may be writing" {
+    image disk.qcow2 <<'FIXTURE'
+size 64M
+map 0..9
+poke be64 l2[5] l1
+FIXTURE
+    try qcow2frag --json --space disk.qcow2
+    exits 2
+    is <(json out '[x["code"] for x in i[0]["findings"]]') '["data-overlap"]'
+    qemu -drive if=none,id=disk,file=disk.qcow2,format=qcow2
+    try qcow2frag --json --space disk.qcow2
+    exits 0
+    is <(json out 'i[0]["findings"]') '[]'
+}

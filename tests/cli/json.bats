@@ -53,6 +53,14 @@ TABLE = {
 JUMPS = {"from_bytes": INT, "backward": INT, "forward": INT}
 RUNS = {"from_bytes": INT, "runs": INT, "bytes": INT}
 CHECK = {key + "_clusters": INT for key in ("allocated", "total", "fragmented", "compressed")}
+SPACE = {
+    "host_allocated_bytes": optional(INT), "leaked_bytes": optional(INT), "free_gap_max_bytes": optional(INT),
+    "free_gap_histogram": LIST, "snapshots": LIST,
+    **{key: INT for key in ("end_offset_bytes", "active_bytes", "metadata_bytes", "vm_state_bytes", "snapshot_only_bytes",
+                            "free_bytes", "free_gaps", "tail_bytes", "reclaimable_bytes")},
+}
+GAPS = {"from_bytes": INT, "gaps": INT, "bytes": INT}
+SPACE_SNAPSHOT = {"id": TEXT, "name": TEXT, "exclusive_bytes": optional(INT)}
 FINDING = {"code": TEXT, "severity": TEXT, "where": TEXT, "host_offset": optional(INT), "message": TEXT}
 
 problems = []
@@ -92,6 +100,15 @@ def check_table(where, table):
         if (table[key] is not None) != bool(table[count]):
             problem(where + "." + key, "is %r with %r of them" % (table[key], table[count]))
 
+def check_space(where, space):
+    check(where, space, SPACE)
+    check_each(where + ".free_gap_histogram", space["free_gap_histogram"], GAPS)
+    check_each(where + ".snapshots", space["snapshots"], SPACE_SNAPSHOT)
+    if (space["free_gap_max_bytes"] is not None) != bool(space["free_gaps"]):
+        problem(where, "the longest of no gaps, or none of some")
+    if sum(gaps["gaps"] for gaps in space["free_gap_histogram"]) != space["free_gaps"]:
+        problem(where, "the histogram has other gaps")
+
 def no_constant(text):
     problem("a number", text)       # NaN and Infinity are no JSON
 
@@ -107,6 +124,8 @@ for n, image in enumerate(document["images"]):
         problem(where, "an error and a format, or neither")
     if image["format"] is not None:
         check(where + ".format", image["format"], FORMAT)
+    if image["space"] is not None:
+        check_space(where + ".space", image["space"])
     if image["error"] is not None and (image["tables"] or image["complete"]):
         problem(where, "has an error, but figures")
     check_each(where + ".findings", image["findings"], FINDING)
@@ -125,6 +144,10 @@ whole() {
     try qcow2frag --json --all-snapshots "$1.qcow2"
     exits "${2:-0}"
     is_whole out
+    try qcow2frag --json --space "$1.qcow2"
+    exits "${2:-0}"
+    is_whole out
+    is <(json out 'i[0]["space"] is None') false
 }
 
 @test "a fragmented image has a whole document" { whole shuffled-single; }

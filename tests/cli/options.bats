@@ -37,8 +37,8 @@ wrong() {
 @test "--help names every option that this suite uses" {
     try qcow2frag --help
     local option
-    for option in --snapshot --all-snapshots --format --json --columns --histogram --list --bytes \
-        --noheadings --output --progress --quiet --verbose --help --version; do
+    for option in --snapshot --all-snapshots --format --json --columns --histogram --list --space \
+        --bytes --noheadings --output --progress --quiet --verbose --help --version; do
         holds out "$option"
     done
 }

@@ -70,6 +70,16 @@ map all shuffled seed 1 group 1'
     within_32_mib "$used"
 }
 
+@test "what its space is used for is measured with a window of 16 MiB" {
+    needs_plain_memory
+    image f <<<'size 1T
+map all shuffled seed 1 group 1'
+    used=$(peak "$QCOW2FRAG" --json --space f)
+    is <(json out 'i[0]["space"]["active_bytes"]') 1099511627776
+    is <(json out 'i[0]["findings"]') '[]'
+    within_32_mib "$used"
+}
+
 @test "its runs are listed within 32 MiB" {
     needs_plain_memory
     image f <<<'size 64G

@@ -156,9 +156,30 @@ static void check_table(const struct report_table *table)
         abort();
 }
 
+/* Every byte of the file has one owner. */
+static void check_space(const struct report_image *image)
+{
+    const struct report_space *space = image->space;
+    uint64_t sum, gaps = 0, bytes = 0;
+
+    if (space == NULL)
+        return;
+    sum = space->active_bytes + space->metadata_bytes + space->vm_state_bytes +
+          space->snapshot_only_bytes + space->free_bytes + space->tail_bytes;
+    for (size_t i = 0; i < space->free_gap_histogram.n; i++) {
+        gaps += space->free_gap_histogram.list[i].gaps;
+        bytes += space->free_gap_histogram.list[i].bytes;
+    }
+    if (sum + (space->leaked_bytes.known ? space->leaked_bytes.value : 0) !=
+            image->format.file_bytes ||
+        gaps != space->free_gaps || bytes < space->free_bytes ||
+        bytes - space->free_bytes >= image->format.cluster_bytes)
+        abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
-    const struct report_choice choice = {.all_snapshots = true, .host_map = host()};
+    const struct report_choice choice = {.all_snapshots = true, .space = true, .host_map = host()};
     const struct render_options options = {.verbose = true, .histogram = true};
     uint64_t end = 0;
     const struct report_list_choice list = {.host_map = host(), .take = check_run, .context = &end};
@@ -171,6 +192,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     n_tables = image.n_tables;
     for (size_t i = 0; i < n_tables; i++)
         check_table(&image.tables[i]);
+    check_space(&image);
     if (image.n_tables > TABLES_PRINTED)
         image.n_tables = TABLES_PRINTED;
     render_json(nowhere(), &image, 1);

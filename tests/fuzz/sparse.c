@@ -44,8 +44,7 @@ static void copy_record(const uint8_t *record, size_t len, struct io_request *re
 
 static void read_one(const struct sparse *sparse, struct io_request *request)
 {
-    uint64_t left =
-        request->off < sparse->file_bytes ? sparse->file_bytes - request->off : 0;
+    uint64_t left = request->off < sparse->file_bytes ? sparse->file_bytes - request->off : 0;
 
     memset(request->buf, 0, request->len);
     request->got = left < request->len ? (size_t)left : request->len;

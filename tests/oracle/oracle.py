@@ -12,9 +12,10 @@ shares nothing with the program: no code, no tables, no short cuts. When the two
     oracle.py --compare-all LISTFILE                         the same for lines of IMAGE<TAB>OURS.json
 
 For a comparison OURS.json is what `qcow2frag --json --all-snapshots IMAGE` printed (give --snapshot X
-here when it was given there). One line per difference, exit status 1 if there is any.
+or --space here when it was given there). One line per difference, exit status 1 if there is any.
 
-It never looks at refcounts, host extents or backing files, and it never writes.
+It never looks at host extents or backing files, and it never writes. Refcounts are for --space alone,
+which space.py beside this file works out.
 """
 
 import argparse
@@ -848,7 +849,7 @@ def chosen_tables(image, all_snapshots, wanted):
     return [active_table(image)]
 
 
-def measure(path, all_snapshots=False, wanted=()):
+def measure(path, all_snapshots=False, wanted=(), with_space=False):
     """The object of one image; of one that cannot be measured only the path and the error."""
     try:
         image = Image(path)
@@ -857,8 +858,11 @@ def measure(path, all_snapshots=False, wanted=()):
     try:
         tables = chosen_tables(image, all_snapshots, wanted)
         image.find_overlaps([table for table in tables if table.snapshot not in image.bad_snapshots])
-        return {"path": path, "error": None, "format": image.format(),
-                "tables": [measure_table(image, table) for table in tables]}
+        measured = {"path": path, "error": None, "format": image.format(),
+                    "tables": [measure_table(image, table) for table in tables]}
+        if with_space:
+            measured["space"] = space.expected_space(image)
+        return measured
     except (Refused, OSError) as error:
         return {"path": path, "error": str(error)}
     finally:
@@ -908,23 +912,25 @@ def image_in(document, path):
     return next((image for image in images if image.get("path") == path), {})
 
 
-def compare_image(path, ours, wanted):
-    expected = measure(path, not wanted, wanted)
+def compare_image(path, ours, wanted, with_space):
+    expected = measure(path, not wanted, wanted, with_space)
     ours_failed = ours.get("error", MISSING) is not None
     if ours_failed or expected["error"] is not None:
         # The wording of a refusal is the program's own; that there is one must agree.
         if ours_failed != (expected["error"] is not None):
             yield "error", ours.get("error", MISSING), expected["error"]
         return
-    for key in ("format", "tables"):
+    for key in ("format", "tables", "space") if with_space else ("format", "tables"):
         yield from differences(key, ours.get(key, MISSING), expected[key])
+    if with_space and ours.get("space") and not space.adds_up(ours["space"], expected["format"]["file_bytes"]):
+        yield "space, all together", ours["space"], expected["format"]["file_bytes"]
 
 
 def shown(value):
     return "missing" if value is MISSING else json.dumps(value)
 
 
-def compare_pair(path, json_path, wanted, prefix):
+def compare_pair(path, json_path, prefix, wanted, with_space):
     """Print the differences of one image; how many there were."""
     try:
         with open(json_path, encoding="utf-8") as file:
@@ -933,19 +939,19 @@ def compare_pair(path, json_path, wanted, prefix):
         print("%s%s: %s" % (prefix, json_path, error))
         return 1
     count = 0
-    for key, one, other in compare_image(path, ours, wanted):
+    for key, one, other in compare_image(path, ours, wanted, with_space):
         print("%s%s: ours %s, expected %s" % (prefix, key, shown(one), shown(other)))
         count += 1
     return count
 
 
-def compare_list(list_path, wanted):
+def compare_list(list_path, wanted, with_space):
     count = 0
     with open(list_path, encoding="utf-8", errors="surrogateescape") as file:
         for line in file:
             if line.strip():
                 path, json_path = line.rstrip("\n").split("\t")
-                count += compare_pair(path, json_path, wanted, path + ": ")
+                count += compare_pair(path, json_path, path + ": ", wanted, with_space)
     return count
 
 
@@ -953,6 +959,7 @@ def parse_arguments(argv):
     parser = argparse.ArgumentParser(description="An independent measure of qcow2 images.")
     parser.add_argument("--all-snapshots", action="store_true", help="the active table, then every snapshot")
     parser.add_argument("--snapshot", action="append", default=[], metavar="X", help="only this snapshot")
+    parser.add_argument("--space", action="store_true", help="also who owns the space of the file")
     parser.add_argument("--compare", nargs=2, metavar=("IMAGE", "OURS.json"))
     parser.add_argument("--compare-all", metavar="LISTFILE")
     parser.add_argument("images", nargs="*", metavar="IMAGE")
@@ -967,14 +974,19 @@ def main(argv):
     arguments = parse_arguments(argv)
     sys.stdout.reconfigure(errors="backslashreplace")     # a path may be no UTF-8
     if arguments.compare:
-        return 1 if compare_pair(*arguments.compare, arguments.snapshot, "") else 0
+        return 1 if compare_pair(*arguments.compare, "", arguments.snapshot, arguments.space) else 0
     if arguments.compare_all:
-        return 1 if compare_list(arguments.compare_all, arguments.snapshot) else 0
-    images = [measure(path, arguments.all_snapshots, arguments.snapshot) for path in arguments.images]
+        return 1 if compare_list(arguments.compare_all, arguments.snapshot, arguments.space) else 0
+    images = [measure(path, arguments.all_snapshots, arguments.snapshot, arguments.space)
+              for path in arguments.images]
     json.dump({"images": images}, sys.stdout, indent=2)
     print()
     return 1 if any(image["error"] for image in images) else 0
 
+
+if __name__ == "__main__":
+    sys.modules["oracle"] = sys.modules["__main__"]     # space.py asks for it by this name
+import space    # noqa: E402  it needs all of the above
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))
