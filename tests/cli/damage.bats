@@ -59,6 +59,7 @@ load damage
 @test "019-l1-half-past-end" { damaged 019-l1-half-past-end; }
 @test "019-l1-past-end" { damaged 019-l1-past-end; }
 @test "020-l1-at-0" { damaged 020-l1-at-0; }
+@test "021-reftable-clusters-0-space" { damaged 021-reftable-clusters-0-space; }
 @test "021-reftable-clusters-0" { damaged 021-reftable-clusters-0; }
 @test "022-reftable-clusters-129" { damaged 022-reftable-clusters-129; }
 @test "022-reftable-clusters-max" { damaged 022-reftable-clusters-max; }
@@ -68,14 +69,18 @@ load damage
 @test "024-reftable-at-0" { damaged 024-reftable-at-0; }
 @test "024-reftable-at-2p45" { damaged 024-reftable-at-2p45; }
 @test "024-reftable-half-past-end" { damaged 024-reftable-half-past-end; }
+@test "024-reftable-past-end-space" { damaged 024-reftable-past-end-space; }
 @test "024-reftable-past-end" { damaged 024-reftable-past-end; }
 @test "025-reftable-on-l1-shared" { damaged 025-reftable-on-l1-shared; }
+@test "025-reftable-on-l1-space" { damaged 025-reftable-on-l1-space; }
 @test "025-reftable-on-l1" { damaged 025-reftable-on-l1; }
+@test "025-reftable-over-l1-space" { damaged 025-reftable-over-l1-space; }
 @test "025-reftable-over-l1" { damaged 025-reftable-over-l1; }
 @test "025-reftable-over-l2-alone" { damaged 025-reftable-over-l2-alone; }
 @test "025-reftable-over-l2" { damaged 025-reftable-over-l2; }
 @test "026-refcount-order-7" { damaged 026-refcount-order-7; }
 @test "026-refcount-order-max" { damaged 026-refcount-order-max; }
+@test "027-refcount-order-3-space" { damaged 027-refcount-order-3-space; }
 @test "027-refcount-order-3" { damaged 027-refcount-order-3; }
 @test "028-crypt-3" { damaged 028-crypt-3; }
 @test "028-crypt-max" { damaged 028-crypt-max; }
@@ -89,6 +94,7 @@ load damage
 @test "031-incompatible-63-named" { damaged 031-incompatible-63-named; }
 @test "031-incompatible-63" { damaged 031-incompatible-63; }
 @test "031-incompatible-all" { damaged 031-incompatible-all; }
+@test "032-dirty-space" { damaged 032-dirty-space; }
 @test "032-dirty" { damaged 032-dirty; }
 @test "033-corrupt" { damaged 033-corrupt; }
 @test "034-data-file-bit-alone" { damaged 034-data-file-bit-alone; }
@@ -235,12 +241,14 @@ load damage
 @test "090-l1-reserved-empty" { damaged 090-l1-reserved-empty; }
 @test "091-l1-entry-unaligned-below-header" { damaged 091-l1-entry-unaligned-below-header; }
 @test "091-l1-entry-unaligned" { damaged 091-l1-entry-unaligned; }
+@test "091-snapshot-l1-entry-unaligned-space" { damaged 091-snapshot-l1-entry-unaligned-space; }
 @test "091-snapshot-l1-entry-unaligned" { damaged 091-snapshot-l1-entry-unaligned; }
 @test "092-l1-entry-past-2p50" { damaged 092-l1-entry-past-2p50; }
 @test "092-l1-entry-past-2p56-copied" { damaged 092-l1-entry-past-2p56-copied; }
 @test "092-l1-entry-past-2p56" { damaged 092-l1-entry-past-2p56; }
 @test "092-l1-entry-past-end" { damaged 092-l1-entry-past-end; }
 @test "092-snapshot-l1-entry-past-end" { damaged 092-snapshot-l1-entry-past-end; }
+@test "092-vm-state-l1-entry-past-end-space" { damaged 092-vm-state-l1-entry-past-end-space; }
 @test "093-l1-copied-empty" { damaged 093-l1-copied-empty; }
 @test "094-l1-entry-on-bitmap-directory" { damaged 094-l1-entry-on-bitmap-directory; }
 @test "094-l1-entry-on-bitmap-table" { damaged 094-l1-entry-on-bitmap-table; }
@@ -275,6 +283,20 @@ load damage
 @test "099-l2-past-end" { damaged 099-l2-past-end; }
 @test "099-last-cluster-cut" { damaged 099-last-cluster-cut; }
 @test "099-last-cluster-gone" { damaged 099-last-cluster-gone; }
+@test "099-snapshot-l2-past-end-space" { damaged 099-snapshot-l2-past-end-space; }
+@test "100-compressed-on-l2" { damaged 100-compressed-on-l2; }
+@test "100-data-on-bitmap-table" { damaged 100-data-on-bitmap-table; }
+@test "100-data-on-l1" { damaged 100-data-on-l1; }
+@test "100-data-on-luks" { damaged 100-data-on-luks; }
+@test "100-data-on-own-l2" { damaged 100-data-on-own-l2; }
+@test "100-data-on-refblock" { damaged 100-data-on-refblock; }
+@test "100-data-on-reftable" { damaged 100-data-on-reftable; }
+@test "100-data-on-snapshots" { damaged 100-data-on-snapshots; }
+@test "100-snapshot-data-on-l1" { damaged 100-snapshot-data-on-l1; }
+@test "100-vm-state-on-l1" { damaged 100-vm-state-on-l1; }
+@test "100-zero-on-l1" { damaged 100-zero-on-l1; }
+@test "101-shared-cluster-refcount-1" { damaged 101-shared-cluster-refcount-1; }
+@test "101-shared-l2-refcount-1" { damaged 101-shared-l2-refcount-1; }
 @test "102-zero-allocated-in-v2" { damaged 102-zero-allocated-in-v2; }
 @test "102-zero-in-v2" { damaged 102-zero-in-v2; }
 @test "103-compressed-copied" { damaged 103-compressed-copied; }
@@ -299,6 +321,25 @@ load damage
 @test "108-subclusters-zero-without-cluster" { damaged 108-subclusters-zero-without-cluster; }
 @test "109-extended-bit-0" { damaged 109-extended-bit-0; }
 @test "109-extended-compressed-bitmap" { damaged 109-extended-compressed-bitmap; }
+@test "110-reftable-2p63" { damaged 110-reftable-2p63; }
+@test "110-reftable-unaligned" { damaged 110-reftable-unaligned; }
+@test "111-reftable-on-itself" { damaged 111-reftable-on-itself; }
+@test "111-reftable-on-l1" { damaged 111-reftable-on-l1; }
+@test "111-reftable-past-end-unused" { damaged 111-reftable-past-end-unused; }
+@test "111-reftable-past-end" { damaged 111-reftable-past-end; }
+@test "111-reftable-reserved-empty" { damaged 111-reftable-reserved-empty; }
+@test "111-reftable-reserved" { damaged 111-reftable-reserved; }
+@test "111-reftable-twice" { damaged 111-reftable-twice; }
+@test "111-reftable-zero" { damaged 111-reftable-zero; }
+@test "112-leaked" { damaged 112-leaked; }
+@test "112-refcount-0" { damaged 112-refcount-0; }
+@test "112-refcount-2" { damaged 112-refcount-2; }
+@test "112-refcount-2p40" { damaged 112-refcount-2p40; }
+@test "112-refcount-ffff" { damaged 112-refcount-ffff; }
+@test "112-refcount-low-in-snapshot" { damaged 112-refcount-low-in-snapshot; }
+@test "112-refcounts-0" { damaged 112-refcounts-0; }
+@test "113-header-free" { damaged 113-header-free; }
+@test "113-refblock-of-zeros" { damaged 113-refblock-of-zeros; }
 @test "114-bitmaps-0" { damaged 114-bitmaps-0; }
 @test "114-bitmaps-1-of-2" { damaged 114-bitmaps-1-of-2; }
 @test "114-bitmaps-2-of-1" { damaged 114-bitmaps-2-of-1; }
@@ -435,6 +476,19 @@ seconds = time.monotonic() - begin
 peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
 print(f"{seconds:.1f} s, {peak} KiB")
 sys.exit(seconds > 2 or peak > 64 << 10)
+PYTHON
+}
+
+@test "096-l2-named-4194304-times: with --space within 2 seconds and 64 MiB" {
+    ! has_sanitizer || skip "built with a sanitizer"
+    named_often
+    python3 - "$QCOW2FRAG" <<'PYTHON'
+import resource, subprocess, sys
+subprocess.run([sys.argv[1], "--json", "--space", "image.qcow2"], stdout=subprocess.DEVNULL, check=True)
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+seconds = used.ru_utime + used.ru_stime # of the processor: others may be at work as well
+print(f"{seconds:.1f} s, {used.ru_maxrss} KiB")
+sys.exit(seconds > 2 or used.ru_maxrss > 64 << 10)
 PYTHON
 }
 

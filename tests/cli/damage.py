@@ -12,6 +12,7 @@ Prints what differs, a line each, and ends with 1 if anything does. The lines of
     #= findings_total N      if more are counted than are listed
     #= figure KEY VALUE      of the active table
     #= format KEY VALUE      of the key "format"
+    #= space KEY VALUE       of the key "space", measured with --space
     #= options OPTION ...    to measure with, beside --json
     #= shows TEXT            stands on the page
     #= unopened TEXT         part of a name that no system call may contain (checked by the caller)
@@ -32,7 +33,7 @@ SECONDS = 2
 BYTES = 64 << 20
 HANGS_SECONDS = 60
 COMPLAINTS = re.compile(rb"AddressSanitizer|LeakSanitizer|MemorySanitizer|ThreadSanitizer|runtime error:")
-KNOWN = {"status", "error", "finding", "warning", "findings_total", "figure", "format", "options", "shows", "unopened"}
+KNOWN = {"status", "error", "finding", "warning", "findings_total", "figure", "format", "space", "options", "shows", "unopened"}
 
 problems = []
 
@@ -167,6 +168,24 @@ def judge_format(run, entry, expected):
             run.wrong(f"format.{key} {entry['format'][key]!r}, expected {value!r}")
 
 
+def judge_space(run, expected):
+    """Who owns the clusters: of every image, to the last byte. Null if that was not to be found out."""
+    entry, = json.loads(run.out.decode("utf-8"))["images"]
+    space = entry["space"]
+    for rest in expected.get("space", []):
+        key, _, value = rest.partition(" ")
+        if space is None or space[key] != json.loads(value):
+            run.wrong(f"space.{key} {space and space[key]}, expected {value}")
+    if space is None:
+        if entry["error"] is None and "space-not-measured" not in [f["code"] for f in entry["findings"]]:
+            run.wrong("space is null, and nothing says why")
+        return
+    keys = ("active", "metadata", "vm_state", "snapshot_only", "leaked", "free", "tail")
+    total = sum(space[key + "_bytes"] or 0 for key in keys)
+    if total != entry["format"]["file_bytes"]:
+        run.wrong(f"the space is {total} bytes, the file {entry['format']['file_bytes']}")
+
+
 def judge_json(run, image, expected):
     try:
         document = json.loads(run.out.decode("utf-8"))
@@ -226,6 +245,10 @@ def main():
     judge_status(run, status)
     judge_cost(run, lambda: Run(program, *options, image), sanitized)
     judge_page(run, image, expected)
+
+    run = Run(program, "--json", "--space", image)
+    judge_cost(run, lambda: Run(program, "--json", "--space", image), sanitized)
+    judge_space(run, expected)
 
     run = Run(program, "--json", "--all-snapshots", image)
     json.loads(run.out.decode("utf-8"))
