@@ -9,6 +9,7 @@
  */
 #include "l2.h"
 
+#include "bits.h"
 #include "checked.h"
 #include "clones.h"
 #include "finding.h"
@@ -74,6 +75,11 @@ static int flush(struct run_l2_walk *walk)
 
     run_batch_clear(batch);
     return ret;
+}
+
+static bool begins_slice(const struct run_l2_walk *walk, uint32_t index)
+{
+    return (index & (walk->rules->slice_entries - 1)) == 0;
 }
 
 /* The slice that begins at entry @index is read before what it maps. */
@@ -429,42 +435,26 @@ CLONES_PART enum block_kind decode_block(const struct format_entry_rules *rules,
 
 /*
  * Bit i: cluster i does not begin where cluster i - 1 ends; @before is the begin before the first.
- * All in order and all broken are the common cases, and need no look at single bits.
+ * All in order is the common case, and needs no look at single bits.
  */
 CLONES_PART uint64_t block_breaks(const uint64_t *begin, uint64_t before, uint64_t cluster_bytes)
 {
-    uint64_t some = 0, all = 0, breaks = begin[0] != before + cluster_bytes;
+    uint64_t any = 0, breaks = begin[0] != before + cluster_bytes;
 
     for (unsigned i = 1; i < BLOCK; i++)
-        some |= begin[i] ^ (begin[i - 1] + cluster_bytes);
-    if (some == 0)
+        any |= begin[i] ^ (begin[i - 1] + cluster_bytes);
+    if (any == 0)
         return breaks;
     for (unsigned i = 1; i < BLOCK; i++)
-        all |= (begin[i] ^ (begin[i - 1] + cluster_bytes)) - 1; /* negative: not broken */
-    if (!IS_NEGATIVE(all))
-        return breaks | ~UINT64_C(1);
-    for (unsigned i = 1; i < BLOCK; i++)
-        breaks |= (uint64_t)(begin[i] != begin[i - 1] + cluster_bytes) << i;
+        breaks |= begin[i] != begin[i - 1] + cluster_bytes ? bits_of[i] : 0;
     return breaks;
-}
-
-/* Bit i: a request or a slice begins with cluster i of the block. */
-CLONES_PART uint64_t block_borders(const struct run_l2_walk *walk, uint64_t guest_off)
-{
-    uint64_t distance = walk->request_bytes / walk->rules->entry.cluster_bytes;
-
-    if (distance <= 1)
-        return UINT64_MAX;
-    if (distance >= BLOCK)
-        return (guest_off & (walk->request_bytes - 1)) == 0;
-    return UINT64_MAX / ((UINT64_C(1) << distance) - 1); /* a one every @distance bits */
 }
 
 CLONES_PART void count_block(struct run_l2_walk *walk, uint64_t first, uint64_t breaks,
                              uint64_t guest_off)
 {
     struct run_counts *counts = walk->output.counts;
-    uint64_t borders = block_borders(walk, guest_off);
+    uint64_t borders = (guest_off & (walk->request_bytes - 1)) == 0 ? walk->borders : 0;
     uint64_t halves = walk->rules->entry.cluster_bytes > REQUEST_BYTES ? BLOCK : 0;
     uint64_t inner = breaks & ~UINT64_C(1);
 
@@ -507,7 +497,7 @@ CLONES_PART int walk_dense(struct run_l2_walk *walk, uint32_t index)
 CLONES_PART int walk_block(struct run_l2_walk *walk, uint32_t index, const uint64_t raw[BLOCK])
 {
     enum block_kind kind;
-    int ret = index % walk->rules->slice_entries == 0 ? read_slice(walk, index) : 0;
+    int ret = begins_slice(walk, index) ? read_slice(walk, index) : 0;
 
     if (ret == 0)
         ret = make_room(walk);
@@ -537,6 +527,14 @@ CLONES static int walk_plain(struct run_l2_walk *walk, const uint64_t *raw, size
 
 /* ---- a table ---- */
 
+/* Of the clusters of a block, those that begin a request or a slice if the first one does. */
+static uint64_t block_borders(uint64_t clusters)
+{
+    if (clusters <= 1)
+        return UINT64_MAX;
+    return clusters >= BLOCK ? 1 : UINT64_MAX / ((UINT64_C(1) << clusters) - 1);
+}
+
 void run_l2_begin(struct run_l2_walk *walk, const struct run_l2_rules *rules,
                   struct run_l2_output output, struct run_batch *batch, uint64_t l2_off,
                   uint32_t l1_index, uint64_t virtual_bytes)
@@ -546,6 +544,7 @@ void run_l2_begin(struct run_l2_walk *walk, const struct run_l2_rules *rules,
     uint64_t guest_off = l1_index * table_bytes;
     uint64_t left = guest_off < virtual_bytes ? virtual_bytes - guest_off : 0;
     uint64_t slice_span = cluster_bytes * rules->slice_entries; /* of the guest disk */
+    uint64_t request_bytes = slice_span < REQUEST_BYTES ? slice_span : REQUEST_BYTES;
 
     run_batch_clear(batch);
     batch->cluster_bytes = cluster_bytes;
@@ -562,7 +561,8 @@ void run_l2_begin(struct run_l2_walk *walk, const struct run_l2_rules *rules,
         .whole = left >= table_bytes ? rules->entries : (uint32_t)(left / cluster_bytes),
         .last_bytes = left % cluster_bytes,
         .adjacent_end = NONE,
-        .request_bytes = slice_span < REQUEST_BYTES ? slice_span : REQUEST_BYTES,
+        .request_bytes = request_bytes,
+        .borders = block_borders(request_bytes / cluster_bytes),
         .batch = batch,
     };
 }
@@ -572,7 +572,7 @@ static int walk_extended(struct run_l2_walk *walk, const uint64_t *raw, size_t n
     int ret = 0;
 
     for (size_t i = 0; i < n && ret == 0; i++, walk->next++) {
-        if (walk->next % walk->rules->slice_entries == 0)
+        if (begins_slice(walk, walk->next))
             ret = read_slice(walk, walk->next);
         if (ret == 0)
             ret = walk_entry(walk, walk->next, be64toh(raw[2 * i]), be64toh(raw[2 * i + 1]));

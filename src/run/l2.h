@@ -36,11 +36,11 @@ struct run_l2_rules {
     struct format_entry_rules entry;
     uint32_t entries; /* in a table */
     unsigned entry_bytes;
-    uint32_t slice_entries;
-    uint64_t slice_bytes; /* slice_entries of them */
-    uint16_t table_file;  /* that the tables lie in, */
-    uint16_t data_file;   /* and the clusters */
-    bool detail;          /* pieces for zero clusters, too, and for each stretch of subclusters */
+    uint32_t slice_entries; /* a power of two */
+    uint64_t slice_bytes;   /* slice_entries of them */
+    uint16_t table_file;    /* that the tables lie in, */
+    uint16_t data_file;     /* and the clusters */
+    bool detail;            /* pieces for zero clusters, too, and for each stretch of subclusters */
 };
 
 struct run_l2_rules run_l2_rules_of(const struct format_header *header,
@@ -73,6 +73,7 @@ struct run_l2_walk {
     uint64_t check_next;    /* formula of check: where the next cluster should be; 0: none yet */
     uint64_t adjacent_end;  /* host end of the cluster just before on the guest disk, or NONE */
     uint64_t request_bytes; /* guest bytes between two borders of requests or slices */
+    uint64_t borders;       /* those in a block of 64 entries that begins with one, as bits */
     struct run_batch *batch;
 };
 
