@@ -105,6 +105,7 @@ static int work(void *context, void *tool, uint32_t number, void *result, struct
     int ret = run_compose_part(tool, part_begin(chained, number), part_begin(chained, number + 1),
                                (struct run_sink){take, part}, &part->counts, err);
 
+    meter_pair_settle(&part->meters);
     if (ret == 0)
         ret = meter_pair_error(&part->meters);
     return ret == -ENOMEM ? err_no_memory(err) : ret;

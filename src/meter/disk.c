@@ -59,8 +59,8 @@ static double jumps_seconds(enum meter_direction direction, const struct meter_j
         double count = (double)jumps->bin[i].count;
 
         if (jumps->bin[i].count > 0)
-            seconds += count * meter_disk_jump_seconds(
-                                   direction, (double)meter_jump_sum(&jumps->bin[i]) / count);
+            seconds +=
+                count * meter_disk_jump_seconds(direction, (double)jumps->bin[i].sum / count);
     }
     return seconds;
 }
@@ -75,26 +75,30 @@ static double holes_seconds(const struct meter *meter)
 }
 
 /*
- * All the ways of the head in a direction. Holes are poured in before the sum is taken: one that
- * the head left for a table and never crossed was taken back as a detour.
+ * All the ways of the head. Holes are poured in before the sum is taken: one that the head left for
+ * a table and never crossed was taken back as a detour.
  */
-static double way_seconds(const struct meter *meter, enum meter_direction direction)
+static double way_seconds(const struct meter *meter)
 {
-    struct meter_jumps way = meter->jumps[direction];
+    struct meter_jumps way[METER_N_DIRECTIONS];
+    double seconds = 0;
 
-    meter_moves_pour(&meter->head.detours[direction], &way);
-    if (direction == METER_FORWARD)
-        meter_moves_pour(&meter->head.holes, &way);
-    return jumps_seconds(direction, &way);
+    memset(way, 0, sizeof(way));
+    meter_pour_jumps(meter, way);
+    meter_moves_pour(&meter->head.holes, &way[METER_FORWARD]);
+    for (unsigned direction = 0; direction < METER_N_DIRECTIONS; direction++) {
+        meter_moves_pour(&meter->head.detours[direction], &way[direction]);
+        seconds += jumps_seconds((enum meter_direction)direction, &way[direction]);
+    }
+    return seconds;
 }
 
 static struct meter_disk_time spinning_time(const struct meter *meter)
 {
     double transfer = (double)meter->head.read_bytes / HDD_RATE;
     double ideal = transfer + holes_seconds(meter);
-    double seconds = transfer + way_seconds(meter, METER_BACKWARD) +
-                     way_seconds(meter, METER_FORWARD) +
-                     (double)meter->head.switches * seek_seconds(SWITCH_PART);
+    double seconds =
+        transfer + way_seconds(meter) + (double)meter->head.switches * seek_seconds(SWITCH_PART);
     double slowdown = ideal > 0 ? seconds / ideal : 1;
 
     return (struct meter_disk_time){seconds, ideal, slowdown, slowdown};

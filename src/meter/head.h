@@ -16,8 +16,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum meter_direction { METER_BACKWARD, METER_FORWARD, METER_N_DIRECTIONS };
-
 struct meter_place {
     uint16_t file;
     uint64_t off;

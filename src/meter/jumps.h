@@ -15,10 +15,11 @@
 /* A forward jump over at most this much is cheaper to read over than to seek over. */
 #define METER_NEAR_BYTES (UINT64_C(512) << 10)
 
+enum meter_direction { METER_BACKWARD, METER_FORWARD, METER_N_DIRECTIONS };
+
 struct meter_jump_bin {
     uint64_t count;
-    uint64_t fresh;        /* sum of the distances that are not yet in the next, in bytes */
-    unsigned __int128 sum; /* of all other distances */
+    unsigned __int128 sum; /* of the distances in bytes */
 };
 
 struct meter_jump_total {
@@ -30,35 +31,12 @@ struct meter_jumps {
     struct meter_jump_bin bin[METER_JUMP_BINS];
 };
 
-/* The exact sum of a bin. */
-static inline unsigned __int128 meter_jump_sum(const struct meter_jump_bin *bin)
-{
-    return bin->sum + bin->fresh;
-}
-
 /* The bin of a distance of at least 16 bytes. */
 static inline uint32_t meter_jump_bin_of_long(uint64_t distance)
 {
     uint32_t power = 63 - (uint32_t)__builtin_clzll(distance);
 
     return 16 * (power - 3) + (uint32_t)(distance >> (power - 4) & 15);
-}
-
-/*
- * The same for distances below 2^52, in a form that vector units can do: such a distance, as the
- * low bits of a double of 2^52, is a number; less 2^52 it is the distance itself, exactly, and its
- * exponent and first bits of mantissa are what we look for. Nothing is rounded.
- */
-#define METER_JUMP_SHORT (UINT64_C(1) << 52)
-static inline uint64_t meter_jump_bin_of_short(uint64_t distance)
-{
-    union {
-        uint64_t bits;
-        double value;
-    } number = {.bits = distance | UINT64_C(0x4330000000000000)};
-
-    number.value -= 0x1p52;
-    return (number.bits >> 48) - 16 * (1023 + 3);
 }
 
 /* The bin of a distance in bytes. */
@@ -82,12 +60,6 @@ static inline void meter_jumps_add(struct meter_jumps *jumps, uint64_t distance)
     bin->count++;
     bin->sum += distance;
 }
-
-/* Adds @more @times times. */
-void meter_jumps_merge(struct meter_jumps *sum, const struct meter_jumps *more, uint64_t times);
-
-/* Empties the fresh sums into the wide ones, before one of them could overflow. */
-void meter_jumps_fold(struct meter_jumps *jumps);
 
 /* The total of all bins. */
 struct meter_jump_total meter_jumps_total(const struct meter_jumps *jumps);

@@ -6,6 +6,8 @@
 #include "meter.h"
 
 #include "clones.h"
+#include "steps.h"
+#include "tally.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -32,8 +34,11 @@ void meter_free(struct meter *meter)
 {
     if (meter == NULL)
         return;
+    for (unsigned i = 0; i < METER_N_DIRECTIONS; i++)
+        meter_moves_free(&meter->moves[i]);
     meter_lengths_free(&meter->lengths);
     meter_head_free(&meter->head);
+    free(meter->tally);
     free(meter->files);
     free(meter);
 }
@@ -44,14 +49,20 @@ void meter_clear(struct meter *meter)
     for (unsigned i = 0; i < meter->n_files; i++)
         meter->files[i] = (struct meter_file){.seen = false};
     meter->breaks = meter->file_switches = meter->near_jumps = meter->hole_bytes = 0;
-    meter->first_run_bytes = meter->open_run_bytes = meter->fresh_bound = 0;
-    memset(meter->jumps, 0, sizeof(meter->jumps));
+    meter->first_run_bytes = meter->open_run_bytes = 0;
+    for (unsigned i = 0; i < METER_N_DIRECTIONS; i++)
+        meter_moves_clear(&meter->moves[i]);
+    free(meter->tally);
+    meter->tally = NULL;
     meter_lengths_clear(&meter->lengths);
     meter_head_clear(&meter->head);
 }
 
 int meter_error(const struct meter *meter)
 {
+    for (unsigned i = 0; i < METER_N_DIRECTIONS; i++)
+        if (meter->moves[i].error != 0)
+            return meter->moves[i].error;
     return meter->lengths.error != 0 ? meter->lengths.error : meter_head_error(&meter->head);
 }
 
@@ -88,8 +99,7 @@ struct meter_step {
     uint64_t distance;
 };
 
-CLONES_PART struct meter_step jump_of(uint64_t position_before, uint64_t end_before,
-                                      uint64_t position)
+static struct meter_step jump_of(uint64_t position_before, uint64_t end_before, uint64_t position)
 {
     return (struct meter_step){
         STEP_JUMP, position > position_before ? METER_FORWARD : METER_BACKWARD,
@@ -107,10 +117,10 @@ static struct meter_step judge(const struct meter_file *file, const struct meter
     return jump_of(before->position, before->end, after->position);
 }
 
-CLONES_PART void count_jump(struct meter *meter, struct meter_step jump)
+static void count_jump(struct meter *meter, struct meter_step jump)
 {
     meter->near_jumps += jump.direction == METER_FORWARD && jump.distance <= METER_NEAR_BYTES;
-    meter_jumps_add(&meter->jumps[jump.direction], jump.distance);
+    meter_moves_add(&meter->moves[jump.direction], jump.distance, 1);
 }
 
 /*
@@ -187,147 +197,299 @@ static void arrive(struct meter *meter, const struct meter_edge *edge, uint64_t 
     meter->head.strayed = false;
 }
 
+/* ---- many steps at once ---- */
+
+/* Fewer breaks than this among 64 pieces are counted one by one. */
+#define MANY_BREAKS 6
+
+static void add_tally(struct meter_moves moves[METER_N_DIRECTIONS], const struct meter_tally *tally,
+                      uint64_t times)
+{
+    struct meter_tallied found;
+
+    if (tally == NULL || tally->bound == 0)
+        return;
+    for (unsigned slot = 0; meter_tally_next(tally, &slot, &found);)
+        meter_moves_add_bin(&moves[found.direction], found.bin, times * found.count,
+                            (unsigned __int128)times * found.sum);
+}
+
+void meter_settle(struct meter *meter)
+{
+    add_tally(meter->moves, meter->tally, 1);
+    free(meter->tally);
+    meter->tally = NULL;
+}
+
+/* Without one, or for distances that it has no slots for, jumps are counted the slow way. */
+static bool tally_has_room(struct meter *meter, uint64_t most)
+{
+    if (most >= METER_TALLY_MOST)
+        return false;
+    if (meter->tally == NULL)
+        meter->tally = calloc(1, sizeof(*meter->tally));
+    if (meter->tally == NULL)
+        return false;
+    if (meter_tally_reserve(meter->tally, most))
+        return true;
+    add_tally(meter->moves, meter->tally, 1);
+    meter_tally_clear(meter->tally);
+    return meter_tally_reserve(meter->tally, most);
+}
+
+static void count_slowly(struct meter *meter, const struct meter_steps *steps, uint64_t breaks)
+{
+    for (; breaks != 0; breaks &= breaks - 1) {
+        uint64_t gap = steps->gap[__builtin_ctzll(breaks)];
+
+        if ((int64_t)gap < 0)
+            meter_moves_add(&meter->moves[METER_BACKWARD], -gap, 1);
+        else
+            meter_moves_add(&meter->moves[METER_FORWARD], gap, 1);
+    }
+}
+
+CLONES_PART void count_jumps(struct meter *meter, const struct meter_steps *steps, uint64_t breaks)
+{
+    meter->near_jumps += (uint64_t)__builtin_popcountll(steps->near & breaks);
+    if (!tally_has_room(meter, steps->most)) {
+        count_slowly(meter, steps, breaks);
+    } else if ((breaks | 1) == UINT64_MAX) {
+        for (unsigned i = breaks & 1 ? 0 : 1; i < METER_STEPS_MAX; i++)
+            meter_tally_add(meter->tally, steps->slot[i], steps->gap[i]);
+    } else {
+        for (; breaks != 0; breaks &= breaks - 1) {
+            unsigned i = (unsigned)__builtin_ctzll(breaks);
+
+            meter_tally_add(meter->tally, steps->slot[i], steps->gap[i]);
+        }
+    }
+}
+
+/* Guest bytes of the pieces before piece @i; without @mapped they are clusters. */
+CLONES_PART uint64_t bytes_before(const uint64_t *mapped, uint64_t cluster_bytes, unsigned i)
+{
+    return mapped != NULL ? mapped[i] : i * cluster_bytes;
+}
+
+/* The runs that end before the @breaks among @n pieces, and the begin of the next. */
+CLONES_PART void count_runs(struct meter *meter, uint64_t breaks, unsigned n,
+                            const uint64_t *mapped, uint64_t cluster_bytes)
+{
+    uint64_t begin;
+
+    if (breaks == 0) {
+        meter->open_run_bytes += bytes_before(mapped, cluster_bytes, n);
+        return;
+    }
+    begin = bytes_before(mapped, cluster_bytes, (unsigned)__builtin_ctzll(breaks));
+    meter->open_run_bytes += begin;
+    close_run(meter);
+    breaks &= breaks - 1;
+    meter->breaks += (unsigned)__builtin_popcountll(breaks);
+    for (; breaks != 0; breaks &= breaks - 1) {
+        uint64_t end = bytes_before(mapped, cluster_bytes, (unsigned)__builtin_ctzll(breaks));
+
+        meter_lengths_add(&meter->lengths, end - begin, 1);
+        begin = end;
+    }
+    meter->open_run_bytes = bytes_before(mapped, cluster_bytes, n) - begin;
+}
+
 /* ---- pieces ---- */
 
+static struct meter_edge edge_of(const struct run_batch *batch, uint32_t i)
+{
+    return (struct meter_edge){.guest_off = batch->guest_off[i],
+                               .position = batch->begin[i],
+                               .end = batch->end[i],
+                               .read_begin = batch->begin[i],
+                               .read_end = batch->end[i],
+                               .slack = batch->slack[i],
+                               .compressed = batch->kind[i] == RUN_COMPRESSED};
+}
+
 /* Of a cluster with missing subclusters, only those that are held are read. */
-static void skip_missing(struct meter *meter, uint32_t missing, struct meter_edge *edge)
+static void trim_edge(struct meter_edge *edge, uint32_t missing)
 {
     uint64_t part_bytes = (edge->end - edge->position) / RUN_SUBCLUSTERS;
-    unsigned first = (unsigned)__builtin_ctz(~missing);
-    unsigned end = RUN_SUBCLUSTERS - (unsigned)__builtin_clz(~missing);
 
-    edge->read_begin += first * part_bytes;
-    edge->read_end -= (RUN_SUBCLUSTERS - end) * part_bytes;
-    for (unsigned i = first, next; i < end; i = next) {
-        for (next = i + 1; next < end && (missing >> next & 1) == (missing >> i & 1); next++)
-            ;
-        if (missing >> i & 1)
-            meter_moves_add(&meter->head.holes, (next - i) * part_bytes, 1);
+    edge->read_begin += (unsigned)__builtin_ctz(~missing) * part_bytes;
+    edge->read_end -= (unsigned)__builtin_clz(~missing) * part_bytes;
+}
+
+/* The holes between those that are held; and what is not read. */
+CLONES_PART void skip_missing(struct meter_head *head, uint32_t missing, uint64_t part_bytes)
+{
+    unsigned first = (unsigned)__builtin_ctz(~missing);
+    uint64_t inner = (missing & (UINT32_MAX >> __builtin_clz(~missing))) >> first;
+
+    head->read_bytes -= (unsigned)__builtin_popcount(missing) * part_bytes;
+    while (inner != 0) {
+        unsigned n;
+
+        inner >>= __builtin_ctzll(inner);
+        n = (unsigned)__builtin_ctzll(~inner);
+        meter_moves_add(&head->holes, n * part_bytes, 1);
+        inner >>= n;
     }
+}
+
+static void arrive_at(struct meter *meter, const struct run_batch *batch, uint32_t i)
+{
+    struct meter_edge edge = edge_of(batch, i);
+
+    trim_edge(&edge, batch->missing[i]);
+    arrive(meter, &edge, batch->guest_bytes[i]);
+}
+
+static void take_piece(struct meter *meter, const struct run_batch *batch, uint32_t i)
+{
+    struct meter_edge edge = edge_of(batch, i);
+
+    trim_edge(&edge, batch->missing[i]);
+    if (batch->missing[i] != 0)
+        skip_missing(&meter->head, batch->missing[i], (edge.end - edge.position) / RUN_SUBCLUSTERS);
+    step_to(meter, &edge, batch->files[i], false);
+    arrive_at(meter, batch, i);
+    meter->open_run_bytes += batch->mapped_bytes[i];
+    meter->files[batch->files[i]].bytes += batch->mapped_bytes[i];
+    meter->head.read_bytes += edge.end - edge.position;
+}
+
+/*
+ * Step @k of @steps, to piece @i, for the head: between what it reads of the two pieces is more
+ * than the gap, or the gap leads back into the piece before.
+ */
+CLONES_PART void step_head(struct meter *meter, const struct run_batch *batch, uint32_t i,
+                           const struct meter_steps *steps, unsigned k)
+{
+    struct meter_head *head = &meter->head;
+    struct meter_edge from = edge_of(batch, i - 1), to = edge_of(batch, i);
+    bool inside = steps->inside >> k & 1;
+    uint64_t gap = steps->gap[k], way;
+
+    trim_edge(&from, batch->missing[i - 1]);
+    trim_edge(&to, batch->missing[i]);
+    way = to.read_begin - from.read_end;
+    if (batch->missing[i] != 0)
+        skip_missing(head, batch->missing[i], (to.end - to.position) / RUN_SUBCLUSTERS);
+    if (!(steps->breaks >> k & 1)) {
+        if ((int64_t)way > 0)
+            meter_moves_add(&head->holes, way, 1);
+        else
+            head->read_bytes += way;
+    } else if (inside || way != gap) {
+        bool backward = (int64_t)gap < 0;
+
+        meter_head_take_back(head, backward && !inside ? METER_BACKWARD : METER_FORWARD,
+                             backward ? -gap : gap);
+        head->at.off = from.read_end;
+        meter_head_move(head, (struct meter_place){batch->files[i], to.read_begin});
+    }
+}
+
+/* The head's part of the steps to pieces [first, first + n). */
+CLONES_PART void move_along(struct meter *meter, const struct run_batch *batch, uint32_t first,
+                            const struct meter_steps *steps)
+{
+    uint64_t odd = steps->partial | steps->inside;
+
+    meter->head.read_bytes += steps->read_bytes;
+    for (uint64_t over = steps->over & ~odd; over != 0; over &= over - 1)
+        meter_moves_add(&meter->head.holes, steps->gap[__builtin_ctzll(over)], 1);
+    for (; odd != 0; odd &= odd - 1) {
+        unsigned k = (unsigned)__builtin_ctzll(odd);
+
+        step_head(meter, batch, first + k, steps, k);
+    }
+}
+
+/* Pieces [first, first + n), like the one before them of data, and of one file with it. */
+CLONES static void take_alike(struct meter *meter, const struct run_batch *batch, uint32_t first,
+                              unsigned n)
+{
+    struct meter_file *file = &meter->files[batch->files[first]];
+    struct meter_steps steps;
+
+    meter_steps_judge(&steps, batch, first, n);
+    file->runs += (uint64_t)__builtin_popcountll(steps.breaks);
+    file->bytes += steps.mapped[n];
+    count_runs(meter, steps.breaks, n, steps.mapped, 0);
+    if (steps.breaks != steps.inside)
+        count_jumps(meter, &steps, steps.breaks & ~steps.inside);
+    for (uint64_t inside = steps.inside; inside != 0; inside &= inside - 1) {
+        uint32_t i = first + (uint32_t)__builtin_ctzll(inside);
+
+        count_jump(meter, jump_of(batch->begin[i - 1], batch->end[i - 1], batch->begin[i]));
+    }
+    move_along(meter, batch, first, &steps);
+}
+
+/* How many pieces from @first on are data of one file. */
+static uint32_t count_alike(const struct run_batch *batch, uint32_t first)
+{
+    uint32_t i = first;
+
+    while (i < batch->n && batch->kind[i] <= RUN_COMPRESSED &&
+           batch->files[i] == batch->files[first])
+        i++;
+    return i - first;
 }
 
 static void take_general(struct meter *meter, const struct run_batch *batch)
 {
-    for (uint32_t i = 0; i < batch->n; i++) {
-        struct meter_edge edge = {.guest_off = batch->guest_off[i],
-                                  .position = batch->begin[i],
-                                  .end = batch->end[i],
-                                  .read_begin = batch->begin[i],
-                                  .read_end = batch->end[i],
-                                  .slack = batch->slack[i],
-                                  .compressed = batch->kind[i] == RUN_COMPRESSED};
-        uint32_t missing = batch->missing[i];
-        uint64_t bytes = edge.end - edge.position;
+    uint32_t i = 0;
 
-        if (batch->kind[i] != RUN_DATA && batch->kind[i] != RUN_COMPRESSED)
+    while (i < batch->n) {
+        uint32_t n = count_alike(batch, i), end = i + n;
+
+        if (n == 0) { /* zeros */
+            i++;
             continue;
-        if (missing != 0) {
-            skip_missing(meter, missing, &edge);
-            bytes -= (uint64_t)__builtin_popcount(missing) * (bytes / RUN_SUBCLUSTERS);
         }
-        step_to(meter, &edge, batch->files[i], false);
-        arrive(meter, &edge, batch->guest_bytes[i]);
-        meter->open_run_bytes += batch->mapped_bytes[i];
-        meter->files[batch->files[i]].bytes += batch->mapped_bytes[i];
-        meter->head.read_bytes += bytes;
+        take_piece(meter, batch, i);
+        for (i++; i < end; i += n) {
+            n = end - i < METER_STEPS_MAX ? end - i : METER_STEPS_MAX;
+            take_alike(meter, batch, i, n);
+        }
+        arrive_at(meter, batch, end - 1);
     }
 }
 
-/* 64 distances, none above @all, are about to be added to fresh sums. */
-CLONES_PART void make_room(struct meter *meter, uint64_t all)
+/* 64 clusters that all break, but perhaps for the first one: each but the last ends a run. */
+CLONES_PART void count_single_runs(struct meter *meter, bool first_breaks, uint64_t cluster_bytes)
 {
-    uint64_t most = all > UINT64_MAX / 64 ? UINT64_MAX : 64 * all;
+    unsigned n = first_breaks ? 64 : 63;
 
-    if (__builtin_add_overflow(meter->fresh_bound, most, &meter->fresh_bound)) {
-        for (unsigned i = 0; i < METER_N_DIRECTIONS; i++)
-            meter_jumps_fold(&meter->jumps[i]);
-        meter->fresh_bound = most;
-    }
-}
-
-/* Jumps of up to 64 uniform pieces: distances and bins first, in loops for vector units. */
-struct jump_block {
-    uint64_t distance[64];
-    uint64_t slot[64]; /* bin, counted on over both directions */
-    uint64_t all;      /* the distances, one or the other */
-    uint64_t near_jumps;
-};
-
-/*
- * Clusters are aligned, so what is not below the one before is at or behind its end: a negative
- * gap is a step back. Signs instead of comparisons: see run/l2.c.
- */
-CLONES_PART void fill_jump_block(struct jump_block *block, const uint64_t *begin, int first,
-                                 uint64_t cluster_bytes)
-{
-    uint64_t all = 0, near_jumps = 0;
-
-    for (int i = first; i < 64; i++) {
-        uint64_t gap = begin[i] - begin[i - 1] - cluster_bytes;
-        uint64_t backward = 0 - (gap >> 63); /* all ones or zero */
-
-        block->distance[i] = (gap ^ backward) - backward;
-        block->slot[i] = METER_JUMP_BINS & ~backward;
-        all |= block->distance[i];
-        near_jumps += ~(gap | (METER_NEAR_BYTES - gap)) >> 63;
-    }
-    block->all = all;
-    block->near_jumps = near_jumps;
-    if (all < METER_JUMP_SHORT)
-        for (int i = first; i < 64; i++)
-            block->slot[i] += meter_jump_bin_of_short(block->distance[i]);
-    else
-        for (int i = first; i < 64; i++)
-            block->slot[i] += meter_jump_bin_of_long(block->distance[i]);
-}
-
-/* Every piece from @first (0 or 1) on breaks: closes the run before them and runs of one cluster.
- */
-CLONES_PART void break_everywhere(struct meter *meter, const uint64_t *begin, int first,
-                                  uint64_t cluster_bytes)
-{
-    struct meter_jump_bin *bins = meter->jumps[0].bin; /* both directions, one after the other */
-    struct jump_block block;
-
-    meter->open_run_bytes += (uint64_t)first * cluster_bytes;
+    meter->open_run_bytes += (64 - n) * cluster_bytes;
     close_run(meter);
-    meter->breaks += (uint64_t)(63 - first);
-    meter_lengths_add(&meter->lengths, cluster_bytes, (uint64_t)(63 - first));
+    meter->breaks += n - 1;
+    meter_lengths_add(&meter->lengths, cluster_bytes, n - 1);
     meter->open_run_bytes = cluster_bytes;
-
-    fill_jump_block(&block, begin, first, cluster_bytes);
-    meter->near_jumps += block.near_jumps;
-    make_room(meter, block.all);
-    for (int i = first; i < 64; i++) {
-        bins[block.slot[i]].count++;
-        bins[block.slot[i]].fresh += block.distance[i];
-    }
 }
 
 /* 64 pieces; @begin[-1] is valid unless bit 0 of @breaks is clear. */
 CLONES_PART void take_word(struct meter *meter, const uint64_t *begin, uint64_t breaks,
                            uint64_t cluster_bytes)
 {
-    unsigned run_begin = 0;
+    struct meter_steps steps;
 
-    if (breaks == UINT64_MAX) {
-        break_everywhere(meter, begin, 0, cluster_bytes);
+    if (__builtin_popcountll(breaks) < MANY_BREAKS) {
+        count_runs(meter, breaks, 64, NULL, cluster_bytes);
+        for (; breaks != 0; breaks &= breaks - 1) {
+            int i = __builtin_ctzll(breaks);
+
+            count_jump(meter, jump_of(begin[i - 1], begin[i - 1] + cluster_bytes, begin[i]));
+        }
         return;
     }
-    if (breaks == (UINT64_MAX ^ 1)) {
-        break_everywhere(meter, begin, 1, cluster_bytes);
-        return;
-    }
-    while (breaks != 0) {
-        unsigned i = (unsigned)__builtin_ctzll(breaks);
-
-        breaks &= breaks - 1;
-        meter->open_run_bytes += (i - run_begin) * cluster_bytes;
-        close_run(meter);
-        count_jump(meter, jump_of(begin[(int)i - 1], begin[(int)i - 1] + cluster_bytes, begin[i]));
-        run_begin = i;
-    }
-    meter->open_run_bytes += (64 - run_begin) * cluster_bytes;
+    meter_steps_measure(&steps, begin, breaks, cluster_bytes);
+    count_jumps(meter, &steps, breaks);
+    if ((breaks | 1) == UINT64_MAX)
+        count_single_runs(meter, breaks & 1, cluster_bytes);
+    else
+        count_runs(meter, breaks, 64, NULL, cluster_bytes);
 }
 
 static struct meter_edge cluster_edge(uint64_t guest_off, uint64_t begin, uint64_t cluster_bytes)
@@ -466,13 +628,27 @@ void meter_add_inner(struct meter *left, const struct meter *right, uint64_t tim
         return;
     meter_lengths_merge(&left->lengths, &right->lengths, times);
     for (unsigned i = 0; i < METER_N_DIRECTIONS; i++)
-        meter_jumps_merge(&left->jumps[i], &right->jumps[i], times);
+        meter_moves_merge(&left->moves[i], &right->moves[i], times);
+    add_tally(left->moves, right->tally, times);
 }
 
 void meter_merge(struct meter *left, const struct meter *right)
 {
     meter_join(left, right, 0);
     meter_add_inner(left, right, 1);
+}
+
+void meter_pour_jumps(const struct meter *meter, struct meter_jumps jumps[METER_N_DIRECTIONS])
+{
+    struct meter_tallied found;
+
+    for (unsigned i = 0; i < METER_N_DIRECTIONS; i++)
+        meter_moves_pour(&meter->moves[i], &jumps[i]);
+    for (unsigned slot = 0;
+         meter->tally != NULL && meter_tally_next(meter->tally, &slot, &found);) {
+        jumps[found.direction].bin[found.bin].count += found.count;
+        jumps[found.direction].bin[found.bin].sum += found.sum;
+    }
 }
 
 struct meter_length *meter_runs_sorted(const struct meter *meter, size_t *n)

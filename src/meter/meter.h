@@ -14,9 +14,12 @@
 #include "head.h"
 #include "jumps.h"
 #include "lengths.h"
+#include "moves.h"
 
 #include <stdbool.h>
 #include <stdint.h>
+
+struct meter_tally;
 
 /* One side of a seam between two pieces: enough to tell what the step over it is. */
 struct meter_edge {
@@ -50,8 +53,8 @@ struct meter {
     uint64_t open_run_bytes;      /* mapped bytes since the last break, or since the begin */
     struct meter_lengths lengths; /* runs that have a break on either side */
     struct meter_head head;
-    uint64_t fresh_bound; /* no fresh sum of a jump bin exceeds this */
-    struct meter_jumps jumps[METER_N_DIRECTIONS];
+    struct meter_moves moves[METER_N_DIRECTIONS]; /* jumps, with those that stand in */
+    struct meter_tally *tally;                    /* NULL: none */
 };
 
 /*
@@ -73,6 +76,12 @@ void meter_take(struct meter *meter, const struct run_batch *batch);
 void meter_merge(struct meter *left, const struct meter *right);
 
 /*
+ * A meter that takes pieces has a room of 32 KiB to count their jumps in. Settled, it has none,
+ * until it takes pieces again, and is quicker to merge into others. Nothing else changes.
+ */
+void meter_settle(struct meter *meter);
+
+/*
  * The two halves of a merge. meter_join does all that depends on the order, with the pieces of
  * @right @shift bytes further on the guest disk than they were metered (modulo 2^64); it takes a
  * moment, however large the meters. meter_add_inner adds what does not: jumps and runs strictly
@@ -81,6 +90,9 @@ void meter_merge(struct meter *left, const struct meter *right);
  */
 void meter_join(struct meter *left, const struct meter *right, uint64_t shift);
 void meter_add_inner(struct meter *left, const struct meter *right, uint64_t times);
+
+/* Adds all jumps between pieces, switches from file to file aside. */
+void meter_pour_jumps(const struct meter *meter, struct meter_jumps jumps[METER_N_DIRECTIONS]);
 
 /* -ENOMEM if memory ran out at any time, else 0. */
 int meter_error(const struct meter *meter);

@@ -29,15 +29,21 @@ static struct meter_move_row *row_of(struct meter_moves *moves, unsigned i)
     return moves->row[i];
 }
 
-void meter_moves_add(struct meter_moves *moves, uint64_t distance, int times)
+void meter_moves_add_bin(struct meter_moves *moves, unsigned bin, uint64_t count,
+                         unsigned __int128 sum)
 {
-    uint32_t bin = meter_jump_bin_of(distance);
     struct meter_move_row *row = row_of(moves, bin / 16);
 
     if (row == NULL)
         return;
-    row->count[bin % 16] += (uint64_t)times;
-    row->sum[bin % 16] += (unsigned __int128)times * distance;
+    row->count[bin % 16] += count;
+    row->sum[bin % 16] += sum;
+}
+
+void meter_moves_add(struct meter_moves *moves, uint64_t distance, int times)
+{
+    meter_moves_add_bin(moves, meter_jump_bin_of(distance), (uint64_t)times,
+                        (unsigned __int128)times * distance);
 }
 
 void meter_moves_merge(struct meter_moves *sum, const struct meter_moves *more, uint64_t times)

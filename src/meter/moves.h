@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Jumps that are few: bins like those of jumps.h, but with memory only for the powers of two that
- * occur. Jumps can also be taken back, in any order: only the sum over all parts of a walk means
- * something.
+ * Bins like those of jumps.h, but with memory only for the powers of two that occur. Jumps can also
+ * be taken back, in any order: only the sum over all parts of a walk means something.
  */
 #ifndef METER_MOVES_H
 #define METER_MOVES_H
@@ -31,6 +30,10 @@ void meter_moves_clear(struct meter_moves *moves);
 
 /* Adds a jump, or with @times -1 takes one back. */
 void meter_moves_add(struct meter_moves *moves, uint64_t distance, int times);
+
+/* Adds @count jumps of one bin, @sum bytes in all. */
+void meter_moves_add_bin(struct meter_moves *moves, unsigned bin, uint64_t count,
+                         unsigned __int128 sum);
 
 /* Adds @more @times times. */
 void meter_moves_merge(struct meter_moves *sum, const struct meter_moves *more, uint64_t times);

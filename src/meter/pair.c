@@ -33,6 +33,13 @@ void meter_pair_clear(struct meter_pair *pair)
         meter_clear(pair->staged);
 }
 
+void meter_pair_settle(struct meter_pair *pair)
+{
+    meter_settle(pair->plain);
+    if (pair->staged != NULL)
+        meter_settle(pair->staged);
+}
+
 static int meter_it(void *context, const struct run_batch *batch)
 {
     meter_take(context, batch);

@@ -29,7 +29,8 @@ void meter_pair_clear(struct meter_pair *pair);
 int meter_pair_take(struct meter_pair *pair, const struct run_stage *stage, void *state,
                     const struct run_batch *batch);
 
-/* See meter_join, meter_add_inner, meter_merge and meter_error. */
+/* See meter_settle, meter_join, meter_add_inner, meter_merge and meter_error. */
+void meter_pair_settle(struct meter_pair *pair);
 void meter_pair_join(struct meter_pair *left, const struct meter_pair *right, uint64_t shift);
 void meter_pair_add_inner(struct meter_pair *left, const struct meter_pair *right, uint64_t times);
 void meter_pair_merge(struct meter_pair *left, const struct meter_pair *right);

@@ -45,9 +45,10 @@ static struct run_sink begin(void *context, struct run_members members, size_t k
 {
     struct meter_part *part = context;
 
+    (void)members;
     part->into = &part->shared;
-    if (members.n == 1 && keep == RUN_NOT_KEPT)
-        part->into = &part->meters[members.list[0]];
+    if (part->n_tables == 1 && keep == RUN_NOT_KEPT)
+        part->into = &part->meters[0];
     else if (part->shared.plain != NULL)
         meter_pair_clear(&part->shared);
     else if (new_pair(part, &part->shared) < 0)
@@ -85,12 +86,15 @@ static int end(void *context, struct run_members members, size_t keep)
 {
     struct meter_part *part = context;
 
+    if (part->into != &part->shared)
+        return 0;
+    meter_pair_settle(&part->shared);
     if (keep != RUN_NOT_KEPT) {
         int ret = keep_shared(part, keep);
 
         return ret < 0 ? ret : again(context, members, keep, 0);
     }
-    for (size_t i = 0; i < members.n && members.n > 1; i++)
+    for (size_t i = 0; i < members.n; i++)
         meter_pair_merge(&part->meters[members.list[i]], &part->shared);
     return 0;
 }
@@ -117,8 +121,10 @@ int meter_part_scan(struct meter_part *part, struct run_scan *scan, uint32_t fir
     int ret = run_scan_part(scan, first, last, part->tables, &visitor, err);
 
     settle_kept(part);
-    for (size_t i = 0; i < part->n_tables && ret == 0; i++)
+    for (size_t i = 0; i < part->n_tables && ret == 0; i++) {
+        meter_pair_settle(&part->meters[i]);
         ret = meter_pair_error(&part->meters[i]);
+    }
     return ret == -ENOMEM ? err_no_memory(err) : ret;
 }
 

@@ -21,7 +21,7 @@ struct meter_part {
     const struct run_stage *stage; /* may be NULL */
     void *stage_state;
     struct meter_pair *meters;
-    struct meter_pair shared; /* for L2 tables with several members; made when first needed */
+    struct meter_pair shared; /* with several tables, for each L2 table; made when first needed */
     struct meter_pair *into;  /* where pieces go */
     struct meter_kept **kept; /* [RUN_KEPT_MAX], for L2 tables named several times; likewise */
 };

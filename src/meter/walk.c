@@ -11,6 +11,9 @@
 
 /* A part has at least this much of L2 tables: half a millisecond of work. */
 #define PART_BYTES_MIN (UINT64_C(2) << 20)
+/* Of all parts together, since all may be waiting for the first: a meter takes up to some 30 KiB.
+ */
+#define METERS_MAX 256
 
 struct walk {
     const struct run_plan *plan;
@@ -27,12 +30,14 @@ static uint32_t part_begin(const struct walk *walk, uint32_t part)
 }
 
 /* Depends on the image alone, never on the threads: see walk.h. */
-static uint32_t count_parts(const struct run_plan *plan)
+static uint32_t count_parts(const struct run_plan *plan, size_t n_tables)
 {
     uint64_t n = run_plan_table_bytes(plan) / PART_BYTES_MIN;
 
     if (n > FOLD_PARTS_MAX)
         n = FOLD_PARTS_MAX;
+    if (n > METERS_MAX / n_tables)
+        n = METERS_MAX / n_tables;
     if (n > run_plan_end(plan))
         n = run_plan_end(plan);
     return n > 0 ? (uint32_t)n : 1;
@@ -102,7 +107,7 @@ static int walk_parts(struct format_image *image, const struct run_plan *plan,
                         .header = &image->header,
                         .tables = tables,
                         .n_tables = n_tables,
-                        .n_parts = count_parts(plan)};
+                        .n_parts = count_parts(plan, n_tables)};
     const struct fold parts = {
         .n_parts = walk.n_parts,
         .context = &walk,

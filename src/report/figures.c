@@ -26,14 +26,15 @@ static int copy_list(void *target, const void *list, size_t n, size_t element_by
 }
 
 /* Bins of one power of two are neighbours, so each class is finished when the power changes. */
-static int jump_histogram(const struct meter *meter, struct report_jump_histogram *histogram)
+static int jump_histogram(const struct meter_jumps jumps[METER_N_DIRECTIONS],
+                          struct report_jump_histogram *histogram)
 {
     struct report_jump_class list[REPORT_CLASSES_MAX];
     size_t n = 0;
 
     for (unsigned bin = 0; bin < METER_JUMP_BINS; bin++) {
-        uint64_t backward = meter->jumps[METER_BACKWARD].bin[bin].count;
-        uint64_t forward = meter->jumps[METER_FORWARD].bin[bin].count;
+        uint64_t backward = jumps[METER_BACKWARD].bin[bin].count;
+        uint64_t forward = jumps[METER_FORWARD].bin[bin].count;
         uint64_t from_bytes = meter_jump_bin_power(bin);
 
         if (backward == 0 && forward == 0)
@@ -89,11 +90,12 @@ static uint64_t sum_bytes(const struct meter_length *runs, size_t n)
     return sum;
 }
 
-static void count_runs(const struct meter *meter, uint64_t mapped_clusters,
+static void count_runs(const struct meter *meter,
+                       const struct meter_jumps jumps[METER_N_DIRECTIONS], uint64_t mapped_clusters,
                        struct report_walk *walk)
 {
-    struct meter_jump_total backward = meter_jumps_total(&meter->jumps[METER_BACKWARD]);
-    struct meter_jump_total forward = meter_jumps_total(&meter->jumps[METER_FORWARD]);
+    struct meter_jump_total backward = meter_jumps_total(&jumps[METER_BACKWARD]);
+    struct meter_jump_total forward = meter_jumps_total(&jumps[METER_FORWARD]);
     double mapped_bytes = (double)walk->mapped_bytes;
 
     walk->backward_steps = backward.count;
@@ -112,6 +114,7 @@ static void count_runs(const struct meter *meter, uint64_t mapped_clusters,
 
 int report_figures(const struct meter *meter, uint64_t mapped_clusters, struct report_walk *walk)
 {
+    struct meter_jumps jumps[METER_N_DIRECTIONS] = {0};
     size_t n;
     struct meter_length *runs = meter_runs_sorted(meter, &n);
     int ret;
@@ -119,13 +122,14 @@ int report_figures(const struct meter *meter, uint64_t mapped_clusters, struct r
     if (runs == NULL && n > 0)
         return -ENOMEM;
     walk->mapped_bytes = sum_bytes(runs, n);
-    count_runs(meter, mapped_clusters, walk);
+    meter_pour_jumps(meter, jumps);
+    count_runs(meter, jumps, mapped_clusters, walk);
     walk->contiguous_run_half_bytes = half_length(runs, n, walk->mapped_bytes);
     walk->contiguous_run_max_bytes = n > 0 ? opt_u64_of(runs[0].bytes) : (struct opt_u64){0};
     ret = run_histogram(runs, n, &walk->run_histogram);
     free(runs);
     if (ret == 0)
-        ret = jump_histogram(meter, &walk->jump_histogram);
+        ret = jump_histogram(jumps, &walk->jump_histogram);
     if (ret < 0) {
         free(walk->run_histogram.list);
         walk->run_histogram = (struct report_run_histogram){0};

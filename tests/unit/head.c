@@ -102,7 +102,8 @@ static void assert_same_way(const struct meter *meter, const struct disk *disk)
 {
     static struct meter_jumps way[METER_N_DIRECTIONS];
 
-    memcpy(way, meter->jumps, sizeof(way));
+    memset(way, 0, sizeof(way));
+    meter_pour_jumps(meter, way);
     for (unsigned direction = 0; direction < METER_N_DIRECTIONS; direction++)
         meter_moves_pour(&meter->head.detours[direction], &way[direction]);
     meter_moves_pour(&meter->head.holes, &way[METER_FORWARD]);
@@ -130,7 +131,7 @@ static struct run_piece random_piece(struct dice *dice, uint64_t guest, uint64_t
         piece.begin += dice_once_in(dice, 2) ? 0 : 1 + dice_below(dice, 3000);
         piece.end = piece.begin / 512 * 512 + 512 * (2 + dice_below(dice, 100));
         piece.slack = -piece.end & (CLUSTER - 1);
-        *host = piece.end - dice_below(dice, 512);
+        *host = piece.end - dice_below(dice, 513);
         return piece;
     }
     piece.begin = (*host + CLUSTER - 1) & ~(CLUSTER - 1);
@@ -142,12 +143,13 @@ static struct run_piece random_piece(struct dice *dice, uint64_t guest, uint64_t
     return piece;
 }
 
-static size_t random_items(struct dice *dice, struct item *items, unsigned n_files)
+/* One in @tables items begins with a table. */
+static void fill_items(struct dice *dice, struct item *items, size_t n, unsigned n_files,
+                       unsigned tables)
 {
-    size_t n = dice_below(dice, MOST + 1);
     uint64_t guest = 0, host = 100 * CLUSTER;
 
-    memset(items, 0, MOST * sizeof(*items));
+    memset(items, 0, n * sizeof(*items));
     for (size_t i = 0; i < n; i++) {
         struct item *item = &items[i];
         uint64_t gap = dice_once_in(dice, 4) ? dice_below(dice, 6) : 0;
@@ -157,7 +159,7 @@ static size_t random_items(struct dice *dice, struct item *items, unsigned n_fil
             host += gap * CLUSTER; /* in step */
         else if (dice_once_in(dice, 3))
             host = (5 + dice_below(dice, UINT64_C(1) << dice_below(dice, 30))) * CLUSTER;
-        if (dice_once_in(dice, 3)) {
+        if (dice_once_in(dice, tables)) {
             item->table_off = dice_once_in(dice, 3) ? host : dice_below(dice, 100) * 4096;
             item->table_bytes = 4096 * (1 + dice_below(dice, 3));
             item->table_file = (uint16_t)dice_below(dice, n_files);
@@ -166,6 +168,13 @@ static size_t random_items(struct dice *dice, struct item *items, unsigned n_fil
         if (item->has_piece)
             item->piece = random_piece(dice, guest++, &host, n_files);
     }
+}
+
+static size_t random_items(struct dice *dice, struct item *items, unsigned n_files)
+{
+    size_t n = dice_below(dice, MOST + 1);
+
+    fill_items(dice, items, n, n_files, 3);
     return n;
 }
 
@@ -204,6 +213,58 @@ static void also_with_several_files(void **state)
 {
     (void)state;
     check_way(PIECES_FILES, 91);
+}
+
+/* As many pieces in a batch as there can be: those are judged 64 at a time. */
+static struct meter *metered_in_batches(const struct item *items, size_t n)
+{
+    struct meter *meter = meter_new(PART, PIECES_FILES);
+    struct run_batch *batch = pieces_new_batch(CLUSTER, 0);
+
+    batch->uniform = false;
+    for (size_t i = 0; i < n; i++) {
+        if (items[i].table_bytes > 0 || batch->n == RUN_BATCH_PIECES) {
+            meter_take(meter, batch);
+            run_batch_clear(batch);
+            batch->table_file = items[i].table_file;
+            batch->table_off = items[i].table_off;
+            batch->table_bytes = items[i].table_bytes;
+        }
+        if (items[i].has_piece)
+            run_batch_add(batch, &items[i].piece);
+    }
+    meter_take(meter, batch);
+    free(batch);
+    return meter;
+}
+
+/* Of one kind, with and without missing parts, in one file or in several. */
+static void many_at_a_time_are_as_one_at_a_time(void **state)
+{
+    struct dice dice = dice_of(94);
+    static struct item items[1500];
+
+    (void)state;
+    for (unsigned round = 0; round < 400; round++) {
+        struct meter *meter, *one_by_one;
+
+        fill_items(&dice, items, COUNT(items), round % 4 == 0 ? 2 : 1, round % 3 == 0 ? 50 : 1000);
+        for (size_t i = 0; i < COUNT(items); i++) {
+            struct run_piece *piece = &items[i].piece;
+
+            if (round % 2 == 0 && piece->missing != 0) {
+                piece->missing = 0;
+                piece->mapped_bytes = CLUSTER;
+            }
+            if (round % 5 == 0 && dice_once_in(&dice, 100))
+                piece->kind = RUN_ZERO_ALLOCATED;
+        }
+        meter = metered_in_batches(items, COUNT(items));
+        one_by_one = metered(items, COUNT(items));
+        assert_same_meter(meter, one_by_one);
+        meter_free(one_by_one);
+        meter_free(meter);
+    }
 }
 
 static void a_walk_with_tables_may_be_cut_at_every_place(void **state)
@@ -277,8 +338,8 @@ static void each_file_keeps_its_own_last_position(void **state)
     (void)state;
     assert_int_equal(meter->file_switches, 3);
     assert_int_equal(meter->breaks, 3);
-    assert_int_equal(meter_jumps_total(&meter->jumps[METER_FORWARD]).count, 0);
-    assert_int_equal(meter_jumps_total(&meter->jumps[METER_BACKWARD]).count, 0);
+    assert_int_equal(pieces_jumps(meter, METER_FORWARD).count, 0);
+    assert_int_equal(pieces_jumps(meter, METER_BACKWARD).count, 0);
     assert_int_equal(meter->head.switches, 3);
     meter_free(meter);
 }
@@ -295,8 +356,8 @@ static void a_switch_may_be_a_jump_as_well(void **state)
     (void)state;
     assert_int_equal(meter->file_switches, 2);
     assert_int_equal(meter->breaks, 3);
-    assert_int_equal(meter_jumps_total(&meter->jumps[METER_BACKWARD]).count, 1);
-    assert_true(meter_jumps_total(&meter->jumps[METER_BACKWARD]).sum == 31 * CLUSTER);
+    assert_int_equal(pieces_jumps(meter, METER_BACKWARD).count, 1);
+    assert_true(pieces_jumps(meter, METER_BACKWARD).sum == 31 * CLUSTER);
     assert_int_equal(n, 2);
     assert_int_equal(runs[0].bytes, CLUSTER);
     assert_int_equal(runs[0].count, 3);
@@ -311,6 +372,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_parts_are_the_way_of_a_disk),
         cmocka_unit_test(also_with_several_files),
+        cmocka_unit_test(many_at_a_time_are_as_one_at_a_time),
         cmocka_unit_test(a_walk_with_tables_may_be_cut_at_every_place),
         cmocka_unit_test(merging_with_tables_is_associative),
         cmocka_unit_test(each_file_keeps_its_own_last_position),

@@ -58,32 +58,36 @@ struct step_case {
     uint64_t distance;
 };
 
+static void check_step(const struct meter *meter, const struct step_case *expected, size_t i)
+{
+    struct meter_jump_total backward = pieces_jumps(meter, METER_BACKWARD);
+    struct meter_jump_total forward = pieces_jumps(meter, METER_FORWARD);
+    enum step step = backward.count == 1      ? BACKWARD
+                     : forward.count == 0     ? DENSE
+                     : meter->near_jumps == 1 ? NEAR
+                                              : FORWARD;
+
+    if (step != expected->step)
+        fail_msg("case %zu: %d, not %d", i, step, expected->step);
+    assert_int_equal(meter->breaks, step != DENSE);
+    assert_int_equal(backward.count + forward.count, meter->breaks);
+    assert_int_equal(meter->near_jumps, step == NEAR);
+    assert_true(backward.sum + forward.sum == expected->distance);
+}
+
+/* Each alone, and as one of the many that are judged at a time. */
 static void check_steps(const struct step_case *cases, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         const struct run_piece pieces[] = {cases[i].before, cases[i].after};
-        struct meter *meter = meter_pieces(pieces, 2);
-        uint64_t backward = meter_jumps_total(&meter->jumps[METER_BACKWARD]).count;
-        uint64_t forward = meter_jumps_total(&meter->jumps[METER_FORWARD]).count;
-        enum step step = backward == 1            ? BACKWARD
-                         : forward == 0           ? DENSE
-                         : meter->near_jumps == 1 ? NEAR
-                                                  : FORWARD;
+        struct meter *together = meter_pieces(pieces, 2), *alone = meter_pieces(pieces, 1);
 
-        if (step != cases[i].step)
-            fail_msg("case %zu: %d, not %d", i, step, cases[i].step);
-        assert_int_equal(meter->breaks, cases[i].step != DENSE);
-        assert_int_equal(backward + forward, meter->breaks);
-        assert_int_equal(meter->near_jumps, cases[i].step == NEAR);
-        if (cases[i].step != DENSE)
-            assert_int_equal(meter->jumps[backward ? METER_BACKWARD : METER_FORWARD]
-                                 .bin[meter_jump_bin_of(cases[i].distance)]
-                                 .count,
-                             1);
-        assert_true(meter_jumps_total(&meter->jumps[METER_BACKWARD]).sum +
-                        meter_jumps_total(&meter->jumps[METER_FORWARD]).sum ==
-                    cases[i].distance);
-        meter_free(meter);
+        pieces_take(alone, &pieces[1], 1);
+        check_step(alone, &cases[i], i);
+        check_step(together, &cases[i], i);
+        assert_same_meter(together, alone);
+        meter_free(alone);
+        meter_free(together);
     }
 }
 
@@ -122,7 +126,9 @@ static void steps_after_a_compressed_cluster(void **state)
         {before, compressed(1, 348161, 360000), PADDED, 0}, /* a little further on */
         {before, compressed(1, 393216, 400000), PADDED, 0}, /* E rounded up to a cluster */
         {before, compressed(1, 393217, 400000), NEAR, 393217 - 348160},
-        {before, compressed(9, 348160, 360000), PADDED, 0},       /* whatever the guest gap */
+        {before, compressed(9, 348160, 360000), PADDED, 0}, /* whatever the guest gap */
+        {before, compressed(1, 348160 + 524288, 900000), NEAR, 524288},
+        {before, compressed(1, 348160 + 524289, 900000), FORWARD, 524289},
         {before, compressed(1, 327680, 348160), BACKWARD, 20480}, /* the same blob */
         {before, compressed(1, 327681, 348160), NEAR, 348160 - 327681},
         {before, compressed(1, 327679, 340000), BACKWARD, 348160 - 327679},
@@ -307,6 +313,25 @@ static size_t random_pieces(struct dice *dice, struct run_piece pieces[MOST], si
         guest++;
     }
     return n;
+}
+
+/* Pieces alone are judged one at a time, pieces together 64 at a time. */
+static void many_at_a_time_are_as_one_at_a_time(void **state)
+{
+    struct dice dice = dice_of(37);
+    struct run_piece pieces[MOST];
+
+    (void)state;
+    for (unsigned round = 0; round < 300; round++) {
+        size_t n = random_pieces(&dice, pieces, MOST);
+        struct meter *whole = meter_pieces(pieces, n), *single = meter_new(CLUSTER, PIECES_FILES);
+
+        for (size_t i = 0; i < n; i++)
+            pieces_take(single, &pieces[i], 1);
+        assert_same_meter(single, whole);
+        meter_free(single);
+        meter_free(whole);
+    }
 }
 
 /* Where one batch ends and the next begins does not matter. */
@@ -595,8 +620,8 @@ static void sums_of_distances_stay_exact(void **state)
         pieces_take(general, pieces, RUN_BATCH_PIECES);
     }
     assert_same_meter(uniform, general);
-    assert_int_equal(meter_jumps_total(&uniform->jumps[METER_FORWARD]).count, 4096);
-    assert_true(meter_jumps_total(&uniform->jumps[METER_FORWARD]).sum > (unsigned __int128)1 << 66);
+    assert_int_equal(pieces_jumps(uniform, METER_FORWARD).count, 4096);
+    assert_true(pieces_jumps(uniform, METER_FORWARD).sum > (unsigned __int128)1 << 66);
     meter_free(general);
     meter_free(uniform);
 }
@@ -614,6 +639,7 @@ int main(void)
         cmocka_unit_test(a_run_is_as_long_as_what_it_maps),
         cmocka_unit_test(pieces_of_zeros_are_passed_over),
         cmocka_unit_test(clearing_forgets_all_pieces),
+        cmocka_unit_test(many_at_a_time_are_as_one_at_a_time),
         cmocka_unit_test(batches_may_be_of_any_size),
         cmocka_unit_test(a_walk_may_be_cut_at_every_place),
         cmocka_unit_test(merging_is_associative),

@@ -77,6 +77,16 @@ static inline void pieces_take_uniform(struct meter *meter, const struct run_pie
     free(batch);
 }
 
+/* All jumps of one direction. */
+static inline struct meter_jump_total pieces_jumps(const struct meter *meter,
+                                                   enum meter_direction direction)
+{
+    struct meter_jumps jumps[METER_N_DIRECTIONS] = {0};
+
+    meter_pour_jumps(meter, jumps);
+    return meter_jumps_total(&jumps[direction]);
+}
+
 /* A new meter that has seen the pieces, in general batches. */
 static inline struct meter *pieces_metered(uint64_t cluster_bytes, const struct run_piece *pieces,
                                            size_t n)

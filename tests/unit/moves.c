@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Proves that moves count like the flat bins, in any order and any number of parts, and that what
+ * is taken back is gone, even before it came.
+ */
+#include "moves.h"
+
+#include "dice.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+static void assert_poured(const struct meter_moves *moves, const struct meter_jumps *expected)
+{
+    static struct meter_jumps jumps;
+
+    memset(&jumps, 0, sizeof(jumps));
+    meter_moves_pour(moves, &jumps);
+    assert_int_equal(moves->error, 0);
+    for (unsigned bin = 0; bin < METER_JUMP_BINS; bin++) {
+        assert_int_equal(jumps.bin[bin].count, expected->bin[bin].count);
+        assert_true(jumps.bin[bin].sum == expected->bin[bin].sum);
+    }
+}
+
+static uint64_t random_distance(struct dice *dice)
+{
+    return dice_u64(dice) >> dice_below(dice, 64);
+}
+
+static void merging_is_counting_all(void **state)
+{
+    struct meter_moves left = {0}, right = {0};
+    static struct meter_jumps whole;
+    struct dice dice = dice_of(5);
+
+    (void)state;
+    for (unsigned i = 0; i < 10000; i++) {
+        uint64_t distance = random_distance(&dice);
+        bool to_right = dice_once_in(&dice, 2);
+
+        meter_moves_add(to_right ? &right : &left, distance, 1);
+        for (unsigned k = 0; k < (to_right ? 3 : 1); k++)
+            meter_jumps_add(&whole, distance);
+    }
+    meter_moves_merge(&left, &right, 3);
+    assert_poured(&left, &whole);
+    meter_moves_free(&right);
+    meter_moves_free(&left);
+}
+
+static void what_is_taken_back_is_gone(void **state)
+{
+    struct meter_moves moves = {0};
+    static struct meter_jumps expected;
+    struct dice dice = dice_of(6), again = dice_of(6);
+
+    (void)state;
+    for (unsigned i = 0; i < 1000; i++)
+        meter_moves_add(&moves, random_distance(&dice), -1);
+    for (unsigned i = 0; i < 1000; i++)
+        meter_moves_add(&moves, random_distance(&again), 1);
+    assert_poured(&moves, &expected);
+    meter_moves_add(&moves, 4096, 1);
+    meter_jumps_add(&expected, 4096);
+    assert_poured(&moves, &expected);
+    meter_moves_free(&moves);
+}
+
+static void many_of_a_bin_are_added_at_once(void **state)
+{
+    struct meter_moves moves = {0};
+    static struct meter_jumps expected;
+
+    (void)state;
+    meter_moves_add_bin(&moves, meter_jump_bin_of(65536), 3, 3 * 65536);
+    for (unsigned i = 0; i < 3; i++)
+        meter_jumps_add(&expected, 65536);
+    assert_poured(&moves, &expected);
+    meter_moves_free(&moves);
+}
+
+static void clearing_forgets_all(void **state)
+{
+    struct meter_moves moves = {0};
+    static const struct meter_jumps nothing;
+
+    (void)state;
+    meter_moves_add(&moves, 1, 1);
+    meter_moves_add(&moves, UINT64_MAX, 1);
+    meter_moves_clear(&moves);
+    assert_poured(&moves, &nothing);
+    meter_moves_free(&moves);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(merging_is_counting_all),
+        cmocka_unit_test(what_is_taken_back_is_gone),
+        cmocka_unit_test(many_of_a_bin_are_added_at_once),
+        cmocka_unit_test(clearing_forgets_all),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
