@@ -2,14 +2,16 @@
 /*
  * Owns the way from the raw bytes of an L2 table to pieces and counts.
  *
- * Entries are looked at 64 at a time. A block that holds only whole, sound, standard clusters (or
- * nothing at all) takes the fast path: a few loops over arrays, no decision per entry. Any other
- * block goes entry by entry through the classifier of format/entry.h. Both ways give the same
- * figures; the fast one is only a shorter way to say them.
+ * Entries are looked at 64 at a time. A block that holds only whole standard clusters (or nothing
+ * at all) takes the fastest way: a few loops over arrays, no decision per entry. Other blocks are
+ * decoded into columns, if they are sound (see block.h). What remains goes entry by entry through
+ * the classifier of format/entry.h: damage, the end of the disk, external data files, and detail.
+ * All ways give the same figures; the fast ones are only shorter ways to say them.
  */
 #include "l2.h"
 
 #include "bits.h"
+#include "block.h"
 #include "checked.h"
 #include "clones.h"
 #include "finding.h"
@@ -20,7 +22,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define BLOCK 64
+#define BLOCK RUN_BLOCK_ENTRIES
 #define NONE UINT64_MAX
 #define REQUEST_BYTES (UINT64_C(1) << 20)           /* of the guest, for the read split */
 #define DEFAULT_L2_CACHE_BYTES (UINT64_C(32) << 20) /* DEFAULT_L2_CACHE_MAX_SIZE, on Linux */
@@ -408,26 +410,31 @@ enum block_kind { BLOCK_EMPTY, BLOCK_DENSE, BLOCK_MIXED };
 #define IS_NEGATIVE(n) ((int64_t)(n) < 0)
 
 /*
- * Decodes 64 entries and says of which kind they are. @begin receives the host offsets, valid for
- * a dense block only. An entry is plain when it has no bit but COPIED and an aligned offset.
+ * Says of which kind a block is. @begin receives the host offsets, valid for a dense block only. An
+ * entry is plain when it has no bit but COPIED and an aligned offset; with extended L2, when all of
+ * its parts are allocated besides.
  */
-CLONES_PART enum block_kind decode_block(const struct format_entry_rules *rules,
-                                         const uint64_t raw[BLOCK], uint64_t begin[BLOCK])
+CLONES_PART enum block_kind peek(const struct format_entry_rules *rules, const uint64_t *raw,
+                                 unsigned words, uint64_t begin[BLOCK])
 {
     const uint64_t plain = FORMAT_ENTRY_OFFSET & ~(rules->cluster_bytes - 1);
     const uint64_t last = rules->file_bytes - 1;
-    uint64_t seen = 0, outside = 0;
+    uint64_t seen = 0, outside = 0, bitmaps = 0, partly = 0;
 
     for (unsigned i = 0; i < BLOCK; i++) {
-        uint64_t entry = be64toh(raw[i]);
+        uint64_t entry = be64toh(raw[words * i]);
 
         begin[i] = entry & plain;
         seen |= entry;
         outside |= (begin[i] - 1) | (last - begin[i]); /* negative: 0, or past the end */
+        if (words == 2) {
+            bitmaps |= raw[2 * i + 1];
+            partly |= raw[2 * i + 1] ^ htobe64(UINT32_MAX);
+        }
     }
-    if (seen == 0)
+    if ((seen | bitmaps) == 0)
         return BLOCK_EMPTY;
-    if ((seen & ~(plain | FORMAT_ENTRY_COPIED)) != 0 || IS_NEGATIVE(outside) ||
+    if ((seen & ~(plain | FORMAT_ENTRY_COPIED)) != 0 || IS_NEGATIVE(outside) || partly != 0 ||
         rules->external_data)
         return BLOCK_MIXED;
     return BLOCK_DENSE;
@@ -494,34 +501,203 @@ CLONES_PART int walk_dense(struct run_l2_walk *walk, uint32_t index)
     return batch->n == RUN_BATCH_PIECES ? flush(walk) : 0;
 }
 
-CLONES_PART int walk_block(struct run_l2_walk *walk, uint32_t index, const uint64_t raw[BLOCK])
+/*
+ * The fragmented ones among the entries with a host cluster, by the formula of check: each is
+ * compared with the last one before it, wherever that is.
+ */
+CLONES_PART uint64_t count_fragmented(struct run_l2_walk *walk, const struct run_block *block)
 {
+    uint64_t follows = block->host & block->host << 1; /* one that is in the entry before */
+    uint64_t ends = block->host & ~(block->host >> 1);
+    uint64_t fragmented = (uint64_t)__builtin_popcountll(follows & ~block->touches);
+
+    for (uint64_t begins = block->host & ~follows; begins != 0; begins &= begins - 1) {
+        uint64_t begin = block->begin[__builtin_ctzll(begins)];
+
+        fragmented += walk->check_next != 0 && begin != walk->check_next;
+        walk->check_next = block->end[__builtin_ctzll(ends)];
+        ends &= ends - 1;
+    }
+    return fragmented;
+}
+
+/* The data reads of standard clusters, as in count_reads. */
+CLONES_PART void count_block_reads(struct run_l2_walk *walk, const struct run_block *block,
+                                   uint64_t guest_off)
+{
+    struct run_counts *counts = walk->output.counts;
+    uint64_t borders = (guest_off & (walk->request_bytes - 1)) == 0 ? walk->borders : 0;
+    uint64_t first_parts = block->standard, last_parts = block->standard, starts = 0, goes_on;
+    uint64_t touches = block->touches | (block->begin[0] == walk->adjacent_end);
+
+    if (walk->rules->entry.extended_l2) {
+        uint32_t middle = walk->rules->entry.cluster_bytes > REQUEST_BYTES
+                              ? UINT32_C(1) << (FORMAT_SUBCLUSTERS / 2)
+                              : 0;
+
+        first_parts = last_parts = 0;
+        for (unsigned i = 0; i < BLOCK; i++) {
+            uint32_t alloc = block->alloc[i] & (uint32_t)all_if(block->standard >> i & 1);
+
+            starts += (unsigned)__builtin_popcount((alloc & ~(alloc << 1)) | (alloc & middle));
+            first_parts |= bits_of[i] & all_if((alloc & 1) != 0);
+            last_parts |= bits_of[i] & all_if((alloc >> (FORMAT_SUBCLUSTERS - 1)) != 0);
+        }
+    } else {
+        starts = (uint64_t)__builtin_popcountll(block->standard) *
+                 (walk->rules->entry.cluster_bytes > REQUEST_BYTES ? 2 : 1);
+    }
+    goes_on = first_parts & (last_parts << 1 | (walk->adjacent_end != NONE)) & ~borders;
+    counts->reads_unbroken += starts - (uint64_t)__builtin_popcountll(goes_on);
+    counts->reads += starts - (uint64_t)__builtin_popcountll(goes_on & touches);
+    walk->adjacent_end = last_parts >> (BLOCK - 1) ? block->end[BLOCK - 1] : NONE;
+}
+
+CLONES_PART uint64_t count_held(const struct run_l2_walk *walk, const struct run_block *block)
+{
+    uint64_t cluster_bytes = walk->rules->entry.cluster_bytes, parts = 0;
+    uint64_t held = block->standard | block->compressed;
+
+    if (!walk->rules->entry.extended_l2)
+        return (uint64_t)__builtin_popcountll(held) * cluster_bytes;
+    for (unsigned i = 0; i < BLOCK; i++)
+        parts += (unsigned)__builtin_popcount(block->alloc[i]);
+    return parts * (cluster_bytes / FORMAT_SUBCLUSTERS);
+}
+
+CLONES_PART void count_columns(struct run_l2_walk *walk, const struct run_block *block,
+                               uint64_t guest_off)
+{
+    struct run_counts *counts = walk->output.counts;
+    uint64_t n_compressed = (uint64_t)__builtin_popcountll(block->compressed);
+
+    counts->check_allocated += (uint64_t)__builtin_popcountll(block->host) + n_compressed;
+    counts->check_fragmented += count_fragmented(walk, block) + n_compressed;
+    counts->check_compressed += n_compressed;
+    counts->mapped_clusters += (uint64_t)__builtin_popcountll(block->standard) + n_compressed;
+    counts->mapped_bytes += count_held(walk, block);
+    counts->compressed_clusters += n_compressed;
+    counts->zero_clusters += (uint64_t)__builtin_popcountll(block->zero);
+    counts->zero_allocated_clusters += (uint64_t)__builtin_popcountll(block->zero & block->host);
+    counts->reads += n_compressed;
+    counts->reads_unbroken += n_compressed;
+    count_block_reads(walk, block, guest_off);
+}
+
+/* Behind the pieces of the batch there are 64 more: those whose bits are @held move together. */
+CLONES_PART uint32_t close_up(struct run_batch *batch, uint64_t held)
+{
+    uint32_t to = batch->n;
+
+    for (; held != 0; held &= held - 1, to++) {
+        uint32_t from = batch->n + (uint32_t)__builtin_ctzll(held);
+
+        batch->guest_off[to] = batch->guest_off[from];
+        batch->begin[to] = batch->begin[from];
+        batch->end[to] = batch->end[from];
+        batch->mapped_bytes[to] = batch->mapped_bytes[from];
+        batch->missing[to] = batch->missing[from];
+        batch->slack[to] = batch->slack[from];
+        batch->kind[to] = batch->kind[from];
+    }
+    return to - batch->n;
+}
+
+/* The mapped entries of a block become pieces. */
+CLONES_PART void add_columns(struct run_l2_walk *walk, const struct run_block *restrict block,
+                             uint64_t guest_off)
+{
+    const struct run_l2_rules *rules = walk->rules;
+    struct run_batch *restrict batch = walk->batch;
+    const uint64_t cluster_bytes = rules->entry.cluster_bytes;
+    const uint64_t held = block->standard | block->compressed;
+    const uint16_t file = rules->data_file;
+    const size_t n = batch->n;
+
+    memcpy(&batch->begin[n], block->begin, sizeof(block->begin));
+    memcpy(&batch->end[n], block->end, sizeof(block->end));
+    for (size_t i = 0; i < BLOCK; i++) {
+        batch->guest_off[n + i] = guest_off + i * cluster_bytes;
+        batch->guest_bytes[n + i] = (uint32_t)cluster_bytes;
+        batch->mapped_bytes[n + i] = (uint32_t)cluster_bytes;
+        batch->missing[n + i] = ~block->alloc[i];
+        batch->files[n + i] = file;
+    }
+    for (size_t i = 0; i < BLOCK; i++) {
+        uint64_t compressed = all_if((block->compressed & bits_of[i]) != 0);
+
+        batch->slack[n + i] = (uint32_t)(-block->end[i] & (cluster_bytes - 1) & compressed);
+        batch->kind[n + i] = compressed ? RUN_COMPRESSED : RUN_DATA;
+    }
+    if (rules->entry.extended_l2)
+        for (size_t i = n; i < n + BLOCK; i++)
+            batch->mapped_bytes[i] -= (uint32_t)__builtin_popcount(batch->missing[i]) *
+                                      (uint32_t)(cluster_bytes / FORMAT_SUBCLUSTERS);
+    batch->n += held == UINT64_MAX ? BLOCK : close_up(batch, held);
+}
+
+/* A block of which not every entry is plain. True if it was decoded, else it is not counted yet. */
+CLONES_PART bool walk_columns(struct run_l2_walk *walk, uint32_t index, const uint64_t *raw,
+                              int *ret)
+{
+    struct run_batch *batch = walk->batch;
+    struct run_block block;
+
+    if (walk->rules->detail || !run_block_decode(&block, &walk->rules->entry, raw))
+        return false;
+    *ret = batch->n > 0 && batch->uniform ? flush(walk) : 0;
+    batch->uniform = false;
+    count_columns(walk, &block, guest_off_of(walk, index));
+    add_columns(walk, &block, guest_off_of(walk, index));
+    return true;
+}
+
+static int walk_slowly(struct run_l2_walk *walk, uint32_t index, const uint64_t *raw)
+{
+    bool extended = walk->rules->entry.extended_l2;
+    int ret = 0;
+
+    for (uint32_t i = 0; i < BLOCK && ret == 0; i++)
+        ret = extended ? walk_entry(walk, index + i, be64toh(raw[2 * i]), be64toh(raw[2 * i + 1]))
+                       : walk_entry(walk, index + i, be64toh(raw[i]), 0);
+    return ret;
+}
+
+CLONES_PART int walk_block(struct run_l2_walk *walk, uint32_t index, const uint64_t *raw,
+                           bool extended)
+{
+    const struct format_entry_rules *rules = &walk->rules->entry;
     enum block_kind kind;
+    uint64_t *begin;
     int ret = begins_slice(walk, index) ? read_slice(walk, index) : 0;
 
     if (ret == 0)
         ret = make_room(walk);
     if (ret < 0)
         return ret;
-    kind = decode_block(&walk->rules->entry, raw, &walk->batch->begin[walk->batch->n]);
+    begin = &walk->batch->begin[walk->batch->n];
+    kind = peek(rules, raw, extended ? 2 : 1, begin);
     if (kind == BLOCK_EMPTY) {
         walk->adjacent_end = NONE;
         return 0;
     }
-    if (kind == BLOCK_DENSE && index + BLOCK <= walk->whole)
-        return walk_dense(walk, index);
-    for (uint32_t i = 0; i < BLOCK && ret == 0; i++)
-        ret = walk_entry(walk, index + i, be64toh(raw[i]), 0);
-    return ret;
+    if (index + BLOCK <= walk->whole &&
+        (kind == BLOCK_DENSE || walk_columns(walk, index, raw, &ret)))
+        return kind == BLOCK_DENSE ? walk_dense(walk, index) : ret;
+    return walk_slowly(walk, index, raw);
 }
 
 /* The smallest table has 64 entries, and chunks are multiples of 4 KiB: whole blocks. */
-CLONES static int walk_plain(struct run_l2_walk *walk, const uint64_t *raw, size_t n)
+CLONES static int walk_blocks(struct run_l2_walk *walk, const uint64_t *raw, size_t n)
 {
     int ret = 0;
 
-    for (size_t i = 0; i < n && ret == 0; i += BLOCK, walk->next += BLOCK)
-        ret = walk_block(walk, walk->next, raw + i);
+    if (walk->rules->entry.extended_l2)
+        for (size_t i = 0; i < n && ret == 0; i += BLOCK, walk->next += BLOCK)
+            ret = walk_block(walk, walk->next, raw + 2 * i, true);
+    else
+        for (size_t i = 0; i < n && ret == 0; i += BLOCK, walk->next += BLOCK)
+            ret = walk_block(walk, walk->next, raw + i, false);
     return ret;
 }
 
@@ -567,19 +743,6 @@ void run_l2_begin(struct run_l2_walk *walk, const struct run_l2_rules *rules,
     };
 }
 
-static int walk_extended(struct run_l2_walk *walk, const uint64_t *raw, size_t n)
-{
-    int ret = 0;
-
-    for (size_t i = 0; i < n && ret == 0; i++, walk->next++) {
-        if (begins_slice(walk, walk->next))
-            ret = read_slice(walk, walk->next);
-        if (ret == 0)
-            ret = walk_entry(walk, walk->next, be64toh(raw[2 * i]), be64toh(raw[2 * i + 1]));
-    }
-    return ret;
-}
-
 /* A hole of the file: QEMU reads its slices all the same. */
 static int walk_zeros(struct run_l2_walk *walk, size_t n)
 {
@@ -601,7 +764,7 @@ int run_l2_chunk(struct run_l2_walk *walk, const uint64_t *raw, size_t len_bytes
     walk->asked_size = false;
     if (raw == NULL)
         return walk_zeros(walk, n);
-    return walk->rules->entry.extended_l2 ? walk_extended(walk, raw, n) : walk_plain(walk, raw, n);
+    return walk_blocks(walk, raw, n);
 }
 
 int run_l2_end(struct run_l2_walk *walk)

@@ -1300,6 +1300,98 @@ static void both_ways_give_the_same(void **state)
     }
 }
 
+/* Sound bits of subclusters. */
+static uint64_t sound_bitmap(struct dice *dice, uint64_t word)
+{
+    uint64_t alloc = dice_u64(dice) & dice_u64(dice) & UINT32_MAX;
+
+    if (word & COMPRESSED)
+        return 0;
+    switch (dice_below(dice, 4)) {
+    case 0:
+        return word & FORMAT_ENTRY_OFFSET ? UINT32_MAX : 0;
+    case 1:
+        return word & FORMAT_ENTRY_OFFSET ? alloc : alloc << 32;
+    case 2:
+        return dice_u64(dice) << 32;
+    default:
+        return word & FORMAT_ENTRY_OFFSET ? alloc | (~alloc & dice_u64(dice)) << 32 : 0;
+    }
+}
+
+static void fill_soundly(struct table *table, struct dice *dice)
+{
+    uint64_t at = 4;
+
+    for (uint32_t i = 0; i < table->header.l2_entries; i++) {
+        enum style style = (enum style)dice_below(dice, dice_once_in(dice, 2) ? 1 : PACKED + 1);
+
+        table->words[i] = random_word(table, dice, style, i, &at);
+        if (table->header.extended_l2) {
+            table->words[i] &= ~ZERO;
+            table->bitmaps[i] = sound_bitmap(dice, table->words[i]);
+        }
+    }
+}
+
+/* What is damage, but changes the meaning of no entry. */
+static uint64_t blemish(uint64_t word)
+{
+    return word & COMPRESSED ? word | COPIED : word | 2;
+}
+
+/* The same for blocks of sound entries of every kind, whole clusters or not. */
+static void both_ways_give_the_same_of_every_kind(void **state)
+{
+    struct dice dice = dice_of(21);
+
+    (void)state;
+    for (unsigned extended = 0; extended < 2; extended++)
+        for (unsigned bits = extended ? 14 : 9; bits <= 21; bits++) {
+            struct table table = table_of(bits, extended);
+            uint32_t n_blocks = table.header.l2_entries / 64;
+            struct outcome fast, slow;
+
+            fill_soundly(&table, &dice);
+            table.slices_for_bytes = bits % 2 == 0 ? UINT64_C(1) << 52 : 0;
+            fast = walk_whole(&table);
+            assert_int_equal(fast.counts.corrupt_entries, 0);
+            assert_true(fast.n_general > 0);
+            for (uint32_t block = 0; block < n_blocks; block++) {
+                uint32_t odd = 64 * block + (uint32_t)dice_below(&dice, 64);
+
+                table.words[odd] = blemish(table.words[odd]);
+            }
+            slow = walk_whole(&table);
+            assert_int_equal(slow.counts.corrupt_entries, n_blocks);
+            slow.counts.corrupt_entries = 0;
+            assert_same(&fast, &slow);
+            outcome_free(&slow);
+            outcome_free(&fast);
+            if (bits < 18)
+                check_against_naive(&table);
+            table_free(&table);
+        }
+}
+
+/* The same table without the blemishes, against the plain words. */
+static void random_tables_without_damage(void **state)
+{
+    struct dice dice = dice_of(22);
+
+    (void)state;
+    for (unsigned extended = 0; extended < 2; extended++)
+        for (unsigned bits = extended ? 14 : 9; bits <= 17; bits++)
+            for (unsigned round = 0; round < 6; round++) {
+                struct table table = table_of(bits, extended);
+
+                choose_size(&table, &dice);
+                fill_soundly(&table, &dice);
+                check_against_naive(&table);
+                table_free(&table);
+            }
+}
+
 /* One odd entry, at each place of a block in the middle of a table in order. */
 static void one_odd_entry_anywhere_in_a_block(void **state)
 {
@@ -1397,6 +1489,8 @@ int main(void)
         cmocka_unit_test(random_tables_with_a_data_file),
         cmocka_unit_test(random_extended_tables),
         cmocka_unit_test(both_ways_give_the_same),
+        cmocka_unit_test(both_ways_give_the_same_of_every_kind),
+        cmocka_unit_test(random_tables_without_damage),
         cmocka_unit_test(one_odd_entry_anywhere_in_a_block),
         cmocka_unit_test(the_disk_ends_anywhere_in_a_block),
         cmocka_unit_test(the_file_ends_anywhere_in_a_block),
