@@ -156,11 +156,12 @@ made() {
     needs losetup
     fixture reversed
     device=$(losetup --find --show --read-only reversed.qcow2 2>/dev/null) || skip "no loop devices"
-    try qcow2frag --json "$device"
+    # The file is sparse and the device is not: what is below differs.
+    try qcow2frag --json --no-host "$device"
     losetup --detach "$device"
     exits 0
     json out 'i[0]["tables"]' >of_device
-    try qcow2frag --json reversed.qcow2
+    try qcow2frag --json --no-host reversed.qcow2
     json out 'i[0]["tables"]' | diff of_device -
     grep -q '"backward_steps": 99' of_device
 }
