@@ -132,23 +132,26 @@ struct meter_disk_time meter_disk_time(enum meter_disk_kind kind, const struct m
 /*
  * The first slice of a table is read on the way from the data before it to the data behind. For
  * each further one the head goes back over the data that the slices before it map, and again.
+ * Slices without data follow one another, and cost no way.
  */
 double meter_disk_plan_seconds(enum meter_disk_kind kind, const struct meter_disk_plan *plan)
 {
     uint64_t bytes = plan->data_bytes + plan->table_bytes;
-    uint64_t in_table = plan->cluster_bytes / plan->slice_bytes;
-    double slices = (double)plan->table_bytes / (double)plan->slice_bytes;
-    double tables = slices / (double)in_table;
-    double seconds;
+    double slice_bytes, in_table, seconds;
 
     if (kind != METER_DISK_HDD)
         return flash_seconds(kind, bytes, plan->reads, 1);
-    seconds = (double)bytes / HDD_RATE;
-    for (uint64_t i = 1; i < in_table && slices > 0; i++) {
-        double way = (double)i * (double)plan->data_bytes / slices;
+    seconds = (double)(bytes + plan->missing_bytes) / HDD_RATE;
+    if (plan->slices <= plan->tables || plan->tables == 0)
+        return seconds;
+    slice_bytes = (double)(plan->data_bytes + plan->missing_bytes) / (double)plan->slices;
+    in_table = (double)plan->slices / (double)plan->tables;
+    for (double i = 1; i < in_table; i++) {
+        /* Of the last one only the fraction by which a table has more than i slices. */
+        double part = fmin(in_table - i, 1) * (double)plan->tables;
 
-        seconds += tables * (meter_disk_jump_seconds(METER_BACKWARD, way) +
-                             meter_disk_jump_seconds(METER_FORWARD, way));
+        seconds += part * (meter_disk_jump_seconds(METER_BACKWARD, i * slice_bytes) +
+                           meter_disk_jump_seconds(METER_FORWARD, i * slice_bytes));
     }
     return seconds;
 }

@@ -37,10 +37,11 @@ struct meter_disk_time meter_disk_time(enum meter_disk_kind kind, const struct m
 
 /* A layout that does not exist yet. */
 struct meter_disk_plan {
-    uint64_t data_bytes;  /* in guest order, without gaps */
-    uint64_t table_bytes; /* of slices of L2 tables; each table lies before the data that it maps */
-    uint64_t slice_bytes;
-    uint64_t cluster_bytes; /* of a table */
+    uint64_t data_bytes;    /* in guest order, without gaps between clusters */
+    uint64_t missing_bytes; /* gaps inside clusters, of which parts are not held */
+    uint64_t table_bytes;   /* of L2 tables; each lies before the data that it maps */
+    uint64_t tables;        /* with data, */
+    uint64_t slices;        /* and slices of them with data: what is read at a time */
     uint64_t reads;         /* data reads */
 };
 

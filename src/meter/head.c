@@ -12,7 +12,8 @@ void meter_head_free(struct meter_head *head)
 void meter_head_clear(struct meter_head *head)
 {
     head->any = head->led = head->strayed = false;
-    head->read_bytes = head->table_bytes = head->switches = 0;
+    head->read_bytes = head->table_bytes = head->missing_bytes = 0;
+    head->ways = head->switches = 0;
     for (unsigned i = 0; i < METER_N_DIRECTIONS; i++)
         meter_moves_clear(&head->detours[i]);
     meter_moves_clear(&head->holes);
@@ -43,6 +44,8 @@ void meter_head_join(struct meter_head *left, const struct meter_head *right)
 {
     left->read_bytes += right->read_bytes;
     left->table_bytes += right->table_bytes;
+    left->missing_bytes += right->missing_bytes;
+    left->ways += right->ways;
     left->switches += right->switches;
     left->strayed = right->strayed;
     left->at = right->at;

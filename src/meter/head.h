@@ -27,9 +27,11 @@ struct meter_head {
     struct meter_place at;    /* where the head stands: the end of the last read */
     bool led;                 /* a table was read before the first piece */
     bool strayed;             /* a table has been read since the last piece */
-    uint64_t read_bytes;  /* of tables, too: */
+    uint64_t read_bytes;      /* of tables, too: */
     uint64_t table_bytes;
-    uint64_t switches; /* from one file to another */
+    uint64_t missing_bytes; /* inside pieces, not held and so not read */
+    uint64_t ways;          /* from a table to a piece */
+    uint64_t switches;      /* from one file to another */
     struct meter_moves detours[METER_N_DIRECTIONS];
     struct meter_moves holes; /* over which the head goes forward, in step with the guest */
 };

@@ -174,6 +174,7 @@ static void step_to(struct meter *meter, const struct meter_edge *after, uint16_
     }
     if (!meter->any)
         meter->head.led = meter->head.any;
+    meter->head.ways += meter->head.strayed && !there; /* else the right half has counted it */
     move_head(meter, &file->last, after, number, step, there);
     if (!meter->any) {
         meter->any = true;
@@ -325,6 +326,7 @@ CLONES_PART void skip_missing(struct meter_head *head, uint32_t missing, uint64_
     uint64_t inner = (missing & (UINT32_MAX >> __builtin_clz(~missing))) >> first;
 
     head->read_bytes -= (unsigned)__builtin_popcount(missing) * part_bytes;
+    head->missing_bytes += (unsigned)__builtin_popcount(missing) * part_bytes;
     while (inner != 0) {
         unsigned n;
 

@@ -3,9 +3,8 @@
 #include "cost.h"
 
 #include "counts.h"
-#include "image.h"
-#include "l2.h"
 
+#include <math.h>
 #include <string.h>
 
 /* Where nothing is known, the one that fragments hurt. */
@@ -48,20 +47,23 @@ void report_cost(const struct report_profile *profile, const struct run_counts *
                                  .slowdown_high = time.slowdown_high};
 }
 
-void report_cost_after(const struct report_profile *profile, const struct format_image *image,
-                       const struct run_counts *counts, const struct meter *meter,
-                       struct report_disk *disk)
+void report_cost_after(const struct report_profile *profile, const struct run_counts *counts,
+                       const struct meter *meter, struct report_disk *disk)
 {
+    const struct meter_head *head = &meter->head;
     const struct meter_disk_plan plan = {
-        .data_bytes = meter->head.read_bytes - meter->head.table_bytes,
-        .table_bytes = meter->head.table_bytes,
-        .slice_bytes = run_l2_slice_bytes(&image->header, image->header.virtual_bytes),
-        .cluster_bytes = image->header.cluster_bytes,
+        .data_bytes = head->read_bytes - head->table_bytes,
+        .missing_bytes = head->missing_bytes,
+        .table_bytes = head->table_bytes,
+        .tables = counts->l2_mapped,
+        .slices = head->ways,
         .reads = counts->reads_unbroken,
     };
 
+    /* What is in order already stays so. */
     if (disk->known)
-        disk->after_defrag_seconds = opt_f64_of(meter_disk_plan_seconds(profile->kind, &plan));
+        disk->after_defrag_seconds =
+            opt_f64_of(fmin(disk->seconds, meter_disk_plan_seconds(profile->kind, &plan)));
 }
 
 /* Each break on the device ends a read, whichever layer it comes from. */

@@ -7,7 +7,6 @@
 #include "meter.h"
 #include "report.h"
 
-struct format_image;
 struct run_counts;
 
 /* The disk to reckon with. */
@@ -23,9 +22,8 @@ void report_cost(const struct report_profile *profile, const struct run_counts *
                  const struct meter *meter, struct report_disk *disk);
 
 /* Fills in the time after a rewrite, of one image. */
-void report_cost_after(const struct report_profile *profile, const struct format_image *image,
-                       const struct run_counts *counts, const struct meter *meter,
-                       struct report_disk *disk);
+void report_cost_after(const struct report_profile *profile, const struct run_counts *counts,
+                       const struct meter *meter, struct report_disk *disk);
 
 /* @meter: of the same pieces on the device. Fills in the times. */
 void report_cost_end_to_end(const struct report_profile *profile, const struct run_counts *counts,

@@ -165,7 +165,7 @@ static int fill_table(struct work *work, const struct run_table *walk,
     if (fill_figures(work, counts, counts->mapped_clusters, meters->plain, table) < 0 ||
         fill_end_to_end(work, counts, meters, table) < 0)
         return err_no_memory(work->err);
-    report_cost_after(&work->profile, work->image, counts, meters->plain, &table->disk);
+    report_cost_after(&work->profile, counts, meters->plain, &table->disk);
     table->has_check = !table->is_snapshot;
     table->check = (struct report_check){
         .allocated_clusters = counts->check_allocated,

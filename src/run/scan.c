@@ -123,6 +123,7 @@ static int end_table(struct run_scan *scan, const struct job *job)
 {
     int ret = run_l2_end(&scan->l2);
 
+    scan->counts.l2_mapped = scan->counts.mapped_clusters > 0;
     add_counts(scan, job, &scan->counts);
     if (job->kept != RUN_NOT_KEPT)
         scan->kept[job->kept] = (struct kept){true, scan->l2.guest_off, scan->counts};

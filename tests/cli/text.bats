@@ -130,7 +130,7 @@ extended-l2-partial.qcow2: qcow2 v3, 64 KiB clusters, 64 MiB virtual, 248 KiB ma
   zero clusters            4 (2 of them keep space in the file)
 
   Reading the whole disk takes about 4 ms where 3 ms would do, if the disk spins; all of that is the
-  image's own order. Rewritten, it would take 2 ms. How the file lies on the host is not known.
+  image's own order. Rewritten, it would take 3 ms. How the file lies on the host is not known.
 
   What to do:
    1. Shut the VM down: nothing may have the image open.

@@ -213,11 +213,8 @@ static void flash_pays_for_each_read(void **state)
 
 static void tables_before_their_data_cost_no_way(void **state)
 {
-    const struct meter_disk_plan plan = {.data_bytes = 64 * MIB,
-                                         .table_bytes = CLUSTER,
-                                         .slice_bytes = CLUSTER,
-                                         .cluster_bytes = CLUSTER,
-                                         .reads = 64};
+    const struct meter_disk_plan plan = {
+        .data_bytes = 64 * MIB, .table_bytes = CLUSTER, .tables = 1, .slices = 1, .reads = 64};
 
     (void)state;
     assert_close(meter_disk_plan_seconds(METER_DISK_HDD, &plan),
@@ -229,10 +226,8 @@ static void tables_before_their_data_cost_no_way(void **state)
 /* Two slices of 32 KiB in a table: once back over half of the data, and there again. */
 static void a_second_slice_costs_two_ways(void **state)
 {
-    const struct meter_disk_plan plan = {.data_bytes = 64 * MIB,
-                                         .table_bytes = CLUSTER,
-                                         .slice_bytes = CLUSTER / 2,
-                                         .cluster_bytes = CLUSTER};
+    const struct meter_disk_plan plan = {
+        .data_bytes = 64 * MIB, .table_bytes = CLUSTER, .tables = 1, .slices = 2};
     double way = 32.0 * (double)MIB;
 
     (void)state;

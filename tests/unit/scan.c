@@ -766,7 +766,7 @@ static void naive_scan(struct small_image *small, struct run_table *table, struc
 
     log->members = (struct run_members){own, 1};
     for (uint32_t i = 0; i < table->l1_entries && (table->whole_l1 || i < needed); i++) {
-        uint64_t word, l2_off, raw[64];
+        uint64_t word, l2_off, raw[64], mapped_before = table->counts.mapped_clusters;
         struct run_l2_walk walk;
         struct run_l2_output output = {
             .sink = {take, log}, .counts = &table->counts, .table_name = ""};
@@ -780,6 +780,7 @@ static void naive_scan(struct small_image *small, struct run_table *table, struc
         run_l2_begin(&walk, &rules, output, batch, l2_off, i, table->virtual_bytes);
         assert_int_equal(run_l2_chunk(&walk, raw, sizeof(raw)), 0);
         assert_int_equal(run_l2_end(&walk), 0);
+        table->counts.l2_mapped += table->counts.mapped_clusters > mapped_before;
     }
     free(batch);
 }
