@@ -28,6 +28,9 @@ struct cook {
 };
 
 static char *format_text(struct cook *cook, const char *format, va_list args)
+    __attribute__((format(printf, 2, 0)));
+
+static char *format_text(struct cook *cook, const char *format, va_list args)
 {
     char *text;
 
