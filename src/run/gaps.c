@@ -69,6 +69,8 @@ static size_t find_end_behind(const struct run_gaps *gaps, size_t at, uint64_t o
 {
     size_t step = 1, low = at, high = at;
 
+    if (at == gaps->n_list || gaps->list[at].end > off) /* mostly */
+        return at;
     while (high < gaps->n_list && gaps->list[high].end <= off) {
         low = high + 1;
         high += step;
@@ -113,12 +115,13 @@ bool run_gaps_take(struct run_gaps *gaps, uint64_t from, uint64_t to, struct run
     gaps->at = find_end_behind(gaps, gaps->at, from);
     if (gaps->at == gaps->n_list || gaps->list[gaps->at].begin >= to)
         return false;
-    keep_until(gaps, gaps->at);
+    gap = &gaps->list[gaps->at];
+    *taken = (struct run_gap){gap->begin > from ? gap->begin : from, gap->end < to ? gap->end : to};
+    if (gaps->kept < gaps->at || gap->begin < taken->begin) /* not where cluster follows cluster */
+        keep_until(gaps, gaps->at);
     if (gaps->error != 0)
         return false;
     gaps->taken = true;
-    gap = &gaps->list[gaps->at];
-    *taken = (struct run_gap){gap->begin > from ? gap->begin : from, gap->end < to ? gap->end : to};
     if (gap->begin < taken->begin)
         gaps->left[gaps->n_left++] = (struct run_gap){gap->begin, taken->begin};
     if (taken->end < gap->end)

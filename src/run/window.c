@@ -95,7 +95,7 @@ static int add_range(struct walk *walk, struct run_range range)
 
     if (window->n_ranges == walk->most)
         return FULL;
-    if (vec_reserve(window, ranges) < 0)
+    if (window->n_ranges == window->cap_ranges && vec_reserve(window, ranges) < 0)
         return err_no_memory(window->err);
     range.layer = walk->number;
     window->ranges[window->n_ranges++] = range;
@@ -111,12 +111,13 @@ static int fill(struct walk *walk, const struct run_range *range, bool hides_onl
     struct run_window *window = walk->window;
     uint64_t end = range->guest_off + range->guest_bytes;
     bool zero = range->kind == RUN_ZERO || range->kind == RUN_ZERO_ALLOCATED;
-    struct run_gap taken;
+    struct run_gap taken = {0, 0};
     int ret = 0;
 
     if (end > walk->end)
         end = walk->end;
-    while (ret == 0 && run_gaps_take(&window->gaps, range->guest_off, end, &taken)) {
+    while (ret == 0 && taken.end < end &&
+           run_gaps_take(&window->gaps, range->guest_off, end, &taken)) {
         struct run_range part = *range;
 
         *visible = true;
