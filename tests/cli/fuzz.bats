@@ -48,7 +48,7 @@ kinds="reversed two-halves-swapped v2-plain cluster-512 compressed-packed compre
     echo 'int LLVMFuzzerTestOneInput(const char *p, long n) { return p && n > 9 && *p == 7; }' >probe.c
     clang -fsanitize=fuzzer,address -o probe probe.c 2>/dev/null || skip "clang without libFuzzer"
     seconds=${FUZZ_SECONDS:-$([ -n "${CI:-}" ] && echo 120 || echo 15)}
-    BUILD_FUZZ=$PWD/build-fuzz timeout $((seconds + 240)) "$TESTS/fuzz/run" "$seconds" >out 2>&1 ||
+    BUILD_FUZZ=$PWD/build-fuzz timeout $((seconds + 900)) "$TESTS/fuzz/run" "$seconds" >out 2>&1 ||
         { tail -50 out; false; }
     grep -q '^Done [0-9]* runs' out
 }
