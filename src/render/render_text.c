@@ -617,11 +617,11 @@ int render_text(FILE *stream, const struct report_image *image,
     print_properties(&page, image);
     for (size_t i = 0; i < image->n_tables; i++)
         print_table(&page, image, &image->tables[i]);
+    print_space(&page, image);
     if (render_verdict(stream, image) < 0)
         return -ENOMEM;
     if (!image->verdict.known && image->n_tables == 1 && image->tables[0].measured)
         print_meaning(&page, &image->tables[0].walk);
-    print_space(&page, image);
     if (!image->complete)
         fprintf(stream, "  Not everything could be read, or was read in one state: the figures are "
                         "incomplete.\n");
