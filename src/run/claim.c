@@ -26,8 +26,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Of all tables together: 8 GiB to read in each walk. A thousand snapshots of 8 TiB are 2^24. */
-#define L1_ENTRIES_MAX (UINT64_C(1) << 30)
+/* Of all tables together: 256 MiB to read in each walk. A thousand snapshots of 8 TiB are 2^24. */
+#define L1_ENTRIES_MAX (UINT64_C(1) << 25)
 
 #define BITMAP_WINDOW_BYTES 65536
 #define BITMAP_OFFSET UINT64_C(0x00fffffffffffe00)

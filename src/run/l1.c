@@ -43,13 +43,16 @@ int run_l1_init(struct run_l1 *l1, struct format_image *image, const struct run_
     if (l1->window_entries > l1->end)
         l1->window_entries = l1->end > 0 ? l1->end : 1;
     l1->bytes = calloc(n_tables, 8 * (size_t)l1->window_entries);
-    return l1->bytes == NULL ? err_no_memory(err) : 0;
+    l1->live = calloc(n_tables, sizeof(*l1->live));
+    return l1->bytes == NULL || l1->live == NULL ? err_no_memory(err) : 0;
 }
 
 void run_l1_free(struct run_l1 *l1)
 {
     free(l1->bytes);
+    free(l1->live);
     l1->bytes = NULL;
+    l1->live = NULL;
 }
 
 void run_l1_set_range(struct run_l1 *l1, uint32_t first, uint32_t end)
@@ -59,10 +62,24 @@ void run_l1_set_range(struct run_l1 *l1, uint32_t first, uint32_t end)
     l1->end = end;
 }
 
+static bool is_zero(const unsigned char *bytes, size_t len)
+{
+    uint64_t any = 0;
+
+    for (size_t i = 0; i < len; i += 8)
+        any |= be64_load(bytes + i);
+    return any == 0;
+}
+
+/*
+ * Tables that end before the window, or have nothing in it, cost no more: a damaged image may have
+ * thousands of short ones beside a very long one.
+ */
 int run_l1_next(struct run_l1 *l1, struct err *err)
 {
     size_t stride = 8 * (size_t)l1->window_entries;
 
+    l1->n_live = 0;
     l1->first += l1->n;
     if (l1->first >= l1->end)
         return 0;
@@ -76,16 +93,19 @@ int run_l1_next(struct run_l1 *l1, struct err *err)
         struct io_request request = {.off = l1->tables[t].l1_off + 8 * (uint64_t)l1->first,
                                      .len = len,
                                      .buf = l1->bytes + t * stride};
-        int ret = io_read_batch(l1->image->io, &request, 1, err);
+        int ret = len > 0 ? io_read_batch(l1->image->io, &request, 1, err) : 0;
 
         if (ret < 0)
             return ret;
-        if (request.got < len) /* the table was inside the file when it was opened */
+        if (len > 0 && request.got < len) /* the table was inside the file when it was opened */
             return err_set(err, EIO,
                            "the file became shorter while it was read: the L1 table at offset "
                            "0x%" PRIx64 " is gone; measure again when nobody changes it",
                            l1->tables[t].l1_off);
+        if (is_zero(l1->bytes + t * stride, len))
+            continue;
         memset(l1->bytes + t * stride + len, 0, stride - len);
+        l1->live[l1->n_live++] = t;
     }
     return 1;
 }
@@ -104,9 +124,10 @@ int run_l1_hash(struct format_image *image, const struct run_table *tables, size
     *hash = 0;
     while (ret == 0 && (ret = run_l1_next(&l1, err)) == 1) {
         ret = 0;
-        for (size_t t = 0; t < n_tables; t++)
-            for (uint32_t i = 0; i < l1.n; i++)
-                *hash = (*hash ^ run_l1_entry(&l1, t, l1.first + i)) * UINT64_C(0x9e3779b97f4a7c15);
+        for (size_t i = 0; i < l1.n_live; i++)
+            for (uint32_t index = l1.first; index < l1.first + l1.n; index++)
+                *hash = (*hash ^ index ^ run_l1_entry(&l1, l1.live[i], index)) *
+                        UINT64_C(0x9e3779b97f4a7c15);
     }
     run_l1_free(&l1);
     return ret;

@@ -18,6 +18,8 @@ struct run_l1 {
     uint32_t first, n;       /* the window */
     uint32_t window_entries; /* its most */
     unsigned char *bytes;    /* n_tables times window_entries entries, as in the file */
+    size_t *live;            /* the tables with an entry in the window that is not 0, rising */
+    size_t n_live;
 };
 
 /* Release with run_l1_free, also on failure. */
@@ -38,7 +40,7 @@ int run_l1_next(struct run_l1 *l1, struct err *err);
 int run_l1_hash(struct format_image *image, const struct run_table *tables, size_t n_tables,
                 uint64_t *hash, struct err *err);
 
-/* The entry of a table at an index inside the window, in host byte order; 0 behind its end. */
+/* The entry of a live table at an index inside the window, in host byte order; 0 behind its end. */
 uint64_t run_l1_entry(const struct run_l1 *l1, size_t table, uint32_t index);
 
 #endif

@@ -104,7 +104,7 @@ static int judge_all(struct judge *judge, struct format_image *image)
     ret = run_l1_init(&l1, image, &on_disk, 1, judge->err);
     while (ret == 0 && (ret = run_l1_next(&l1, judge->err)) == 1) {
         ret = 0;
-        for (uint32_t i = 0; i < l1.n && ret == 0; i++)
+        for (uint32_t i = 0; i < l1.n && l1.n_live > 0 && ret == 0; i++)
             ret = judge_entry(judge, l1.first + i, run_l1_entry(&l1, 0, l1.first + i));
     }
     run_l1_free(&l1);

@@ -54,8 +54,9 @@ static int add_index(struct tables *tables, const struct format_entry_rules *rul
                      const struct run_l1 *l1, uint32_t index, struct err *err)
 {
     tables->stamp++;
-    for (size_t t = 0; t < l1->n_tables; t++) {
-        uint64_t l2_off = format_l1_entry_of(rules, run_l1_entry(l1, t, index)).l2_off;
+    for (size_t i = 0; i < l1->n_live; i++) {
+        uint64_t raw = run_l1_entry(l1, l1->live[i], index);
+        uint64_t l2_off = format_l1_entry_of(rules, raw).l2_off;
 
         if (l2_off == 0 || !first_at_index(tables, l2_off) || tables->n_list > tables->most)
             continue;

@@ -330,7 +330,9 @@ static int add_index(struct run_scan *scan, uint32_t index)
     size_t group[RUN_TABLES_MAX], waiting[RUN_TABLES_MAX], n_waiting = 0;
     uint64_t l2_off[RUN_TABLES_MAX];
 
-    for (size_t t = 0; t < scan->plan->n_tables; t++) {
+    for (size_t i = 0; i < scan->l1.n_live; i++) {
+        size_t t = scan->l1.live[i];
+
         l2_off[t] = l2_off_of(scan, t, index);
         if (l2_off[t] != 0)
             waiting[n_waiting++] = t;

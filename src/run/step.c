@@ -118,7 +118,8 @@ void run_step_at(struct run_step *step, uint32_t index)
 
     step->stamp++; /* at most 2^22 indices a walk, and a few hundred walks: no overflow */
     step->n_here = 0;
-    for (size_t t = 0; t < step->n_tables; t++) {
+    for (size_t i = 0; i < step->l1.n_live; i++) {
+        size_t t = step->l1.live[i];
         uint64_t raw = run_l1_entry(&step->l1, t, index);
 
         if (raw != 0)

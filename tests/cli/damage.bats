@@ -124,6 +124,7 @@ load damage
 @test "044-snapshots-65536-zeros-short" { damaged 044-snapshots-65536-zeros-short; }
 @test "044-snapshots-65536-zeros-v2" { damaged 044-snapshots-65536-zeros-v2; }
 @test "044-snapshots-65536-zeros" { damaged 044-snapshots-65536-zeros; }
+@test "044-snapshots-short-beside-long" { damaged 044-snapshots-short-beside-long; }
 @test "045-snapshots-at-0" { damaged 045-snapshots-at-0; }
 @test "045-snapshots-at-2p45" { damaged 045-snapshots-at-2p45; }
 @test "045-snapshots-cut-in-entry" { damaged 045-snapshots-cut-in-entry; }
