@@ -177,7 +177,10 @@ static void *measure_images(void *context)
         .device = options->device,
         .no_host = options->no_host,
         .space = options->space,
-        .walk = {.workers = &measure->workers, .progress = image_progress, .context = measure},
+        .walk = {.workers = &measure->workers,
+                 .span = options->has_range ? &options->range : NULL,
+                 .progress = image_progress,
+                 .context = measure},
     };
 
     pthread_mutex_lock(&measure->lock);

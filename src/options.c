@@ -2,6 +2,7 @@
 /* Owns the spelling and the meaning of the command line. Opens nothing, prints only the help. */
 #include "options.h"
 
+#include "checked.h"
 #include "err.h"
 #include "size.h"
 #include "vec.h"
@@ -37,6 +38,7 @@ enum id {
     ID_MIN_RUN,
     ID_NO_HOST,
     ID_PROGRESS,
+    ID_RANGE,
     ID_SPACE,
     ID_THREADS,
 };
@@ -57,6 +59,8 @@ static const struct spec {
     {ID_FORMAT, "format", "FORMAT", ON_MEASURE, "text (the default), json or csv"},
     {ID_JSON, "json", NULL, ON_ALL, "the same as --format json; with map, JSON lines"},
     {ID_COLUMNS, "columns", "LIST", ON_MEASURE, "columns of the table, separated by commas"},
+    {ID_RANGE, "range", "START:LENGTH", ON_MEASURE,
+     "the figures of this part of the guest disk only"},
     {ID_HISTOGRAM, "histogram", NULL, ON_MEASURE, "add the histograms of runs and jumps"},
     {ID_SPACE, "space", NULL, ON_MEASURE, "add what the space of the file is used for"},
     {ID_LIST, "list", NULL, ON_MAP, "every run, a line each"},
@@ -163,6 +167,23 @@ static int parse_threads(const char *text, struct options *options, struct err *
         return err_set(err, EINVAL, "--threads takes a number from 1 to %d, not \"%s\"",
                        THREADS_MAX, text);
     options->threads = (int)n;
+    return 0;
+}
+
+static int parse_range(const char *text, struct options *options, struct err *err)
+{
+    const char *colon = strchr(text, ':');
+    char begin[64] = "";
+    uint64_t len_bytes;
+
+    if (colon != NULL && (size_t)(colon - text) < sizeof(begin))
+        memcpy(begin, text, (size_t)(colon - text));
+    if (colon == NULL || !size_parse(begin, &options->range.begin) ||
+        !size_parse(colon + 1, &len_bytes) || len_bytes == 0 ||
+        !checked_add(options->range.begin, len_bytes, &options->range.end))
+        return err_set(err, EINVAL,
+                       "--range takes two sizes, START:LENGTH, as in 100G:20G, not \"%s\"", text);
+    options->has_range = true;
     return 0;
 }
 
@@ -285,6 +306,8 @@ static int apply(const struct spec *spec, const char *argument, struct options *
     case ID_NO_HOST:
         options->no_host = true;
         break;
+    case ID_RANGE:
+        return parse_range(argument, options, err);
     case ID_SPACE:
         options->space = true;
         break;

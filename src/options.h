@@ -54,6 +54,8 @@ struct options {
     size_t n_snapshots, cap_snapshots;
     const struct render_column *columns[RENDER_COLUMNS_MAX];
     size_t n_columns;
+    bool has_range;
+    struct run_span range; /* of the guest disk */
     struct options_threshold thresholds[OPTIONS_N_LIMITS];
     const char **paths;
     size_t n_paths, cap_paths;

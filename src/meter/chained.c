@@ -19,7 +19,8 @@ struct chained {
     const struct run_layers *layers;
     const struct run_stage *stage;
     unsigned n_files;
-    uint64_t n_spans; /* where it may be cut, and its end */
+    struct run_span span;     /* of the disk; of the top image's clusters, whole ones */
+    uint64_t first, n_places; /* where it may be cut: in units of the layers' part_bytes */
     uint32_t n_parts;
 };
 
@@ -92,10 +93,12 @@ static int take(void *context, const struct run_batch *batch)
 static uint64_t part_begin(const struct chained *chained, uint32_t part)
 {
     const struct run_layers *layers = chained->layers;
-    /* A span is at least what an entry of the top L1 table maps: there are at most 2^22. */
-    uint64_t begin = chained->n_spans * part / chained->n_parts * layers->part_bytes;
+    const struct run_span *span = &chained->span;
+    /* They are at least as far apart as what an entry of the top L1 table maps: at most 2^22. */
+    uint64_t place = chained->first + chained->n_places * part / chained->n_parts;
+    uint64_t begin = place * layers->part_bytes;
 
-    return begin < layers->end ? begin : layers->end;
+    return begin < span->begin ? span->begin : begin < span->end ? begin : span->end;
 }
 
 static int work(void *context, void *tool, uint32_t number, void *result, struct err *err)
@@ -128,19 +131,31 @@ static uint32_t count_parts(const struct chained *chained)
 
     if (n > FOLD_PARTS_MAX)
         n = FOLD_PARTS_MAX;
-    if (n > chained->n_spans)
-        n = chained->n_spans;
+    if (n > chained->n_places)
+        n = chained->n_places;
     return n > 0 ? (uint32_t)n : 1;
+}
+
+static void choose_span(struct chained *chained, const struct run_span *wanted)
+{
+    const struct run_layers *layers = chained->layers;
+    uint64_t mask = layers->list[0].rules.entry.cluster_bytes - 1;
+    struct run_span *span = &chained->span;
+
+    *span = (struct run_span){0, layers->end};
+    if (wanted != NULL && wanted->end < span->end)
+        span->end = (wanted->end + mask) & ~mask;
+    if (wanted != NULL)
+        span->begin = wanted->begin < span->end ? wanted->begin & ~mask : span->end;
+    chained->first = span->begin / layers->part_bytes;
+    chained->n_places = div_round_up(span->end, layers->part_bytes) - chained->first;
 }
 
 int meter_chained(const struct run_layers *layers, unsigned n_files, struct meter_pair *meters,
                   struct run_counts *counts, const struct meter_walk_options *options,
                   struct err *err)
 {
-    struct chained chained = {.layers = layers,
-                              .stage = options->stage,
-                              .n_files = n_files,
-                              .n_spans = div_round_up(layers->end, layers->part_bytes)};
+    struct chained chained = {.layers = layers, .stage = options->stage, .n_files = n_files};
     struct fold parts = {
         .context = &chained,
         .tool_new = tool_new,
@@ -158,6 +173,7 @@ int meter_chained(const struct run_layers *layers, unsigned n_files, struct mete
     int ret;
 
     *meters = (struct meter_pair){NULL, NULL};
+    choose_span(&chained, options->span);
     parts.n_parts = chained.n_parts = count_parts(&chained);
     ret = fold(&parts, &result, err);
     if (ret == 0) {

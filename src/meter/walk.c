@@ -26,7 +26,9 @@ struct walk {
 
 static uint32_t part_begin(const struct walk *walk, uint32_t part)
 {
-    return (uint32_t)((uint64_t)run_plan_end(walk->plan) * part / walk->n_parts);
+    uint32_t first = run_plan_first(walk->plan), n = run_plan_end(walk->plan) - first;
+
+    return first + (uint32_t)((uint64_t)n * part / walk->n_parts);
 }
 
 /* Depends on the image alone, never on the threads: see walk.h. */
@@ -38,8 +40,8 @@ static uint32_t count_parts(const struct run_plan *plan, size_t n_tables)
         n = FOLD_PARTS_MAX;
     if (n > METERS_MAX / n_tables)
         n = METERS_MAX / n_tables;
-    if (n > run_plan_end(plan))
-        n = run_plan_end(plan);
+    if (n > run_plan_end(plan) - run_plan_first(plan))
+        n = run_plan_end(plan) - run_plan_first(plan);
     return n > 0 ? (uint32_t)n : 1;
 }
 
@@ -141,7 +143,8 @@ int meter_walk(struct format_image *image, struct run_table *tables, size_t n_ta
         meters[i] = (struct meter_pair){NULL, NULL};
     if (n_tables == 0)
         return 0;
-    ret = run_plan_new(image, tables, n_tables, false, &plan, err);
+    ret = run_plan_new(image, tables, n_tables,
+                       options->span != NULL ? *options->span : RUN_SPAN_ALL, false, &plan, err);
     if (ret < 0)
         return ret;
     if (!run_plan_looked(plan))

@@ -18,6 +18,7 @@ struct workers;
 struct meter_walk_options {
     struct workers *workers;       /* NULL: only the calling thread */
     const struct run_stage *stage; /* NULL: none; meters are then made of the pieces alone */
+    const struct run_span *span;   /* the part of the guest disk to walk; NULL: all of it */
     /* Called now and then, by one thread at a time, with the part that is done, 0 .. 1. */
     void (*progress)(void *context, double done); /* NULL: nobody asks */
     void *context;

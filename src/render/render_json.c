@@ -213,10 +213,22 @@ static struct json_object *layers_array(const struct report_table *table)
         put_count(object, "depth", layer->depth);
         put_count(object, "bytes", layer->bytes);
         put_count(object, "runs", layer->runs);
-        put_count(object, "shadowed_bytes", layer->shadowed_bytes);
+        put(object, "shadowed_bytes", json_opt_count(layer->shadowed_bytes));
         json_object_array_add(array, object);
     }
     return array;
+}
+
+static struct json_object *range_object(const struct report_range *range)
+{
+    struct json_object *object;
+
+    if (!range->known)
+        return NULL;
+    object = json_object_new_object();
+    put_count(object, "guest_offset", range->guest_off);
+    put_count(object, "length", range->len_bytes);
+    return object;
 }
 
 static struct json_object *table_object(const struct report_table *table)
@@ -226,6 +238,7 @@ static struct json_object *table_object(const struct report_table *table)
     put(object, "snapshot", snapshot_object(table));
     put_count(object, "chain_depth", table->chain_depth);
     put_count(object, "virtual_bytes", table->virtual_bytes);
+    put(object, "range", range_object(&table->range));
     put(object, "mapped_clusters", table->measured ? json_count(table->mapped_clusters) : NULL);
     put_walk(object, &table->walk, table->measured);
     put(object, "read_split", json_opt_real(table->read_split));

@@ -125,7 +125,8 @@ static void print_title(const struct page *page, const struct report_image *imag
     print_name(page, image->path, strlen(image->path));
     fprintf(page->stream, ": qcow2 v%" PRIu32 ", %s clusters, %s virtual", format->version,
             size_text(page, format->cluster_bytes), size_text(page, format->virtual_bytes));
-    if (main_table != NULL && main_table->measured && !main_table->is_snapshot)
+    if (main_table != NULL && main_table->measured && !main_table->is_snapshot &&
+        !main_table->range.known)
         fprintf(page->stream, ", %s mapped", size_text(page, main_table->walk.mapped_bytes));
     putc('\n', page->stream);
 }
@@ -557,8 +558,9 @@ static void print_layer(const struct page *page, const struct report_layer *laye
 {
     fprintf(page->stream, "    %4" PRIu32 "  %9s in %s run%s", layer->depth,
             size_text(page, layer->bytes), count_text(layer->runs), layer->runs == 1 ? "" : "s");
-    if (layer->shadowed_bytes > 0)
-        fprintf(page->stream, ", and %s that nobody sees", size_text(page, layer->shadowed_bytes));
+    if (layer->shadowed_bytes.known && layer->shadowed_bytes.value > 0)
+        fprintf(page->stream, ", and %s that nobody sees",
+                size_text(page, layer->shadowed_bytes.value));
     fprintf(page->stream, ": ");
     print_name(page, layer->path, strlen(layer->path));
     putc('\n', page->stream);
@@ -582,6 +584,16 @@ static void print_layers(const struct page *page, const struct report_table *tab
                 count_text(table->n_layers - n));
 }
 
+static void print_range(const struct page *page, const struct report_table *table)
+{
+    fprintf(page->stream, LABEL "%-11s from %s on, %s mapped; all below is of that part only\n",
+            "part of the disk", size_text(page, table->range.len_bytes),
+            size_text(page, table->range.guest_off), size_text(page, table->walk.mapped_bytes));
+    explain(page, "Clusters that the range touches count whole. What the file holds, and how to "
+                  "mend it, is of the");
+    explain(page, "whole image still.");
+}
+
 static void print_table(const struct page *page, const struct report_image *image,
                         const struct report_table *table)
 {
@@ -591,6 +603,8 @@ static void print_table(const struct page *page, const struct report_image *imag
         print_snapshot_title(page, table);
     if (!table->measured)
         return;
+    if (table->range.known)
+        print_range(page, table);
     if (table->mapped_clusters > 0) {
         print_score(page, table);
         print_runs(page, walk);

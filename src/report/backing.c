@@ -72,6 +72,7 @@ static int walk_alone(struct format_image *image, struct run_table *table, struc
 {
     const struct meter_walk_options options = {
         .workers = step->options->workers,
+        .span = step->options->span,
         .progress = step->options->progress != NULL ? step_progress : NULL,
         .context = step,
     };
@@ -221,6 +222,8 @@ int report_backing_alone(const struct report_backing *backing, struct report_tab
     if (ret < 0)
         return ret;
     filled->layers[0].bytes = filled->walk.mapped_bytes;
+    if (!filled->range.known)
+        filled->layers[0].shadowed_bytes = opt_u64_of(0);
     filled->layers[0].runs = filled->walk.contiguous_runs;
     return 0;
 }
@@ -238,8 +241,10 @@ int report_backing_fill(const struct report_backing *backing, const struct meter
 
         out->bytes = file->bytes;
         out->runs = file->runs;
-        /* In a damaged image, or one that grows, the walk along the chain may find more. */
-        out->shadowed_bytes = held > file->bytes ? held - file->bytes : 0;
+        /* In a damaged image, or one that grows, the walk along the chain may find more. What a
+         * layer holds of a range is not asked: clusters may reach over its borders. */
+        if (!filled->range.known)
+            out->shadowed_bytes = opt_u64_of(held > file->bytes ? held - file->bytes : 0);
     }
     return ret;
 }

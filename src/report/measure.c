@@ -17,6 +17,7 @@
 #include "io.h"
 #include "l1.h"
 #include "l2.h"
+#include "size.h"
 #include "space.h"
 #include "verdict.h"
 #include "walk.h"
@@ -133,6 +134,41 @@ static const struct format_snapshot *snapshot_of(const struct work *work, size_t
     return chosen == CHOOSE_ACTIVE ? NULL : &work->image->snapshots.list[chosen];
 }
 
+static struct report_range range_of(const struct run_span *span, uint64_t virtual_bytes)
+{
+    uint64_t end;
+
+    if (span == NULL)
+        return (struct report_range){.known = false};
+    end = span->end < virtual_bytes ? span->end : virtual_bytes;
+    return (struct report_range){.known = true,
+                                 .guest_off = span->begin,
+                                 .len_bytes = end > span->begin ? end - span->begin : 0};
+}
+
+/* Of snapshots some may be smaller than others: only a range that none has is a mistake. */
+static int check_range(const struct work *work)
+{
+    const struct run_span *span = work->choice->walk.span;
+    uint64_t largest = 0;
+    char begin[SIZE_TEXT_MAX], disk[SIZE_TEXT_MAX];
+
+    for (size_t i = 0; i < work->n_chosen; i++) {
+        const struct format_snapshot *snapshot = snapshot_of(work, work->chosen[i]);
+        uint64_t bytes =
+            snapshot != NULL ? snapshot->virtual_bytes : work->image->header.virtual_bytes;
+
+        largest = bytes > largest ? bytes : largest;
+    }
+    if (span == NULL || span->begin < largest)
+        return 0;
+    size_format(begin, span->begin);
+    size_format(disk, largest);
+    return err_set(work->err, EINVAL,
+                   "the range begins at %s, but the disk has only %s; choose one inside it", begin,
+                   disk);
+}
+
 static int begin_table(const struct work *work, size_t chosen, struct report_table *table,
                        struct run_table *walk)
 {
@@ -141,6 +177,7 @@ static int begin_table(const struct work *work, size_t chosen, struct report_tab
 
     *table = (struct report_table){.is_snapshot = snapshot != NULL, .chain_depth = 1};
     table->virtual_bytes = snapshot != NULL ? snapshot->virtual_bytes : header->virtual_bytes;
+    table->range = range_of(work->choice->walk.span, table->virtual_bytes);
     if (snapshot != NULL &&
         (copy_name(&snapshot->id, &table->id) < 0 || copy_name(&snapshot->name, &table->name) < 0))
         return err_no_memory(work->err);
@@ -166,14 +203,14 @@ static int fill_table(struct work *work, const struct run_table *walk,
         fill_end_to_end(work, counts, meters, table) < 0)
         return err_no_memory(work->err);
     report_cost_after(&work->profile, counts, meters->plain, &table->disk);
-    table->has_check = !table->is_snapshot;
+    table->has_check = !table->is_snapshot && !table->range.known;
     table->check = (struct report_check){
         .allocated_clusters = counts->check_allocated,
         .total_clusters = run_l2_clusters(&work->image->header, work->image->header.virtual_bytes),
         .fragmented_clusters = counts->check_fragmented,
         .compressed_clusters = counts->check_compressed,
     };
-    if (!table->is_snapshot) {
+    if (!table->is_snapshot && !table->range.known) {
         format->l2_tables = opt_u64_of(walk->counts.l2_tables);
         format->l2_bytes = opt_u64_of(walk->counts.l2_tables * format->cluster_bytes);
         work->copy_bytes =
@@ -332,14 +369,16 @@ static int chain_tables(struct work *work)
 static int judge(struct work *work)
 {
     struct report_image *report = work->report, aside = {.n_tables = 0};
+    const bool whole = work->choice->walk.span == NULL; /* what snapshots hold is of all the disk */
     struct opt_u64 bytes = {.known = false};
     int ret = 0;
 
-    if (report->space != NULL)
+    if (whole && report->space != NULL)
         bytes = opt_u64_of(report->space->snapshot_only_bytes);
     if (report_verdict(report, work->copy_bytes, bytes) < 0)
         return err_no_memory(work->err);
-    if (bytes.known || report->verdict.action != REPORT_IMAGE || work->image->snapshots.n_list == 0)
+    if (!whole || bytes.known || report->verdict.action != REPORT_IMAGE ||
+        work->image->snapshots.n_list == 0)
         return 0;
     ret = report_space_measure(work->image, work->chosen, work->n_chosen, &aside, work->err);
     if (ret == 0 && aside.space != NULL)
@@ -361,6 +400,8 @@ static int measure_opened(struct format_image *image, const struct report_choice
     report->has_format = ret == 0;
     if (ret == 0)
         ret = report_choose(image, choice, &work.chosen, &work.n_chosen, err);
+    if (ret == 0)
+        ret = check_range(&work);
     if (ret == 0)
         ret = report_host_open(image, choice, &report->host, &work.host, err);
     if (ret == 0 && backing != NULL && backing->chain.n_files > 1)

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #define DEFAULT_REFCOUNT_BITS 16
+#define ROOM_TEXT_MAX (SIZE_TEXT_MAX + 8)
 
 /* A recipe under construction; the first lack of memory is remembered. */
 struct cook {
@@ -196,24 +197,36 @@ static void compare_command(struct cook *cook)
                 cook->old, cook->new);
 }
 
-static void rewrite_image(struct cook *cook)
+/* What the copy takes beside the original. Of a part of the disk it is not known. */
+static void room(const struct cook *cook, bool flattened, char text[ROOM_TEXT_MAX])
 {
-    bool flattened = is_flattened(cook);
     char size[SIZE_TEXT_MAX];
 
     size_format(size,
                 flattened ? cook->table->walk.mapped_bytes : cook->image->verdict.copy_bytes.value);
+    if (cook->table->range.known)
+        snprintf(text, ROOM_TEXT_MAX, "room for all data");
+    else
+        snprintf(text, ROOM_TEXT_MAX, "about %s", size);
+}
+
+static void rewrite_image(struct cook *cook)
+{
+    bool flattened = is_flattened(cook);
+    char size[ROOM_TEXT_MAX];
+
+    room(cook, flattened, size);
     step(cook, "Shut the VM down: nothing may have the image open%s.",
          cook->image->in_use.known && cook->image->in_use.value ? ", and something has it open now"
                                                                 : "");
     warn_of_losses(cook);
     if (flattened)
         step(cook,
-             "Write a copy of the whole chain in guest order; it needs about %s beside the "
+             "Write a copy of the whole chain in guest order; it needs %s beside the "
              "original, and no backing file any more.",
              size);
     else
-        step(cook, "Write a copy in guest order; it needs about %s beside the original.", size);
+        step(cook, "Write a copy in guest order; it needs %s beside the original.", size);
     convert_command(cook);
     step(cook, "Compare what a guest reads from both.");
     compare_command(cook);

@@ -101,7 +101,13 @@ struct report_layer {
     uint32_t depth; /* 0: the image itself */
     uint64_t bytes; /* mapped bytes that the guest reads from it */
     uint64_t runs;  /* contiguous runs in it */
-    uint64_t shadowed_bytes;
+    struct opt_u64 shadowed_bytes;
+};
+
+/* The part of the guest disk that the figures are of. */
+struct report_range {
+    bool known; /* false: all of it */
+    uint64_t guest_off, len_bytes;
 };
 
 /* One L1 table: the active one or that of a snapshot. */
@@ -110,6 +116,7 @@ struct report_table {
     struct format_name id, name; /* of the snapshot */
     uint32_t chain_depth;
     uint64_t virtual_bytes;
+    struct report_range range;
     bool measured; /* false: its L1 table cannot be read, a finding says why, no figure is known */
     uint64_t mapped_clusters;
     struct report_walk walk;

@@ -256,6 +256,11 @@ static const char *about(char text[DURATION_TEXT_MAX], double seconds)
     return text;
 }
 
+static const char *what_is_read(const struct report_case *facts)
+{
+    return facts->range ? "this part of the disk" : "the whole disk";
+}
+
 static const char *spins(const struct report_case *facts)
 {
     return facts->assumed ? ", if the disk spins" : "";
@@ -266,8 +271,8 @@ static void say_times(struct sentence *sentence, const struct report_case *facts
     double both = facts->both_seconds.known ? facts->both_seconds.value : facts->image_seconds;
     char whole[DURATION_TEXT_MAX], ideal[DURATION_TEXT_MAX];
 
-    say(sentence, "Reading the whole disk takes about %s where %s would do%s; ", about(whole, both),
-        about(ideal, facts->ideal_seconds), spins(facts));
+    say(sentence, "Reading %s takes about %s where %s would do%s; ", what_is_read(facts),
+        about(whole, both), about(ideal, facts->ideal_seconds), spins(facts));
 }
 
 static void say_blame(struct sentence *sentence, const struct report_image *image,
@@ -315,13 +320,12 @@ static void say_calm(struct sentence *sentence, const struct report_case *facts)
     about(whole, both);
     about(ideal, facts->ideal_seconds);
     if (strcmp(whole, ideal) == 0) {
-        say(sentence,
-            "Reading the whole disk takes about %s%s, as fast as it can be: nothing to do.", whole,
-            spins(facts));
+        say(sentence, "Reading %s takes about %s%s, as fast as it can be: nothing to do.",
+            what_is_read(facts), whole, spins(facts));
         return;
     }
-    say(sentence, "Reading the whole disk takes about %s, where %s would be the least%s: ", whole,
-        ideal, spins(facts));
+    say(sentence, "Reading %s takes about %s, where %s would be the least%s: ", what_is_read(facts),
+        whole, ideal, spins(facts));
     if (is_calm(facts))
         say(sentence, "nothing to do.");
     else if (facts->external_data)
@@ -332,7 +336,8 @@ static void say_calm(struct sentence *sentence, const struct report_case *facts)
                       "that.");
 }
 
-static void say_unknown(struct sentence *sentence, const struct report_image *image)
+static void say_unknown(struct sentence *sentence, const struct report_image *image,
+                        const struct report_table *table)
 {
     if (image->changing)
         say(sentence, "The image was changing while it was measured: measure it again when it is "
@@ -341,7 +346,8 @@ static void say_unknown(struct sentence *sentence, const struct report_image *im
         say(sentence, "The figures are incomplete, see the findings: repair the image first, then "
                       "measure again.");
     else
-        say(sentence, "Nothing is mapped: there is nothing to read.");
+        say(sentence, "Nothing is mapped%s: there is nothing to read.",
+            table->range.known ? " in this part of the disk" : "");
 }
 
 /* ---- the whole ---- */
@@ -354,6 +360,7 @@ static struct report_case case_of(const struct report_image *image,
     struct report_case facts = {
         .profile = disk->profile,
         .assumed = disk->assumed,
+        .range = table->range.known,
         .ideal_seconds = disk->ideal_seconds,
         .image_seconds = disk->seconds,
         .after_defrag_seconds = disk->after_defrag_seconds.known ? disk->after_defrag_seconds.value
@@ -390,7 +397,7 @@ int report_verdict(struct report_image *image, struct opt_u64 copy_bytes,
     *verdict = (struct report_verdict){.known = true, .copy_bytes = copy_bytes};
     if (!image->complete || !table->disk.known) {
         verdict->action = image->complete ? REPORT_NONE : REPORT_UNKNOWN;
-        say_unknown(&sentence, image);
+        say_unknown(&sentence, image, table);
     } else {
         struct report_case facts = case_of(image, table, snapshot_bytes);
         struct report_judgement judgement = report_judge(&facts);

@@ -31,6 +31,7 @@ const char *report_cause_text(enum report_cause_code code);
 struct report_case {
     enum meter_disk_kind profile;
     bool assumed; /* nobody knows the disk */
+    bool range;   /* of it only a part was asked for */
     double ideal_seconds;
     double image_seconds;          /* of the image's order, on a file in one piece */
     struct opt_f64 both_seconds;   /* with the host's extents; unknown: as if in one piece */

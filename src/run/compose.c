@@ -227,6 +227,14 @@ static int hand_over(struct run_compose *compose)
     return ret;
 }
 
+/* Windows end where no cluster lies across, wherever the first one began. */
+static uint64_t next_border(const struct run_compose *compose, uint64_t at, uint64_t end)
+{
+    uint64_t begin = at & ~(compose->layers->window_bytes - 1);
+
+    return compose->width < end - begin ? begin + compose->width : end;
+}
+
 int run_compose_part(struct run_compose *compose, uint64_t begin, uint64_t end,
                      struct run_sink sink, struct run_counts *counts, struct err *err)
 {
@@ -242,7 +250,7 @@ int run_compose_part(struct run_compose *compose, uint64_t begin, uint64_t end,
     compose->batch.uniform = false;
     run_window_forget(compose->window);
     for (uint64_t at = begin; at < end && ret >= 0;) {
-        uint64_t stop = compose->width < end - at ? at + compose->width : end;
+        uint64_t stop = next_border(compose, at, end);
 
         ret = run_window_compose(compose->window, at, stop,
                                  compose->width > least ? RANGES_MAX : SIZE_MAX, err);

@@ -30,9 +30,9 @@ struct run_compose *run_compose_new(const struct run_layers *layers, bool zeros)
 void run_compose_free(struct run_compose *compose);
 
 /*
- * Walks [begin, end), both multiples of part_bytes or the end of the walk. Adds to @counts what is
- * visible: mapped bytes, reads, and the compressed, zero and corrupt entries of which the layers
- * above do not hide every byte.
+ * Walks [begin, end), both multiples of part_bytes or where the whole walk begins and ends. Adds to
+ * @counts what is visible: mapped bytes, reads, and the compressed, zero and corrupt entries of
+ * which the layers above do not hide every byte.
  */
 int run_compose_part(struct run_compose *compose, uint64_t begin, uint64_t end,
                      struct run_sink sink, struct run_counts *counts, struct err *err);

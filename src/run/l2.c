@@ -57,6 +57,7 @@ struct run_l2_rules run_l2_rules_of(const struct format_header *header,
 
     return (struct run_l2_rules){
         .entry = *entry,
+        .span = RUN_SPAN_ALL,
         .entries = header->l2_entries,
         .entry_bytes = header->l2_entry_bytes,
         .slice_entries = slice_bytes / header->l2_entry_bytes,
@@ -93,7 +94,7 @@ static int read_slice(struct run_l2_walk *walk, uint32_t index)
     int ret = 0;
 
     walk->adjacent_end = NONE; /* no data read goes on over the border of a slice */
-    if (index >= walk->inside)
+    if (index >= walk->inside || index + rules->slice_entries <= walk->first)
         return 0;
     if (batch->n > 0)
         ret = flush(walk);
@@ -376,7 +377,7 @@ static int walk_entry(struct run_l2_walk *walk, uint32_t index, uint64_t word, u
     uint64_t guest_off = guest_off_of(walk, index);
     struct format_entry entry;
 
-    if (word == 0 && bitmap == 0) {
+    if (index < walk->first || (word == 0 && bitmap == 0)) {
         walk->adjacent_end = NONE;
         return 0;
     }
@@ -673,7 +674,7 @@ CLONES_PART int walk_block(struct run_l2_walk *walk, uint32_t index, const uint6
 
     if (ret == 0)
         ret = make_room(walk);
-    if (ret < 0)
+    if (ret < 0 || index + BLOCK <= walk->first)
         return ret;
     begin = &walk->batch->begin[walk->batch->n];
     kind = peek(rules, raw, extended ? 2 : 1, begin);
@@ -681,7 +682,7 @@ CLONES_PART int walk_block(struct run_l2_walk *walk, uint32_t index, const uint6
         walk->adjacent_end = NONE;
         return 0;
     }
-    if (index + BLOCK <= walk->whole &&
+    if (index >= walk->first && index + BLOCK <= walk->whole &&
         (kind == BLOCK_DENSE || walk_columns(walk, index, raw, &ret)))
         return kind == BLOCK_DENSE ? walk_dense(walk, index) : ret;
     return walk_slowly(walk, index, raw);
@@ -711,6 +712,18 @@ static uint64_t block_borders(uint64_t clusters)
     return clusters >= BLOCK ? 1 : UINT64_MAX / ((UINT64_C(1) << clusters) - 1);
 }
 
+/* The entry at @off of a table that begins at @guest_off, or its border on that side. */
+static uint32_t entry_of(const struct run_l2_rules *rules, uint64_t guest_off, uint64_t off,
+                         uint64_t round_up)
+{
+    uint64_t inside = off > guest_off ? off - guest_off : 0;
+    uint64_t cluster_bytes = rules->entry.cluster_bytes;
+
+    if (inside >= cluster_bytes * rules->entries)
+        return rules->entries;
+    return (uint32_t)((inside + round_up) / cluster_bytes);
+}
+
 void run_l2_begin(struct run_l2_walk *walk, const struct run_l2_rules *rules,
                   struct run_l2_output output, struct run_batch *batch, uint64_t l2_off,
                   uint32_t l1_index, uint64_t virtual_bytes)
@@ -719,6 +732,10 @@ void run_l2_begin(struct run_l2_walk *walk, const struct run_l2_rules *rules,
     uint64_t table_bytes = cluster_bytes * rules->entries;
     uint64_t guest_off = l1_index * table_bytes;
     uint64_t left = guest_off < virtual_bytes ? virtual_bytes - guest_off : 0;
+    uint32_t inside =
+        left >= table_bytes ? rules->entries : (uint32_t)div_round_up(left, cluster_bytes);
+    uint32_t whole = left >= table_bytes ? rules->entries : (uint32_t)(left / cluster_bytes);
+    uint32_t span_end = entry_of(rules, guest_off, rules->span.end, cluster_bytes - 1);
     uint64_t slice_span = cluster_bytes * rules->slice_entries; /* of the guest disk */
     uint64_t request_bytes = slice_span < REQUEST_BYTES ? slice_span : REQUEST_BYTES;
 
@@ -732,9 +749,9 @@ void run_l2_begin(struct run_l2_walk *walk, const struct run_l2_rules *rules,
         .l2_off = l2_off,
         .guest_off = guest_off,
         .l1_index = l1_index,
-        .inside =
-            left >= table_bytes ? rules->entries : (uint32_t)div_round_up(left, cluster_bytes),
-        .whole = left >= table_bytes ? rules->entries : (uint32_t)(left / cluster_bytes),
+        .first = entry_of(rules, guest_off, rules->span.begin, 0),
+        .inside = inside < span_end ? inside : span_end,
+        .whole = whole < span_end ? whole : span_end,
         .last_bytes = left % cluster_bytes,
         .adjacent_end = NONE,
         .request_bytes = request_bytes,

@@ -32,9 +32,17 @@ uint64_t run_l2_clusters(const struct format_header *header, uint64_t virtual_by
 /* What QEMU's L2 cache needs to cover the disk, in whole clusters (same function). */
 uint64_t run_l2_cache_bytes(const struct format_header *header, uint64_t virtual_bytes);
 
+/* A part of the guest disk, [begin, end). A cluster that it touches belongs to it as a whole. */
+struct run_span {
+    uint64_t begin, end;
+};
+
+#define RUN_SPAN_ALL ((struct run_span){0, UINT64_MAX})
+
 struct run_l2_rules {
     struct format_entry_rules entry;
-    uint32_t entries; /* in a table */
+    struct run_span span; /* the walk leaves out what lies outside */
+    uint32_t entries;     /* in a table */
     unsigned entry_bytes;
     uint32_t slice_entries; /* a power of two */
     uint64_t slice_bytes;   /* slice_entries of them */
@@ -43,6 +51,7 @@ struct run_l2_rules {
     bool detail;            /* pieces for zero clusters, too, and for each stretch of subclusters */
 };
 
+/* For the whole disk. */
 struct run_l2_rules run_l2_rules_of(const struct format_header *header,
                                     const struct format_entry_rules *entry, uint64_t virtual_bytes,
                                     bool detail);
@@ -67,8 +76,9 @@ struct run_l2_walk {
     uint32_t l1_index;      /* for the findings */
     uint32_t next;          /* entry that comes next */
     bool asked_size;        /* in this chunk */
-    uint32_t inside;        /* entries that lie on the disk; the rest only counts for check */
-    uint32_t whole;         /* entries whose whole cluster does */
+    uint32_t first;         /* entry of the span; those before it count for nothing */
+    uint32_t inside;        /* end of those that lie on the disk; the rest counts for check only */
+    uint32_t whole;         /* end of those whose whole cluster does */
     uint64_t last_bytes;    /* bytes of the cluster after those that do */
     uint64_t check_next;    /* formula of check: where the next cluster should be; 0: none yet */
     uint64_t adjacent_end;  /* host end of the cluster just before on the guest disk, or NONE */

@@ -5,6 +5,7 @@
  */
 #include "scan.h"
 
+#include "checked.h"
 #include "err.h"
 #include "fetch.h"
 #include "image.h"
@@ -40,8 +41,9 @@ struct run_plan {
     const struct run_table *tables;
     size_t n_tables;
     bool detail;
+    struct run_span span;
     struct run_overlap overlap;
-    uint32_t end;
+    uint32_t first, end;
 };
 
 struct run_scan {
@@ -168,14 +170,17 @@ static int drain(struct run_scan *scan)
 }
 
 /*
- * A table named several times is kept if all of its entries lie on the disk: the others differ
- * from one place to the next, and come once for each L1 table at most.
+ * A table named several times is kept if all of its entries lie on the disk, and in the span: the
+ * others differ from one place to the next, and come once for each L1 table and border at most.
  */
 static bool can_keep(const struct run_scan *scan, uint32_t l1_index, uint64_t virtual_bytes)
 {
-    uint64_t span = format_l2_span(&scan->plan->image->header);
+    const struct run_span *span = &scan->plan->span;
+    uint64_t l2_span = format_l2_span(&scan->plan->image->header);
+    uint64_t end = span->end < virtual_bytes ? span->end : virtual_bytes;
 
-    return scan->visitor->again != NULL && l1_index < virtual_bytes / span;
+    return scan->visitor->again != NULL && l1_index >= div_round_up(span->begin, l2_span) &&
+           l1_index < end / l2_span;
 }
 
 static int add_job(struct run_scan *scan, uint32_t l1_index, uint64_t l2_off, size_t repeated,
@@ -379,9 +384,10 @@ static int scan_range(struct run_scan *scan)
 /* ---- parts and the whole ---- */
 
 int run_plan_new(struct format_image *image, const struct run_table *tables, size_t n_tables,
-                 bool detail, struct run_plan **made, struct err *err)
+                 struct run_span span, bool detail, struct run_plan **made, struct err *err)
 {
     struct run_plan *plan = calloc(1, sizeof(*plan));
+    uint64_t l2_span = format_l2_span(&image->header), first, end;
     int ret;
 
     if (plan == NULL)
@@ -390,12 +396,17 @@ int run_plan_new(struct format_image *image, const struct run_table *tables, siz
     plan->entry_rules = format_image_rules(image);
     plan->tables = tables;
     plan->n_tables = n_tables;
+    plan->span = span;
     plan->detail = detail;
     for (size_t t = 0; t < n_tables; t++) {
         uint32_t entries = run_l1_entries(image, &tables[t]);
 
         plan->end = entries > plan->end ? entries : plan->end;
     }
+    first = span.begin / l2_span;
+    end = span.end / l2_span + (span.end % l2_span != 0);
+    plan->end = end < plan->end ? (uint32_t)end : plan->end;
+    plan->first = first < plan->end ? (uint32_t)first : plan->end;
     ret = run_overlap_find(image, &plan->entry_rules, tables, n_tables, &plan->overlap, err);
     if (ret < 0)
         run_plan_free(plan);
@@ -410,6 +421,11 @@ void run_plan_free(struct run_plan *plan)
         return;
     run_overlap_free(&plan->overlap);
     free(plan);
+}
+
+uint32_t run_plan_first(const struct run_plan *plan)
+{
+    return plan->first;
 }
 
 uint32_t run_plan_end(const struct run_plan *plan)
@@ -438,6 +454,7 @@ struct run_scan *run_scan_new(const struct run_plan *plan)
     scan->entry_rules = plan->entry_rules;
     scan->rules = run_l2_rules_of(&plan->image->header, &scan->entry_rules,
                                   plan->image->header.virtual_bytes, plan->detail);
+    scan->rules.span = plan->span;
     scan->fetch.io = plan->image->io;
     scan->fetch.file_bytes = scan->entry_rules.file_bytes;
     scan->fetch.deliver = deliver;
@@ -487,7 +504,7 @@ int run_scan(struct format_image *image, struct run_table *tables, size_t n_tabl
 
     if (n_tables == 0)
         return 0;
-    ret = run_plan_new(image, tables, n_tables, visitor->detail, &plan, err);
+    ret = run_plan_new(image, tables, n_tables, RUN_SPAN_ALL, visitor->detail, &plan, err);
     if (ret < 0)
         return ret;
     scan = run_scan_new(plan);

@@ -13,6 +13,7 @@
 #include "batch.h"
 #include "counts.h"
 #include "finding.h"
+#include "l2.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -70,10 +71,11 @@ struct run_visitor {
 struct run_plan;
 
 int run_plan_new(struct format_image *image, const struct run_table *tables, size_t n_tables,
-                 bool detail, struct run_plan **plan, struct err *err);
+                 struct run_span span, bool detail, struct run_plan **plan, struct err *err);
 void run_plan_free(struct run_plan *plan);
 
-/* The scan goes over the L1 indices from 0 to this, */
+/* The scan goes over the L1 indices from this one to, not with, that one, */
+uint32_t run_plan_first(const struct run_plan *plan);
 uint32_t run_plan_end(const struct run_plan *plan);
 /* and over so many bytes of L2 tables, holes included. */
 uint64_t run_plan_table_bytes(const struct run_plan *plan);

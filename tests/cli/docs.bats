@@ -83,9 +83,10 @@ IMAGE
     qcow2frag --json --snapshot before snapshot-shared.qcow2 >snapshot.json
     image 'missing base.qcow2' <<<'size 64M'
     qcow2frag --json --chain backing.qcow2 >chain.json
+    qcow2frag --json --chain --range 1M:1M backing.qcow2 >range.json
     qcow2frag map --list --json compressed-packed.qcow2 >compressed.jsonl
     qcow2frag map --list --json zero-plain.qcow2 >zero.jsonl
-    lists keys "$format" all.json device.json snapshot.json chain.json compressed.jsonl zero.jsonl
+    lists keys "$format" all.json device.json snapshot.json chain.json range.json compressed.jsonl zero.jsonl
 }
 
 @test "docs: the examples print what the pages show" {

@@ -72,15 +72,18 @@ class SimulatedDisk:
         """So many requests: the same as with qemu-io, twenty times as fast."""
         return self.run(f"qemu-img bench -q -d 1 -c {n_requests} -s {REQUEST} -S {REQUEST} {self.image}", "")
 
-    def with_qemu_io(self, size):
-        """Also for disks that end within a request."""
-        requests = [f"read -q {off} {min(REQUEST, size - off)}\n" for off in range(0, size, REQUEST)]
+    def with_qemu_io(self, size, begin=0):
+        """Also for disks that end within a request, or from a place in the middle on."""
+        requests = [f"read -q {off} {min(REQUEST, size - off)}\n" for off in range(begin, size, REQUEST)]
         return self.run(f"qemu-io -r {self.image}", "".join(requests))
 
-    def read_all(self, size, with_qemu_io):
-        """The reads of the guest disk, and the clock before the first of them."""
+    def read_all(self, size, with_qemu_io, begin=0):
+        """The reads of the guest disk from `begin` to `size`, and the clock before the first of them."""
         idle = self.with_qemu_io(0)
-        reads = self.with_qemu_io(size) if with_qemu_io or size == 0 else self.with_bench(size // REQUEST)
+        if with_qemu_io or size == 0:
+            reads = self.with_qemu_io(size, begin)
+        else:
+            reads = self.with_bench(size // REQUEST)
         n_opening = common_start(idle, reads)
         # An image with bitmaps is read once more when it is closed.
         end = len(reads) - (len(idle) - n_opening)
@@ -130,13 +133,16 @@ class Tables:
 
 def measure(plugin, paths, given=None):
     """`given`: the options of the command line."""
-    given = given or argparse.Namespace(data_file=None, extents=None, reads=None, qemu_io=False, tables=False)
+    given = given or argparse.Namespace(data_file=None, extents=None, reads=None, qemu_io=False, tables=False,
+                                        mebibytes=None)
     tables = Tables(paths)
-    size = tables.guest_size
+    begin, size = 0, tables.guest_size
     if given.tables:
         size = min(size, oracle.round_up(tables.end, REQUEST))
+    if given.mebibytes:
+        begin, size = given.mebibytes[0] * REQUEST, given.mebibytes[1] * REQUEST
     disk = SimulatedDisk(plugin, paths, given.data_file, given.extents)
-    reads, start = disk.read_all(size, given.qemu_io or size % REQUEST != 0)
+    reads, start = disk.read_all(size, given.qemu_io or begin > 0 or size % REQUEST != 0, begin)
     kinds = [tables.kind(read) for read in reads]
     if given.reads:
         with open(given.reads, "w", encoding="ascii") as file:
@@ -153,6 +159,7 @@ def main(argv):
     parser.add_argument("--extents", metavar="EXTENTS", help="where the image lies on the disk (extents.h)")
     parser.add_argument("--reads", metavar="LIST", help="a file for the reads themselves")
     parser.add_argument("--tables", action="store_true", help="only as far as there are L2 tables")
+    parser.add_argument("--mebibytes", nargs=2, type=int, metavar=("FROM", "TO"), help="only these of the disk")
     parser.add_argument("--qemu-io", action="store_true", help="with qemu-io, where qemu-img bench would do")
     parser.add_argument("plugin", metavar="PLUGIN", help="nbdkit-disk-plugin.so")
     parser.add_argument("images", metavar="IMAGE", nargs="+", help="then its backing files, the uppermost first")

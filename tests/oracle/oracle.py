@@ -572,20 +572,27 @@ def l1_is_bad(image, table):
             table.l1_offset + size > image.file_bytes)
 
 
-def walk(image, table, count):
+def walk(image, table, count, part=None):
     """The mapped clusters as Pieces, in guest order; counts what is not one of them into `count`.
 
-    It ends with the last cluster of the disk, and so never comes to the VM state.
+    It ends with the last cluster of the disk, and so never comes to the VM state. `part`: only clusters
+    that (first byte, end) of the guest disk touches.
     """
-    clusters = ceil_div(table.disk_size, image.cluster)
+    clusters, first = ceil_div(table.disk_size, image.cluster), 0
+    if part:
+        first, clusters = part[0] // image.cluster, min(clusters, ceil_div(part[1], image.cluster))
     l1_entries = min(table.l1_size, ceil_div(clusters, image.l2_entries))
     for l1_index, l1_entry in nonzero_l1_entries(image, table.l1_offset, l1_entries):
+        if (l1_index + 1) * image.l2_entries <= first:
+            continue
         l2_offset, damaged = decode_l1_entry(image, l1_entry)
         count["corrupt_entries"] += damaged
         if l2_offset == 0:
             continue
         for l2_index, word, bitmap in nonzero_l2_entries(image, l2_offset):
             cluster_index = l1_index * image.l2_entries + l2_index
+            if cluster_index < first:
+                continue
             if cluster_index >= clusters:
                 break
             entry = decode_l2_entry(image, cluster_index * image.cluster, word, bitmap)
@@ -813,11 +820,16 @@ TABLE_KEYS = (
 )
 
 
-def measure_table(image, table):
+def range_end(part):
+    """The first byte and the end of a "range" of the JSON."""
+    return part and (part["guest_offset"], part["guest_offset"] + part["length"])
+
+
+def measure_table(image, table, part=None):
     """One object of "tables"."""
     count = {"zero_clusters": 0, "zero_allocated_clusters": 0, "corrupt_entries": 0}
     figures = Figures(image.cluster, table.disk_size, image.slice_guest_bytes())
-    for piece in () if table.snapshot in image.bad_snapshots else walk(image, table, count):
+    for piece in () if table.snapshot in image.bad_snapshots else walk(image, table, count, part):
         figures.add(piece)
     values = figures.result()
     values.update(count)
@@ -827,7 +839,7 @@ def measure_table(image, table):
     values["snapshot"] = {"id": snapshot.id, "name": snapshot.name} if snapshot else None
     values["chain_depth"] = 1
     values["virtual_bytes"] = table.disk_size
-    values["qemu_img_check"] = None if snapshot else qemu_img_check(image)
+    values["qemu_img_check"] = None if snapshot or part else qemu_img_check(image)
     return {key: values[key] for key in TABLE_KEYS}
 
 
@@ -849,8 +861,11 @@ def chosen_tables(image, all_snapshots, wanted):
     return [active_table(image)]
 
 
-def measure(path, all_snapshots=False, wanted=(), with_space=False):
-    """The object of one image; of one that cannot be measured only the path and the error."""
+def measure(path, all_snapshots=False, wanted=(), with_space=False, parts=()):
+    """The object of one image; of one that cannot be measured only the path and the error.
+
+    `parts`: (first byte, end) for each table, or None: all of it.
+    """
     try:
         image = Image(path)
     except (Refused, OSError) as error:
@@ -858,8 +873,11 @@ def measure(path, all_snapshots=False, wanted=(), with_space=False):
     try:
         tables = chosen_tables(image, all_snapshots, wanted)
         image.find_overlaps([table for table in tables if table.snapshot not in image.bad_snapshots])
+        parts = list(parts) + [None] * (len(tables) - len(parts))
         measured = {"path": path, "error": None, "format": image.format(),
-                    "tables": [measure_table(image, table) for table in tables]}
+                    "tables": [measure_table(image, table, part) for table, part in zip(tables, parts)]}
+        if any(parts):
+            measured["format"].update(l2_tables=None, l2_bytes=None)
         if with_space:
             measured["space"] = space.expected_space(image)
         return measured
@@ -913,7 +931,8 @@ def image_in(document, path):
 
 
 def compare_image(path, ours, wanted, with_space):
-    expected = measure(path, not wanted, wanted, with_space)
+    parts = [range_end(table.get("range")) for table in ours.get("tables") or ()]
+    expected = measure(path, not wanted, wanted, with_space, parts)
     ours_failed = ours.get("error", MISSING) is not None
     if ours_failed or expected["error"] is not None:
         # The wording of a refusal is the program's own; that there is one must agree.

@@ -851,7 +851,7 @@ static void scan_in_two(struct small_image *small, struct run_table *tables, siz
     struct run_plan *plan;
     struct run_scan *scan;
 
-    assert_int_equal(run_plan_new(&small->image, tables, n, false, &plan, &err), 0);
+    assert_int_equal(run_plan_new(&small->image, tables, n, RUN_SPAN_ALL, false, &plan, &err), 0);
     assert_int_equal(run_plan_end(plan), N_INDICES);
     assert_true(run_plan_looked(plan));
     scan = run_scan_new(plan);
@@ -935,7 +935,7 @@ static void a_part_does_not_depend_on_the_part_before(void **state)
         small_image_open(&small, FAR);
         table = small_image_table(&small);
         visitor = (struct run_visitor){.context = &log, .begin = begin, .end = end};
-        assert_int_equal(run_plan_new(&small.image, &table, 1, false, &plan, &err), 0);
+        assert_int_equal(run_plan_new(&small.image, &table, 1, RUN_SPAN_ALL, false, &plan, &err), 0);
         scan = run_scan_new(plan);
         if (warm)
             assert_int_equal(run_scan_part(scan, 0, 1, &table, &visitor, &err), 0);
