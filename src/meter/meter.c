@@ -200,8 +200,11 @@ static void arrive(struct meter *meter, const struct meter_edge *edge, uint64_t 
 
 /* ---- many steps at once ---- */
 
-/* Fewer breaks than this among 64 pieces are counted one by one. */
-#define MANY_BREAKS 6
+/* Fewer breaks than this among 64 pieces are measured one by one. */
+#define MANY_BREAKS 12
+
+/* So many breaks are worth the memory of a tally, and the look through it at the end. */
+#define TALLY_BREAKS_MIN 128
 
 static void add_tally(struct meter_moves moves[METER_N_DIRECTIONS], const struct meter_tally *tally,
                       uint64_t times)
@@ -225,7 +228,7 @@ void meter_settle(struct meter *meter)
 /* Without one, or for distances that it has no slots for, jumps are counted the slow way. */
 static bool tally_has_room(struct meter *meter, uint64_t most)
 {
-    if (most >= METER_TALLY_MOST)
+    if (most >= METER_TALLY_MOST || (meter->tally == NULL && meter->breaks < TALLY_BREAKS_MIN))
         return false;
     if (meter->tally == NULL)
         meter->tally = calloc(1, sizeof(*meter->tally));
@@ -477,16 +480,14 @@ CLONES_PART void take_word(struct meter *meter, const uint64_t *begin, uint64_t 
 {
     struct meter_steps steps;
 
-    if (__builtin_popcountll(breaks) < MANY_BREAKS) {
-        count_runs(meter, breaks, 64, NULL, cluster_bytes);
-        for (; breaks != 0; breaks &= breaks - 1) {
-            int i = __builtin_ctzll(breaks);
-
-            count_jump(meter, jump_of(begin[i - 1], begin[i - 1] + cluster_bytes, begin[i]));
-        }
+    if (breaks == 0) {
+        meter->open_run_bytes += 64 * cluster_bytes;
         return;
     }
-    meter_steps_measure(&steps, begin, breaks, cluster_bytes);
+    if (__builtin_popcountll(breaks) < MANY_BREAKS)
+        meter_steps_measure_few(&steps, begin, breaks, cluster_bytes);
+    else
+        meter_steps_measure(&steps, begin, breaks, cluster_bytes);
     count_jumps(meter, &steps, breaks);
     if ((breaks | 1) == UINT64_MAX)
         count_single_runs(meter, breaks & 1, cluster_bytes);

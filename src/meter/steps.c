@@ -42,6 +42,27 @@ CLONES void meter_steps_measure(struct meter_steps *steps, const uint64_t *begin
     steps->inside = steps->over = steps->partial = 0;
 }
 
+void meter_steps_measure_few(struct meter_steps *steps, const uint64_t *begin, uint64_t breaks,
+                             uint64_t cluster_bytes)
+{
+    uint64_t most = 0, near = 0;
+
+    steps->n = METER_STEPS_MAX;
+    steps->breaks = breaks;
+    for (; breaks != 0; breaks &= breaks - 1) {
+        int i = __builtin_ctzll(breaks);
+        uint64_t gap = begin[i] - begin[i - 1] - cluster_bytes;
+
+        steps->gap[i] = gap;
+        steps->slot[i] = meter_tally_slot(gap);
+        most |= gap ^ (uint64_t)((int64_t)gap >> 63);
+        near |= (uint64_t)(gap - 1 < METER_NEAR_BYTES) << i;
+    }
+    steps->most = most + 1;
+    steps->near = near;
+    steps->inside = steps->over = steps->partial = 0;
+}
+
 CLONES_PART void judge(struct meter_steps *restrict steps, const struct run_batch *restrict batch,
                        uint32_t first, unsigned n)
 {

@@ -44,4 +44,8 @@ void meter_steps_judge(struct meter_steps *steps, const struct run_batch *batch,
 void meter_steps_measure(struct meter_steps *steps, const uint64_t *begin, uint64_t breaks,
                          uint64_t cluster_bytes);
 
+/* The same for only those that are breaks, one at a time: for a few of them, where that is less. */
+void meter_steps_measure_few(struct meter_steps *steps, const uint64_t *begin, uint64_t breaks,
+                             uint64_t cluster_bytes);
+
 #endif
