@@ -3,9 +3,10 @@
 #include "cmd.h"
 
 #include "err.h"
+#include "facts.h"
 #include "find.h"
 #include "header.h"
-#include "limits.h"
+#include "thresholds.h"
 #include "measure.h"
 #include "options.h"
 #include "output.h"
@@ -28,6 +29,7 @@ struct measure {
     bool table; /* not the page for a single image */
     int status;
 
+    struct host_facts_memory *host_memory; /* for many images */
     struct workers workers;
     pthread_mutex_t lock;        /* over all below, while threads are at work */
     struct report_image *images; /* n_paths of them, as the next */
@@ -148,7 +150,7 @@ static void judge(struct measure *measure, const struct report_image *image)
             complain_of_damage(measure, image);
     }
     measure->status = cmd_worse(measure->status,
-                                limits_check(measure->options, image, measure->console->complain));
+                                thresholds_check(measure->options, image, measure->console->complain));
 }
 
 /* Images are judged in their order, whichever was finished first. The lock is held. */
@@ -176,6 +178,7 @@ static void *measure_images(void *context)
         .chain = options->chain,
         .device = options->device,
         .no_host = options->no_host,
+        .host_memory = measure->host_memory,
         .space = options->space,
         .walk = {.workers = &measure->workers,
                  .span = options->has_range ? &options->range : NULL,
@@ -206,7 +209,10 @@ static int measure_all(struct measure *measure)
 
     measure->images = calloc(measure->n_paths + 1, sizeof(*measure->images));
     measure->finished = calloc(measure->n_paths + 1, sizeof(*measure->finished));
-    if (measure->images == NULL || measure->finished == NULL || threads == NULL) {
+    if (measure->n_paths > 1)
+        measure->host_memory = host_facts_memory_new();
+    if (measure->images == NULL || measure->finished == NULL || threads == NULL ||
+        (measure->n_paths > 1 && measure->host_memory == NULL)) {
         free(threads);
         return -1;
     }
@@ -284,6 +290,7 @@ static void release(struct measure *measure)
         report_image_free(&measure->images[i]);
     for (size_t i = 0; i < measure->n_paths; i++)
         free(measure->paths[i]);
+    host_facts_memory_free(measure->host_memory);
     free(measure->images);
     free(measure->finished);
     free(measure->paths);

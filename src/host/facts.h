@@ -17,11 +17,21 @@ struct host_facts {
 };
 
 /*
- * Fills @facts with what can be found out; what cannot is no error. Opens no device, waits for
- * nobody. @roots NULL: those of this system. Returns 0 or -ENOMEM. Release also on failure.
+ * What was found out of each file system, for those who ask about many files. Of a file system that
+ * was unmounted since, it knows still. May be used by several threads.
  */
-int host_facts_find(struct io *io, const struct host_roots *roots, struct host_facts *facts,
-                    struct err *err);
+struct host_facts_memory;
+
+struct host_facts_memory *host_facts_memory_new(void); /* NULL without memory */
+void host_facts_memory_free(struct host_facts_memory *memory);
+
+/*
+ * Fills @facts with what can be found out; what cannot is no error. Opens no device, waits for
+ * nobody. @roots NULL: those of this system; @memory NULL: nothing is known yet, and nothing will
+ * be remembered. Returns 0 or -ENOMEM. Release also on failure.
+ */
+int host_facts_find(struct io *io, const struct host_roots *roots, struct host_facts_memory *memory,
+                    struct host_facts *facts, struct err *err);
 
 void host_facts_release(struct host_facts *facts);
 

@@ -64,7 +64,7 @@ int report_host_open(struct format_image *image, const struct report_choice *cho
     memset(walk, 0, sizeof(*walk));
     if (choice->no_host)
         return 0;
-    ret = host_facts_find(image->io, NULL, &facts, err);
+    ret = host_facts_find(image->io, NULL, choice->host_memory, &facts, err);
     host->filesystem = facts.filesystem;
     host->device = facts.device;
     host->rotational = facts.rotational;

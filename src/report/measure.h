@@ -22,13 +22,15 @@ struct report_choice {
     size_t n_snapshots;
     bool chain; /* along the backing chain; opens the files that the image names */
     enum report_device device;
-    bool all_snapshots;              /* the active state, then every snapshot */
-    bool no_host;                    /* do not look under the file */
-    const struct host_map *host_map; /* what is there, borrowed; NULL: the kernel is asked */
-    bool space;                      /* also who owns the clusters of the file */
+    bool all_snapshots;                    /* the active state, then every snapshot */
+    bool no_host;                          /* do not look under the file */
+    const struct host_map *host_map;       /* what is there, borrowed; NULL: the kernel is asked */
+    struct host_facts_memory *host_memory; /* of other images, borrowed; NULL: there is none */
+    bool space;                            /* also who owns the clusters of the file */
     struct meter_walk_options walk;
 };
 
+struct host_facts_memory;
 struct host_map;
 struct io;
 

@@ -437,7 +437,7 @@ static void check_facts(const char *mountinfo, const char *filesystem, const cha
     snprintf(path, sizeof(path), "proc/self/fdinfo/%d", opened.fd);
     put(path, "pos:\t0\nflags:\t0100000\nmnt_id:\t42\nino:\t7\n");
     put("proc/self/mountinfo", mountinfo);
-    assert_int_equal(host_facts_find(&opened.io, &roots, &facts, &err), 0);
+    assert_int_equal(host_facts_find(&opened.io, &roots, NULL, &facts, &err), 0);
     if (filesystem == NULL)
         assert_null(facts.filesystem);
     else
@@ -488,11 +488,54 @@ static void of_an_image_that_is_no_file_nothing_is_known(void **state)
     struct err err = {0};
 
     (void)state;
-    assert_int_equal(host_facts_find(&memory.io, &roots, &facts, &err), 0);
+    assert_int_equal(host_facts_find(&memory.io, &roots, NULL, &facts, &err), 0);
     assert_null(facts.filesystem);
     assert_null(facts.device);
     assert_false(facts.rotational.known);
     host_facts_release(&facts);
+}
+
+/* Finds the facts of an open file that mountinfo says to be of this type. */
+static void find_typed(int fd, const char *type, struct host_facts_memory *memory,
+                       struct host_facts *facts)
+{
+    struct opened opened = {.fd = fd, .ops = {.descriptor = descriptor}};
+    char path[64], mountinfo[128];
+    struct err err = {0};
+
+    opened.io.ops = &opened.ops;
+    snprintf(path, sizeof(path), "proc/self/fdinfo/%d", fd);
+    put(path, "mnt_id:\t42\n");
+    snprintf(mountinfo, sizeof(mountinfo), "42 1 8:2 / / rw - %s /dev/root rw\n", type);
+    put("proc/self/mountinfo", mountinfo);
+    assert_int_equal(host_facts_find(&opened.io, &roots, memory, facts, &err), 0);
+}
+
+static void a_file_system_is_looked_at_once_for_many_files(void **state)
+{
+    struct host_facts_memory *memory = host_facts_memory_new();
+    int file = open("/dev/null", O_RDONLY), elsewhere = open("/proc/self/maps", O_RDONLY);
+    struct host_facts facts;
+
+    (void)state;
+    assert_true(file >= 0 && elsewhere >= 0);
+    put_device("pci/ata1/block/sda", 1, "1\n");
+    put_partition("pci/ata1/block/sda/sda2", 2);
+    find_typed(file, "ext4", memory, &facts);
+    host_facts_release(&facts);
+
+    find_typed(file, "xfs", memory, &facts); /* what it finds now is not looked at */
+    assert_string_equal(facts.filesystem, "ext4");
+    assert_string_equal(facts.device, "/dev/sda2");
+    assert_true(facts.rotational.known && facts.rotational.value);
+    host_facts_release(&facts);
+
+    find_typed(elsewhere, "btrfs", memory, &facts);
+    assert_string_equal(facts.filesystem, "btrfs");
+    host_facts_release(&facts);
+    host_facts_memory_free(memory);
+    close(file);
+    close(elsewhere);
 }
 
 #define WITH_TREES(test) cmocka_unit_test_setup_teardown(test, new_trees, drop_trees)
@@ -517,6 +560,7 @@ int main(void)
         WITH_TREES(the_mount_of_the_file_tells_file_system_and_device),
         WITH_TREES(where_no_device_is_none_is_named),
         WITH_TREES(a_device_without_a_folder_in_sysfs_is_only_named),
+        WITH_TREES(a_file_system_is_looked_at_once_for_many_files),
         WITH_TREES(of_an_image_that_is_no_file_nothing_is_known),
     };
 

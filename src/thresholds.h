@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Limits that the user sets to figures: --max-score and the like. */
-#ifndef LIMITS_H
-#define LIMITS_H
+#ifndef THRESHOLDS_H
+#define THRESHOLDS_H
 
 struct options;
 struct report_image;
@@ -10,7 +10,7 @@ struct report_image;
  * Compares each table of @image with each limit given, and tells what is strictly worse. Returns
  * the exit status: also 1, if a figure with a limit is not known.
  */
-int limits_check(const struct options *options, const struct report_image *image,
+int thresholds_check(const struct options *options, const struct report_image *image,
                  void (*complain)(const char *path, const char *text));
 
 #endif

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Owns the comparison of figures with the limits of the command line. Computes no figure. */
-#include "limits.h"
+#include "thresholds.h"
 
 #include "cmd.h"
 #include "options.h"
@@ -80,7 +80,7 @@ static int check(const struct options *options, const struct report_image *image
     return CMD_EXCEEDED;
 }
 
-int limits_check(const struct options *options, const struct report_image *image,
+int thresholds_check(const struct options *options, const struct report_image *image,
                  void (*complain)(const char *path, const char *text))
 {
     int status = CMD_DONE;
