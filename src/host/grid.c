@@ -5,8 +5,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define CELLS_MIN (UINT64_C(1) << 14) /* 192 KiB: in a second-level cache */
-#define CELLS_MAX (UINT64_C(1) << 20) /* 12 MiB: in a third-level cache */
+#define CELLS_MIN (UINT64_C(1) << 14) /* 136 KiB: in a second-level cache */
+#define CELLS_MAX (UINT64_C(1) << 19) /* 4 MiB: in a third-level cache */
 #define CELLS_FOR_SEGMENT 16          /* so that most cells are of one segment */
 
 /* Where the last placed segment ends: all behind is a hole. */
@@ -48,7 +48,7 @@ int host_grid_init(struct host_grid *grid, const struct host_map *map, uint64_t 
     *grid = (struct host_grid){.map = map};
     choose_cells(grid, cluster_bytes);
     grid->cells = malloc((grid->n_cells + 1) * sizeof(*grid->cells));
-    grid->first = malloc((grid->n_cells + 1) * sizeof(*grid->first));
+    grid->first = malloc((grid->n_cells / HOST_GRID_STRIDE + 1) * sizeof(*grid->first));
     if (grid->cells == NULL || grid->first == NULL) {
         host_grid_free(grid);
         return -ENOMEM;
@@ -58,10 +58,13 @@ int host_grid_init(struct host_grid *grid, const struct host_map *map, uint64_t 
 
         while (host_map_end(map, segment) <= begin)
             segment++;
-        grid->first[i] = (uint32_t)segment;
+        if (i % HOST_GRID_STRIDE == 0)
+            grid->first[i / HOST_GRID_STRIDE] = (uint32_t)segment;
         grid->cells[i] = cell_of(map, segment, begin + (UINT64_C(1) << grid->cell_bits));
     }
-    grid->first[grid->n_cells] = (uint32_t)host_map_find(map, grid->n_cells << grid->cell_bits);
+    if (grid->n_cells % HOST_GRID_STRIDE == 0)
+        grid->first[grid->n_cells / HOST_GRID_STRIDE] =
+            (uint32_t)host_map_find(map, grid->n_cells << grid->cell_bits);
     grid->cells[grid->n_cells] = HOST_CELL_HOLE;
     return 0;
 }
@@ -97,5 +100,9 @@ size_t host_grid_find_from(const struct host_grid *grid, size_t i, uint64_t file
 
 size_t host_grid_find(const struct host_grid *grid, uint64_t file_off)
 {
-    return host_grid_find_from(grid, grid->first[host_grid_cell_of(grid, file_off)], file_off);
+    uint64_t cell = host_grid_cell_of(grid, file_off);
+    size_t from = HOST_CELL_IS_MIXED(grid->cells[cell]) ? HOST_CELL_SEGMENT(grid->cells[cell])
+                                                        : grid->first[cell / HOST_GRID_STRIDE];
+
+    return host_grid_find_from(grid, from, file_off);
 }

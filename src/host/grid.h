@@ -25,12 +25,14 @@
 #define HOST_CELL_SEGMENT(cell) ((size_t)((cell) & ~HOST_CELL_MIXED))
 #define HOST_CELL_IS_SHIFT(cell) ((int64_t)((cell) ^ (cell) << 1) >= 0)
 
+#define HOST_GRID_STRIDE 8
+
 struct host_grid {
     const struct host_map *map; /* borrowed */
     unsigned cell_bits;
     uint64_t n_cells; /* without the last one, which stands for all that lies behind */
     uint64_t *cells;  /* [n_cells + 1] */
-    uint32_t *first;  /* [n_cells + 1]: the segment in which a cell begins */
+    uint32_t *first;  /* [n_cells / HOST_GRID_STRIDE + 1]: in which segment each such cell begins */
 };
 
 /* @cluster_bytes: no cell is smaller; a power of two. Returns 0 or -ENOMEM. */

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,8 +18,13 @@ int run_fetch_init(struct run_fetch *fetch)
     return fetch->buffer == NULL ? -ENOMEM : 0;
 }
 
+/* Large buffers in use. */
+static atomic_uint n_cold;
+
 void run_fetch_free(struct run_fetch *fetch)
 {
+    if (fetch->buffer != NULL && fetch->buffer_bytes == RUN_FETCH_COLD_BYTES)
+        n_cold--;
     free(fetch->buffer);
     fetch->buffer = NULL;
 }
@@ -61,9 +67,11 @@ static void grow_buffer(struct run_fetch *fetch)
 
     if (fetch->buffer_bytes == RUN_FETCH_COLD_BYTES)
         return;
-    larger = aligned_alloc(64, RUN_FETCH_COLD_BYTES);
-    if (larger == NULL)
+    larger = n_cold++ < RUN_FETCH_COLD_MAX ? aligned_alloc(64, RUN_FETCH_COLD_BYTES) : NULL;
+    if (larger == NULL) {
+        n_cold--;
         return;
+    }
     free(fetch->buffer);
     fetch->buffer = larger;
     fetch->buffer_bytes = RUN_FETCH_COLD_BYTES;

@@ -14,10 +14,12 @@
 struct err;
 
 #define RUN_FETCH_CHUNK_BYTES (64u << 10)
-/* While all is in memory the buffer stays in the processor's cache; once a device is waited for,
- * it holds enough reads to keep that one's queue full. */
+/* While all is in memory the buffer stays in the processor's cache. Once a device is waited for, it
+ * holds enough reads to keep that one's queue full: that of a few threads, as with many of them the
+ * queue is full anyway. */
 #define RUN_FETCH_BUFFER_BYTES (256u << 10)
-#define RUN_FETCH_COLD_BYTES (1u << 20)
+#define RUN_FETCH_COLD_BYTES (512u << 10)
+#define RUN_FETCH_COLD_MAX 2 /* such buffers at a time, in the process */
 #define RUN_FETCH_READS 64
 
 /* A part of a table. */
