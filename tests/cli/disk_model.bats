@@ -417,9 +417,43 @@ PYTHON
     rewrite "$1" 300
 }
 
-@test "aged by a guest" {
+@test "aged by random writes, discards and snapshots" {
     aged f
     costs f
+}
+
+# guest_ages [OPTION ...]: a guest of 2 GiB boots, writes and ends (tests/disk/guest.S).
+guest_ages() {
+    needs qemu-system-x86_64 as ld
+    as --32 -o guest.o "$TESTS/disk/guest.S" 2>as.log && ld -m elf_i386 -Ttext 0x7c00 --oformat binary -o boot guest.o ||
+        skip "no assembler for x86 here"
+    truncate -s 1440K boot
+    qemu-img create -q -f qcow2 "$@" f 2G
+    try timeout 300 qemu-system-x86_64 -accel tcg -m 32 -display none -nodefaults \
+        -device isa-debug-exit,iobase=0x501,iosize=1 -drive file=boot,format=raw,if=floppy -boot a \
+        -drive file=f,format=qcow2,if=virtio,cache=unsafe
+    exits 33
+}
+
+@test "aged by a guest of QEMU" {
+    guest_ages
+    costs f
+}
+
+@test "aged by a guest of QEMU, with subclusters" {
+    guest_ages -o extended_l2=on,cluster_size=128k
+    costs f
+}
+
+@test "aged by a guest of QEMU above a backing file" {
+    qemu-img create -q -f qcow2 base 2G
+    qemu-io -c 'write -q 0 200M' -c 'write -q 1G 20M' base
+    guest_ages -b base -F qcow2
+    qemu-img rebase -q -u -b '' f # the simulated disk names the layers itself
+    qemu_reads f base # within a request, layers take turns in an order that varies
+    qemu-img rebase -q -u -F qcow2 -b base f
+    ours f --chain
+    compare seconds qemu.json ours.json disk seconds
 }
 
 @test "after a defragmentation" {
