@@ -110,6 +110,35 @@ static int add_table(struct state *state, const struct run_batch *batch)
     return ret;
 }
 
+/* A blob that is read again: part by part, with the way back to the first one. */
+static int add_again(struct state *state, const struct run_batch *batch)
+{
+    uint64_t off = batch->again_off, end = off + batch->again_bytes;
+    uint64_t blob_bytes = 0;
+    int ret = 0;
+
+    for (uint64_t at = off; at < end;) {
+        struct part part = next_part(state, batch->again_file, at, end);
+
+        at += part.bytes;
+        blob_bytes += part.end - part.begin;
+    }
+    while (off < end && ret == 0) {
+        struct part part = next_part(state, batch->again_file, off, end);
+
+        off += part.bytes;
+        if (part.begin == part.end) /* has no place */
+            continue;
+        state->out.again_file = batch->again_file;
+        state->out.again_off = part.begin;
+        state->out.again_bytes = part.end - part.begin;
+        state->out.again_blob_bytes = blob_bytes;
+        blob_bytes = 0;
+        ret = flush(state);
+    }
+    return ret;
+}
+
 static int add_data(struct state *state, unsigned file, uint64_t guest_off, uint64_t bytes,
                     uint64_t begin, uint64_t end)
 {
@@ -475,6 +504,8 @@ static int take(void *context, const struct run_batch *batch, struct run_sink si
     ret = add_table(state, batch);
     if (ret == 0 && batch->n > 0)
         ret = batch->uniform ? take_uniform(state, batch) : take_general(state, batch);
+    if (ret == 0 && batch->again_bytes > 0)
+        ret = add_again(state, batch);
     return ret < 0 ? ret : flush(state);
 }
 

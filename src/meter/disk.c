@@ -65,13 +65,13 @@ static double jumps_seconds(enum meter_direction direction, const struct meter_j
     return seconds;
 }
 
-static double holes_seconds(const struct meter *meter)
+static double moves_seconds(enum meter_direction direction, const struct meter_moves *moves)
 {
-    struct meter_jumps holes;
+    struct meter_jumps jumps;
 
-    memset(&holes, 0, sizeof(holes));
-    meter_moves_pour(&meter->head.holes, &holes);
-    return jumps_seconds(METER_FORWARD, &holes);
+    memset(&jumps, 0, sizeof(jumps));
+    meter_moves_pour(moves, &jumps);
+    return jumps_seconds(direction, &jumps);
 }
 
 /*
@@ -96,7 +96,8 @@ static double way_seconds(const struct meter *meter)
 static struct meter_disk_time spinning_time(const struct meter *meter)
 {
     double transfer = (double)meter->head.read_bytes / HDD_RATE;
-    double ideal = transfer + holes_seconds(meter);
+    double ideal = transfer + moves_seconds(METER_FORWARD, &meter->head.holes) +
+                   moves_seconds(METER_BACKWARD, &meter->head.again);
     double seconds =
         transfer + way_seconds(meter) + (double)meter->head.switches * seek_seconds(SWITCH_PART);
     double slowdown = ideal > 0 ? seconds / ideal : 1;
@@ -136,12 +137,14 @@ struct meter_disk_time meter_disk_time(enum meter_disk_kind kind, const struct m
  */
 double meter_disk_plan_seconds(enum meter_disk_kind kind, const struct meter_disk_plan *plan)
 {
-    uint64_t bytes = plan->data_bytes + plan->table_bytes;
+    uint64_t bytes = plan->data_bytes + plan->table_bytes + plan->again_bytes;
     double slice_bytes, in_table, seconds;
 
     if (kind != METER_DISK_HDD)
         return flash_seconds(kind, bytes, plan->reads, 1);
     seconds = (double)(bytes + plan->missing_bytes) / HDD_RATE;
+    if (plan->again != NULL)
+        seconds += moves_seconds(METER_BACKWARD, plan->again);
     if (plan->slices <= plan->tables || plan->tables == 0)
         return seconds;
     slice_bytes = (double)(plan->data_bytes + plan->missing_bytes) / (double)plan->slices;

@@ -22,7 +22,7 @@ const char *meter_disk_name(enum meter_disk_kind kind);
 /* Seconds to read the whole guest disk in order. */
 struct meter_disk_time {
     double seconds;       /* one command at a time */
-    double ideal_seconds; /* the same bytes, without breaks and without ways to tables */
+    double ideal_seconds; /* the same bytes, as often, without breaks and ways to tables */
     /* seconds / ideal_seconds, with up to 8 commands at a time and with one; the same on a spinning
      * disk, which has one head. 1 if nothing is read. */
     double slowdown_low, slowdown_high;
@@ -37,12 +37,14 @@ struct meter_disk_time meter_disk_time(enum meter_disk_kind kind, const struct m
 
 /* A layout that does not exist yet. */
 struct meter_disk_plan {
-    uint64_t data_bytes;    /* in guest order, without gaps between clusters */
-    uint64_t missing_bytes; /* gaps inside clusters, of which parts are not held */
-    uint64_t table_bytes;   /* of L2 tables; each lies before the data that it maps */
-    uint64_t tables;        /* with data, */
-    uint64_t slices;        /* and slices of them with data: what is read at a time */
-    uint64_t reads;         /* data reads */
+    uint64_t data_bytes;             /* in guest order, without gaps between clusters */
+    uint64_t missing_bytes;          /* gaps inside clusters, of which parts are not held */
+    uint64_t again_bytes;            /* of blobs, each time but the first, */
+    const struct meter_moves *again; /* and the ways back to them; NULL: none */
+    uint64_t table_bytes;            /* of L2 tables; each lies before the data that it maps */
+    uint64_t tables;                 /* with data, */
+    uint64_t slices;                 /* and slices of them with data: what is read at a time */
+    uint64_t reads;                  /* data reads */
 };
 
 double meter_disk_plan_seconds(enum meter_disk_kind kind, const struct meter_disk_plan *plan);

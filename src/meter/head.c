@@ -7,16 +7,18 @@ void meter_head_free(struct meter_head *head)
     for (unsigned i = 0; i < METER_N_DIRECTIONS; i++)
         meter_moves_free(&head->detours[i]);
     meter_moves_free(&head->holes);
+    meter_moves_free(&head->again);
 }
 
 void meter_head_clear(struct meter_head *head)
 {
     head->any = head->led = head->strayed = false;
-    head->read_bytes = head->table_bytes = head->missing_bytes = 0;
+    head->read_bytes = head->table_bytes = head->again_bytes = head->missing_bytes = 0;
     head->ways = head->switches = 0;
     for (unsigned i = 0; i < METER_N_DIRECTIONS; i++)
         meter_moves_clear(&head->detours[i]);
     meter_moves_clear(&head->holes);
+    meter_moves_clear(&head->again);
 }
 
 void meter_head_move(struct meter_head *head, struct meter_place to)
@@ -40,10 +42,22 @@ void meter_head_take_back(struct meter_head *head, enum meter_direction directio
     meter_moves_add(&head->detours[direction], distance, -1);
 }
 
+void meter_head_read_again(struct meter_head *head, struct meter_place from, uint64_t bytes,
+                           uint64_t blob_bytes)
+{
+    meter_head_move(head, from);
+    head->at.off += bytes;
+    head->read_bytes += bytes;
+    head->again_bytes += bytes;
+    if (blob_bytes > 0)
+        meter_moves_add(&head->again, blob_bytes, 1);
+}
+
 void meter_head_join(struct meter_head *left, const struct meter_head *right)
 {
     left->read_bytes += right->read_bytes;
     left->table_bytes += right->table_bytes;
+    left->again_bytes += right->again_bytes;
     left->missing_bytes += right->missing_bytes;
     left->ways += right->ways;
     left->switches += right->switches;
@@ -56,6 +70,7 @@ void meter_head_add_inner(struct meter_head *left, const struct meter_head *righ
     for (unsigned i = 0; i < METER_N_DIRECTIONS; i++)
         meter_moves_merge(&left->detours[i], &right->detours[i], times);
     meter_moves_merge(&left->holes, &right->holes, times);
+    meter_moves_merge(&left->again, &right->again, times);
 }
 
 int meter_head_error(const struct meter_head *head)
@@ -63,5 +78,5 @@ int meter_head_error(const struct meter_head *head)
     for (unsigned i = 0; i < METER_N_DIRECTIONS; i++)
         if (head->detours[i].error != 0)
             return head->detours[i].error;
-    return head->holes.error;
+    return head->holes.error != 0 ? head->holes.error : head->again.error;
 }

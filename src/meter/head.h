@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the head of a disk does beside the steps that a meter counts: it also reads the L2 tables,
- * crosses holes, and goes from one file to another.
+ * crosses holes, goes back to blobs that are read again, and from one file to another.
  *
  * A meter's jumps are steps from piece to piece. Where the head stands somewhere else when the next
  * piece is wanted, or parts of a cluster are not held, the step is taken back here and what the
@@ -27,13 +27,17 @@ struct meter_head {
     struct meter_place at;    /* where the head stands: the end of the last read */
     bool led;                 /* a table was read before the first piece */
     bool strayed;             /* a table has been read since the last piece */
-    uint64_t read_bytes;      /* of tables, too: */
+    uint64_t read_bytes;      /* with the next two */
     uint64_t table_bytes;
+    uint64_t again_bytes;   /* of blobs, each time but the first */
     uint64_t missing_bytes; /* inside pieces, not held and so not read */
     uint64_t ways;          /* from a table to a piece */
     uint64_t switches;      /* from one file to another */
     struct meter_moves detours[METER_N_DIRECTIONS];
     struct meter_moves holes; /* over which the head goes forward, in step with the guest */
+    /* Over blobs, to read them again. The ways that it really took for that, which are others if a
+     * blob lies in several places, are among the detours. */
+    struct meter_moves again;
 };
 
 void meter_head_free(struct meter_head *head);
@@ -45,6 +49,13 @@ void meter_head_move(struct meter_head *head, struct meter_place to);
 /* Takes back a step that a meter counts and the head did not make. */
 void meter_head_take_back(struct meter_head *head, enum meter_direction direction,
                           uint64_t distance);
+
+/*
+ * Goes to @bytes that have been read before, and reads them again. @blob_bytes: see
+ * run_batch.again_blob_bytes.
+ */
+void meter_head_read_again(struct meter_head *head, struct meter_place from, uint64_t bytes,
+                           uint64_t blob_bytes);
 
 /*
  * The two halves of a merge, as meter_join and meter_add_inner. The join is all but the step

@@ -537,12 +537,14 @@ void meter_take(struct meter *meter, const struct run_batch *batch)
         meter->head.table_bytes += batch->table_bytes;
     }
     meter->hole_bytes += batch->hole_bytes;
-    if (batch->n == 0)
-        return;
-    if (batch->uniform)
+    if (batch->n > 0 && batch->uniform)
         take_uniform(meter, batch);
-    else
+    else if (batch->n > 0)
         take_general(meter, batch);
+    if (batch->again_bytes > 0)
+        meter_head_read_again(&meter->head,
+                              (struct meter_place){batch->again_file, batch->again_off},
+                              batch->again_bytes, batch->again_blob_bytes);
 }
 
 /* ---- merging ---- */

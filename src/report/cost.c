@@ -52,8 +52,10 @@ void report_cost_after(const struct report_profile *profile, const struct run_co
 {
     const struct meter_head *head = &meter->head;
     const struct meter_disk_plan plan = {
-        .data_bytes = head->read_bytes - head->table_bytes,
+        .data_bytes = head->read_bytes - head->table_bytes - head->again_bytes,
         .missing_bytes = head->missing_bytes,
+        .again_bytes = head->again_bytes,
+        .again = &head->again,
         .table_bytes = head->table_bytes,
         .tables = counts->l2_mapped,
         .slices = head->ways,

@@ -11,7 +11,7 @@
  *             holds a multiple of 64 pieces.
  *
  * Before its pieces a batch may have a read of L2 table: what QEMU must read before it can find
- * them. A batch may have no pieces, only that.
+ * them. After them it may have a blob that is read again. A batch may have no pieces, only those.
  *
  * Files have small numbers, RUN_FILE_IMAGE and so on. run_batch_piece gives a piece of either
  * shape; the meter reads the arrays themselves.
@@ -61,6 +61,17 @@ struct run_batch {
     uint64_t table_off;   /* host offset */
     uint64_t table_bytes; /* 0: there is none */
 
+    /*
+     * The last piece is a blob, and QEMU reads it again: it keeps no cluster that it has
+     * decompressed, so each request that touches one reads its blob. The head goes back, and ends
+     * where the piece ends. A blob in several places (see stage.h) is read again in as many
+     * batches.
+     */
+    uint16_t again_file;
+    uint64_t again_off;        /* host offset */
+    uint64_t again_bytes;      /* 0: it is not */
+    uint64_t again_blob_bytes; /* of the whole blob; 0 in the batches of its other parts */
+
     /* Mapped guest bytes for which the file holds no bytes, besides the pieces. Only a stage that
      * looks below the file knows of such. */
     uint64_t hole_bytes;
@@ -79,16 +90,17 @@ struct run_batch {
     uint8_t kind[RUN_BATCH_PIECES];
 };
 
-/* No pieces, no table, no holes; what else there is stays. */
+/* No pieces, no reads, no holes; what else there is stays. */
 static inline void run_batch_clear(struct run_batch *batch)
 {
     batch->n = 0;
-    batch->table_bytes = batch->hole_bytes = 0;
+    batch->table_bytes = batch->again_bytes = batch->hole_bytes = 0;
 }
 
 static inline bool run_batch_is_empty(const struct run_batch *batch)
 {
-    return batch->n == 0 && batch->table_bytes == 0 && batch->hole_bytes == 0;
+    return batch->n == 0 && batch->table_bytes == 0 && batch->again_bytes == 0 &&
+           batch->hole_bytes == 0;
 }
 
 /* There must be room, and the batch general. */
@@ -105,6 +117,19 @@ static inline void run_batch_add(struct run_batch *batch, const struct run_piece
     batch->slack[i] = piece->slack;
     batch->files[i] = piece->file;
     batch->kind[i] = (uint8_t)piece->kind;
+}
+
+/*
+ * The blob [begin, end), that of the last piece, is read again; nothing may be added behind that.
+ * What lies within one sector is not: the drive has it in its buffer.
+ */
+static inline void run_batch_read_again(struct run_batch *batch, uint16_t file, uint64_t begin,
+                                        uint64_t end)
+{
+    batch->again_file = file;
+    batch->again_off = begin;
+    batch->again_bytes = end - begin < 512 ? 0 : end - begin;
+    batch->again_blob_bytes = batch->again_bytes;
 }
 
 static inline struct run_piece run_batch_piece(const struct run_batch *batch, uint32_t i)

@@ -88,25 +88,28 @@ static int add_piece(struct run_compose *compose, const struct run_piece *piece)
 
 /* ---- reads ---- */
 
-/* What lies behind the end of the disk, in its last cluster, is not read. */
-static void count_reads(struct run_compose *compose, const struct run_range *range)
+/*
+ * What lies behind the end of the disk, in its last cluster, is not read. Of a blob, every request
+ * that touches a part reads the whole. Returns how many do.
+ */
+static uint64_t count_reads(struct run_compose *compose, const struct run_range *range)
 {
     const struct run_layer *layer = &compose->layers->list[range->layer];
     struct run_counts *counts = compose->counts;
     uint64_t begin = range->guest_off, end = begin + range->guest_bytes, n;
     bool goes_on;
 
-    if (range->kind == RUN_COMPRESSED) {
-        counts->reads++;
-        counts->reads_unbroken++;
-        compose->read_guest_end = NONE;
-        return;
-    }
     if (end > compose->layers->virtual_bytes)
         end = compose->layers->virtual_bytes;
     if (begin >= end)
-        return;
+        return 0;
     n = (end - 1) / layer->request_bytes - begin / layer->request_bytes + 1;
+    if (range->kind == RUN_COMPRESSED) {
+        counts->reads += n;
+        counts->reads_unbroken += n;
+        compose->read_guest_end = NONE;
+        return n;
+    }
     goes_on = compose->read_guest_end == begin && begin % layer->request_bytes != 0;
     counts->reads_unbroken += n - goes_on;
     counts->reads += n - (goes_on && compose->read_file == layer->data_file &&
@@ -114,6 +117,7 @@ static void count_reads(struct run_compose *compose, const struct run_range *ran
     compose->read_guest_end = end;
     compose->read_host_end = range->end;
     compose->read_file = layer->data_file;
+    return n;
 }
 
 /* ---- ranges ---- */
@@ -147,11 +151,12 @@ static int add_range(struct run_compose *compose, const struct run_range *range)
                               .end = range->end,
                               .slack = range->slack,
                               .file = compose->layers->list[range->layer].data_file};
+    uint64_t requests = 0;
     int ret = 0;
 
     if (mapped) {
         compose->counts->mapped_bytes += range->guest_bytes;
-        count_reads(compose, range);
+        requests = count_reads(compose, range);
     }
     while (piece.guest_off < end && ret == 0) {
         piece.guest_bytes = piece_end(compose, piece.guest_off, end) - piece.guest_off;
@@ -162,6 +167,10 @@ static int add_range(struct run_compose *compose, const struct run_range *range)
         piece.guest_off += piece.guest_bytes;
         if (has_place(range))
             piece.begin = piece.end;
+    }
+    for (; range->kind == RUN_COMPRESSED && requests > 1 && ret == 0; requests--) {
+        run_batch_read_again(&compose->batch, piece.file, range->begin, range->end);
+        ret = flush(compose);
     }
     return ret;
 }

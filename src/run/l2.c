@@ -5,8 +5,9 @@
  * Entries are looked at 64 at a time. A block that holds only whole standard clusters (or nothing
  * at all) takes the fastest way: a few loops over arrays, no decision per entry. Other blocks are
  * decoded into columns, if they are sound (see block.h). What remains goes entry by entry through
- * the classifier of format/entry.h: damage, the end of the disk, external data files, and detail.
- * All ways give the same figures; the fast ones are only shorter ways to say them.
+ * the classifier of format/entry.h: damage, the end of the disk, external data files, blobs that
+ * are read more than once, and detail. All ways give the same figures; the fast ones are only
+ * shorter ways to say them.
  */
 #include "l2.h"
 
@@ -309,26 +310,54 @@ static int add_zero(struct run_l2_walk *walk, const struct format_entry *entry, 
                                               .end = allocated ? entry->end : 0});
 }
 
+/* Only clusters of 2 MiB are larger than a request. */
+static bool blobs_are_read_again(const struct run_l2_walk *walk)
+{
+    return walk->rules->entry.cluster_bytes > REQUEST_BYTES;
+}
+
+/* The requests that touch a cluster, which may lie on the disk in part. */
+static uint64_t count_requests(const struct run_l2_walk *walk, uint64_t guest_off)
+{
+    if (!blobs_are_read_again(walk))
+        return 1;
+    return div_round_up(guest_off < guest_off_of(walk, walk->whole)
+                            ? walk->rules->entry.cluster_bytes
+                            : walk->last_bytes,
+                        REQUEST_BYTES);
+}
+
+static int read_again(struct run_l2_walk *walk, const struct format_entry *entry)
+{
+    run_batch_read_again(walk->batch, walk->rules->data_file, entry->begin, entry->end);
+    return flush(walk);
+}
+
 static int add_compressed(struct run_l2_walk *walk, const struct format_entry *entry,
                           uint64_t guest_off)
 {
     struct run_counts *counts = walk->output.counts;
     uint64_t cluster_bytes = walk->rules->entry.cluster_bytes;
+    uint64_t reads = count_requests(walk, guest_off);
+    int ret;
 
     counts->mapped_clusters++;
     counts->mapped_bytes += cluster_bytes;
     counts->compressed_clusters++;
-    counts->reads++;
-    counts->reads_unbroken++;
+    counts->reads += reads;
+    counts->reads_unbroken += reads;
     walk->adjacent_end = NONE;
-    return add_piece(walk,
-                     (struct run_piece){.kind = RUN_COMPRESSED,
-                                        .guest_off = guest_off,
-                                        .guest_bytes = cluster_bytes,
-                                        .begin = entry->begin,
-                                        .end = entry->end,
-                                        .mapped_bytes = cluster_bytes,
-                                        .slack = (uint32_t)(-entry->end & (cluster_bytes - 1))});
+    ret =
+        add_piece(walk, (struct run_piece){.kind = RUN_COMPRESSED,
+                                           .guest_off = guest_off,
+                                           .guest_bytes = cluster_bytes,
+                                           .begin = entry->begin,
+                                           .end = entry->end,
+                                           .mapped_bytes = cluster_bytes,
+                                           .slack = (uint32_t)(-entry->end & (cluster_bytes - 1))});
+    for (; reads > 1 && ret == 0; reads--)
+        ret = read_again(walk, entry);
+    return ret;
 }
 
 static int add_standard(struct run_l2_walk *walk, const struct format_entry *entry,
@@ -644,7 +673,8 @@ CLONES_PART bool walk_columns(struct run_l2_walk *walk, uint32_t index, const ui
     struct run_batch *batch = walk->batch;
     struct run_block block;
 
-    if (walk->rules->detail || !run_block_decode(&block, &walk->rules->entry, raw))
+    if (walk->rules->detail || !run_block_decode(&block, &walk->rules->entry, raw) ||
+        (block.compressed != 0 && blobs_are_read_again(walk)))
         return false;
     *ret = batch->n > 0 && batch->uniform ? flush(walk) : 0;
     batch->uniform = false;

@@ -236,10 +236,11 @@ class Reads:
         self.end = None             # (guest, depth, host) of the read that may go on
 
     def add(self, depth, said, start, stop, position):
-        if said.kind == "compressed":
-            self.reads, self.unbroken, self.end = self.reads + 1, self.unbroken + 1, None
-            return
         stop = min(stop, self.disk_size)
+        if said.kind == "compressed":       # each request reads all of the blob
+            requests = len(range(start // self.steps[depth], ceil_div(stop, self.steps[depth])))
+            self.reads, self.unbroken, self.end = self.reads + requests, self.unbroken + requests, None
+            return
         while start < stop:
             border = start // self.steps[depth] * self.steps[depth] + self.steps[depth]
             piece_end = min(stop, border)

@@ -173,19 +173,8 @@ def cost(image, table, extents=None):
             "slices": n_slices, "data_bytes": data_bytes}
 
 
-class Reads(oracle.ReadSplit):
-    """The reads that QEMU issues: the read split's, where each request reads a blob anew."""
-
-    def add(self, piece, is_break):
-        super().add(piece, is_break)
-        if piece.compressed:
-            again = len(range(piece.guest, min(piece.guest + self.cluster, self.disk_size), oracle.REQUEST)) - 1
-            self.reads += again
-            self.reads_without_breaks += again
-
-
 def reads(image, table):
-    count = Reads(image.cluster, table.disk_size, image.slice_guest_bytes())
+    count = oracle.ReadSplit(image.cluster, table.disk_size, image.slice_guest_bytes())
     for piece, goes_on in walk(image, table):
         count.add(piece, not goes_on)
     return {"data_reads": count.reads, "data_reads_without_breaks": count.reads_without_breaks}

@@ -729,9 +729,10 @@ class ReadSplit:
 
     def add(self, piece, is_break):
         if piece.compressed:
-            # One read, whatever the cluster's size, even where it covers two requests.
-            self.reads += 1
-            self.reads_without_breaks += 1
+            # One read for each request that wants a part of it: no decompressed cluster is kept.
+            requests = len(range(piece.guest, min(piece.guest + self.cluster, self.disk_size), REQUEST))
+            self.reads += requests
+            self.reads_without_breaks += requests
             self.open_read_end = None
             return
         for start, stop in self._data(piece):

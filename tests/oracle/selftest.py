@@ -206,14 +206,16 @@ class Reads(Case):
         pieces = [Piece(0, large, 2 * large, False), Piece(large, 9 * large, 10 * large, False)]
         self.expect(figures(*pieces, cluster=large), breaks=1, read_split=1.0)
 
-    def test_a_large_compressed_cluster_is_one_read(self):
-        # One read, then two clusters of two requests each: 5 with the break and without it.
+    def test_a_large_compressed_cluster_is_read_by_each_request(self):
+        # Two requests for it, then two for the standard cluster; the last one has half a cluster.
         large = 2 * M
-        walk = oracle.ReadSplit(large, DISK, 1 << 40)
+        walk = oracle.ReadSplit(large, 2 * large + M, 1 << 40)
         walk.add(Piece(0, 100, 1024, True), False)
-        self.assertEqual((walk.reads, walk.reads_without_breaks), (1, 1))
+        self.assertEqual((walk.reads, walk.reads_without_breaks), (2, 2))
         walk.add(Piece(large, 5 * large, 6 * large, False), True)
-        self.assertEqual((walk.reads, walk.reads_without_breaks), (3, 3))
+        self.assertEqual((walk.reads, walk.reads_without_breaks), (4, 4))
+        walk.add(Piece(2 * large, 100, 1024, True), True)
+        self.assertEqual((walk.reads, walk.reads_without_breaks), (5, 5))
 
     def test_the_last_cluster_is_read_up_to_the_end_of_the_disk(self):
         large = 2 * M

@@ -169,6 +169,38 @@ static void another_file_costs_a_seek_over_a_third_of_the_disk(void **state)
     meter_free(meter);
 }
 
+/* 1 MiB, and once more: in the ideal, too, and after a rewrite. */
+static void a_blob_that_is_read_again_costs_the_way_back_everywhere(void **state)
+{
+    const struct run_piece blob = {.kind = RUN_COMPRESSED,
+                                   .guest_bytes = 2 * MIB,
+                                   .begin = 7 * MIB,
+                                   .end = 8 * MIB,
+                                   .mapped_bytes = 2 * MIB};
+    struct meter *meter = meter_new(CLUSTER, 1);
+    struct run_batch *batch = pieces_new_batch(2 * MIB, 0);
+    double back = 0.8e-3 + 13.1e-3 * sqrt(1048576 / 4e12) + 4.17e-3;
+    double expected = 2 * 1048576 / 150e6 + back;
+    struct meter_disk_plan plan = {.tables = 1, .slices = 1, .reads = 2};
+    struct meter_disk_time time;
+
+    (void)state;
+    batch->uniform = false;
+    run_batch_add(batch, &blob);
+    run_batch_read_again(batch, 0, blob.begin, blob.end);
+    meter_take(meter, batch);
+    free(batch);
+    time = meter_disk_time(METER_DISK_HDD, meter, 2, 2);
+    assert_close(time.seconds, expected);
+    assert_close(time.ideal_seconds, expected);
+    plan.data_bytes = meter->head.read_bytes - meter->head.again_bytes;
+    plan.again_bytes = meter->head.again_bytes;
+    plan.again = &meter->head.again;
+    assert_close(meter_disk_plan_seconds(METER_DISK_HDD, &plan), expected);
+    assert_close(meter_disk_plan_seconds(METER_DISK_SSD, &plan), 2 * 1048576 / 530e6 + 2 * 60e-6);
+    meter_free(meter);
+}
+
 static void nothing_takes_no_time(void **state)
 {
     struct meter *meter = meter_new(CLUSTER, 1);
@@ -248,6 +280,7 @@ int main(void)
         cmocka_unit_test(the_way_to_a_table_is_not_in_the_ideal),
         cmocka_unit_test(a_hole_before_which_a_table_is_read_is_not_crossed),
         cmocka_unit_test(another_file_costs_a_seek_over_a_third_of_the_disk),
+        cmocka_unit_test(a_blob_that_is_read_again_costs_the_way_back_everywhere),
         cmocka_unit_test(nothing_takes_no_time),
         cmocka_unit_test(flash_pays_for_each_read),
         cmocka_unit_test(tables_before_their_data_cost_no_way),

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * Proves the way of the head: the meter's jumps, the detours and the holes together are the moves
- * of a disk that reads every table and every held part of every piece, one after the other. Also
- * with several files, and wherever the walk is cut.
+ * of a disk that reads every table and every held part of every piece, one after the other, some of
+ * them again. Also with several files, and wherever the walk is cut.
  */
 #include "meter.h"
 
@@ -20,6 +20,7 @@
 #include <cmocka.h>
 
 #define CLUSTER UINT64_C(65536)
+#define MIB (UINT64_C(1) << 20)
 #define PART (CLUSTER / RUN_SUBCLUSTERS)
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define MOST 60
@@ -30,7 +31,14 @@ struct item {
     uint16_t table_file;
     bool has_piece;
     struct run_piece piece;
+    unsigned again; /* times that the piece is read again */
 };
+
+static void take_and_clear(struct meter *meter, struct run_batch *batch)
+{
+    meter_take(meter, batch);
+    run_batch_clear(batch);
+}
 
 static void take_item(struct meter *meter, const struct item *item)
 {
@@ -42,6 +50,10 @@ static void take_item(struct meter *meter, const struct item *item)
     batch->table_bytes = item->table_bytes;
     if (item->has_piece)
         run_batch_add(batch, &item->piece);
+    for (unsigned i = 0; i < item->again; i++) {
+        run_batch_read_again(batch, item->piece.file, item->piece.begin, item->piece.end);
+        take_and_clear(meter, batch);
+    }
     meter_take(meter, batch);
     free(batch);
 }
@@ -62,8 +74,8 @@ struct disk {
     bool any;
     bool at_piece; /* what was read last is no table */
     uint16_t file;
-    uint64_t at, bytes, switches;
-    struct meter_jumps way[METER_N_DIRECTIONS];
+    uint64_t at, bytes, switches, again_bytes;
+    struct meter_jumps way[METER_N_DIRECTIONS], again;
 };
 
 static void disk_read(struct disk *disk, uint16_t file, uint64_t begin, uint64_t end)
@@ -98,6 +110,15 @@ static void disk_read_piece(struct disk *disk, const struct run_piece *piece)
     disk_read(disk, piece->file, begin, piece->end);
 }
 
+static void disk_read_again(struct disk *disk, const struct run_piece *piece)
+{
+    uint64_t bytes = piece->end - piece->begin;
+
+    disk_read(disk, piece->file, piece->begin, piece->end);
+    disk->again_bytes += bytes;
+    meter_jumps_add(&disk->again, bytes);
+}
+
 static void assert_same_way(const struct meter *meter, const struct disk *disk)
 {
     static struct meter_jumps way[METER_N_DIRECTIONS];
@@ -111,6 +132,10 @@ static void assert_same_way(const struct meter *meter, const struct disk *disk)
     assert_same_jumps(&way[METER_BACKWARD], &disk->way[METER_BACKWARD]);
     assert_int_equal(meter->head.switches, disk->switches);
     assert_int_equal(meter->head.read_bytes, disk->bytes);
+    assert_int_equal(meter->head.again_bytes, disk->again_bytes);
+    memset(way, 0, sizeof(way));
+    meter_moves_pour(&meter->head.again, &way[METER_BACKWARD]);
+    assert_same_jumps(&way[METER_BACKWARD], &disk->again);
 }
 
 /* ---- random walks ---- */
@@ -167,6 +192,8 @@ static void fill_items(struct dice *dice, struct item *items, size_t n, unsigned
         item->has_piece = item->table_bytes == 0 || !dice_once_in(dice, 3);
         if (item->has_piece)
             item->piece = random_piece(dice, guest++, &host, n_files);
+        if (item->has_piece && item->piece.kind == RUN_COMPRESSED && dice_once_in(dice, 3))
+            item->again = 1 + (unsigned)dice_below(dice, 3);
     }
 }
 
@@ -197,6 +224,8 @@ static void check_way(unsigned n_files, uint64_t seed)
             }
             if (items[i].has_piece)
                 disk_read_piece(&disk, &items[i].piece);
+            for (unsigned j = 0; j < items[i].again; j++)
+                disk_read_again(&disk, &items[i].piece);
         }
         assert_same_way(meter, &disk);
         meter_free(meter);
@@ -224,14 +253,18 @@ static struct meter *metered_in_batches(const struct item *items, size_t n)
     batch->uniform = false;
     for (size_t i = 0; i < n; i++) {
         if (items[i].table_bytes > 0 || batch->n == RUN_BATCH_PIECES) {
-            meter_take(meter, batch);
-            run_batch_clear(batch);
+            take_and_clear(meter, batch);
             batch->table_file = items[i].table_file;
             batch->table_off = items[i].table_off;
             batch->table_bytes = items[i].table_bytes;
         }
         if (items[i].has_piece)
             run_batch_add(batch, &items[i].piece);
+        for (unsigned j = 0; j < items[i].again; j++) {
+            run_batch_read_again(batch, items[i].piece.file, items[i].piece.begin,
+                                 items[i].piece.end);
+            take_and_clear(meter, batch);
+        }
     }
     meter_take(meter, batch);
     free(batch);
@@ -314,6 +347,55 @@ static void merging_with_tables_is_associative(void **state)
     }
 }
 
+/* ---- a blob that is read again ---- */
+
+/* In two places: the head really goes from the end of the second to the first, and on. */
+static void the_ways_to_a_blob_in_two_places_are_the_real_ones(void **state)
+{
+    struct run_piece first = {.kind = RUN_COMPRESSED,
+                              .guest_bytes = MIB,
+                              .begin = 5 * MIB,
+                              .end = 6 * MIB,
+                              .mapped_bytes = MIB};
+    struct run_piece second = first;
+    struct meter *meter = meter_new(PART, 1);
+    struct meter_jumps way[METER_N_DIRECTIONS] = {0}, expected[METER_N_DIRECTIONS] = {0};
+    struct run_batch *batch = pieces_new_batch(CLUSTER, 0);
+
+    (void)state;
+    second.guest_off = MIB;
+    second.begin = 90 * MIB;
+    second.end = 92 * MIB;
+    batch->uniform = false;
+    run_batch_add(batch, &first);
+    run_batch_add(batch, &second);
+    run_batch_read_again(batch, 0, first.begin, first.end);
+    batch->again_blob_bytes = 3 * MIB;
+    take_and_clear(meter, batch);
+    run_batch_read_again(batch, 0, second.begin, second.end);
+    batch->again_blob_bytes = 0;
+    take_and_clear(meter, batch);
+    free(batch);
+
+    meter_pour_jumps(meter, way);
+    for (unsigned direction = 0; direction < METER_N_DIRECTIONS; direction++)
+        meter_moves_pour(&meter->head.detours[direction], &way[direction]);
+    meter_jumps_add(&expected[METER_FORWARD], 84 * MIB);
+    meter_jumps_add(&expected[METER_BACKWARD], 87 * MIB);
+    meter_jumps_add(&expected[METER_FORWARD], 84 * MIB);
+    assert_same_jumps(&way[METER_FORWARD], &expected[METER_FORWARD]);
+    assert_same_jumps(&way[METER_BACKWARD], &expected[METER_BACKWARD]);
+    assert_int_equal(meter->breaks, 1); /* the walk knows nothing of it */
+    assert_int_equal(meter->head.read_bytes, 6 * MIB);
+    assert_int_equal(meter->head.again_bytes, 3 * MIB);
+    assert_int_equal(meter->head.at.off, 92 * MIB);
+    memset(way, 0, sizeof(way));
+    meter_moves_pour(&meter->head.again, &way[METER_BACKWARD]);
+    assert_int_equal(meter_jumps_total(&way[METER_BACKWARD]).count, 1);
+    assert_true(meter_jumps_total(&way[METER_BACKWARD]).sum == 3 * MIB);
+    meter_free(meter);
+}
+
 /* ---- files ---- */
 
 static struct item in_file(uint16_t file, uint64_t guest, uint64_t host)
@@ -375,6 +457,7 @@ int main(void)
         cmocka_unit_test(many_at_a_time_are_as_one_at_a_time),
         cmocka_unit_test(a_walk_with_tables_may_be_cut_at_every_place),
         cmocka_unit_test(merging_with_tables_is_associative),
+        cmocka_unit_test(the_ways_to_a_blob_in_two_places_are_the_real_ones),
         cmocka_unit_test(each_file_keeps_its_own_last_position),
         cmocka_unit_test(a_switch_may_be_a_jump_as_well),
     };

@@ -114,6 +114,12 @@ static void add_piece(struct outcome *outcome, struct run_piece piece)
     outcome->pieces[outcome->n_pieces++] = piece;
 }
 
+/* A blob that is read again is a piece that holds nothing. */
+static void add_again(struct outcome *outcome, uint64_t begin, uint64_t end)
+{
+    add_piece(outcome, (struct run_piece){.kind = RUN_COMPRESSED, .begin = begin, .end = end});
+}
+
 /* Slices with nothing between them are one read. */
 static void add_slice(struct outcome *outcome, uint64_t off, uint64_t bytes)
 {
@@ -157,6 +163,11 @@ static int collect(void *context, const struct run_batch *batch)
     outcome->n_general += batch->n > 0 && !batch->uniform;
     for (uint32_t i = 0; i < batch->n; i++)
         add_piece(outcome, run_batch_piece(batch, i));
+    if (batch->again_bytes > 0) {
+        assert_int_equal(batch->again_file, RUN_FILE_IMAGE);
+        assert_int_equal(batch->again_blob_bytes, batch->again_bytes);
+        add_again(outcome, batch->again_off, batch->again_off + batch->again_bytes);
+    }
     return 0;
 }
 
@@ -352,9 +363,15 @@ static void naive_entry(struct naive *naive, uint32_t index)
         counts->mapped_clusters++;
         counts->mapped_bytes += cluster_bytes;
         counts->compressed_clusters++;
-        counts->reads++;
-        counts->reads_unbroken++;
         naive_piece(naive, &entry, index, RUN_COMPRESSED, cluster_bytes);
+        for (uint64_t at = 0; at < cluster_bytes; at += MIB) {
+            if (guest_off_of(table, index) + at >= table->virtual_bytes)
+                break;
+            counts->reads++;
+            counts->reads_unbroken++;
+            if (at > 0 && entry.end - entry.begin >= 512)
+                add_again(naive->outcome, entry.begin, entry.end);
+        }
         break;
     case FORMAT_ZERO_PLAIN:
     case FORMAT_ZERO_ALLOCATED:
@@ -604,6 +621,41 @@ static void the_last_cluster_of_2_mib_may_be_one_read(void **state)
         assert_int_equal(outcome.n_pieces, 2);
         assert_int_equal(outcome.pieces[1].guest_bytes, 2 * MIB);
         assert_int_equal(outcome.counts.check_allocated, 3);
+        outcome_free(&outcome);
+        table_free(&table);
+    }
+}
+
+/* The same of compressed ones. */
+static void a_blob_is_read_for_each_request_that_touches_it(void **state)
+{
+    static const struct {
+        unsigned cluster_bits;
+        uint64_t last_bytes, reads; /* of the last cluster */
+    } cases[] = {{20, 512, 1}, {20, MIB, 1},       {21, 512, 1},
+                 {21, MIB, 1}, {21, MIB + 512, 2}, {21, 2 * MIB, 2}};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct table table = table_of(cases[i].cluster_bits, false);
+        uint64_t reads = cases[i].cluster_bits == 21 ? 2 : 1; /* of the 70 others */
+        unsigned shift = 62 - (cases[i].cluster_bits - 8);
+        struct outcome outcome;
+
+        for (uint64_t j = 0; j <= 70; j++)
+            table.words[j] = COMPRESSED | UINT64_C(9) << shift | (cluster(&table, 5) + j * 4700);
+        table.virtual_bytes = cluster(&table, 70) + cases[i].last_bytes;
+        outcome = walk_whole(&table);
+        assert_int_equal(outcome.counts.compressed_clusters, 71);
+        assert_int_equal(outcome.counts.reads, 70 * reads + cases[i].reads);
+        assert_int_equal(outcome.counts.reads_unbroken, outcome.counts.reads);
+        assert_int_equal(outcome.n_pieces, outcome.counts.reads);
+        if (reads == 2) {
+            assert_int_equal(outcome.pieces[1].guest_bytes, 0);
+            assert_int_equal(outcome.pieces[1].begin, cluster(&table, 5));
+            assert_int_equal(outcome.pieces[1].end, cluster(&table, 5) + 5120);
+            assert_int_equal(outcome.pieces[2].guest_bytes, 2 * MIB);
+        }
         outcome_free(&outcome);
         table_free(&table);
     }
@@ -1467,6 +1519,7 @@ int main(void)
         cmocka_unit_test(a_reversed_table_is_one_read_a_cluster),
         cmocka_unit_test(a_cluster_of_2_mib_is_two_reads),
         cmocka_unit_test(the_last_cluster_of_2_mib_may_be_one_read),
+        cmocka_unit_test(a_blob_is_read_for_each_request_that_touches_it),
         cmocka_unit_test(the_last_cluster_of_a_block_may_be_one_read),
         cmocka_unit_test(the_last_extended_cluster_is_read_up_to_the_end),
         cmocka_unit_test(a_read_goes_on_from_subcluster_31_to_0),

@@ -46,7 +46,9 @@ struct way {
     uint64_t guest_off, guest_bytes, begin, end, mapped_bytes, last_begin;
     uint32_t slack;
     uint16_t file;
-    bool table; /* a read of table instead, of [begin, end) */
+    bool table; /* a read of table instead, of [begin, end), */
+    bool again; /* or of a part of a blob, again */
+    uint64_t blob_bytes;
 };
 
 struct ways {
@@ -109,6 +111,13 @@ static int take(void *context, const struct run_batch *batch)
                                    .slack = piece.slack,
                                    .file = piece.file});
     }
+    if (batch->again_bytes > 0)
+        add_way(ways, (struct way){.kind = RUN_COMPRESSED,
+                                   .again = true,
+                                   .begin = batch->again_off,
+                                   .end = batch->again_off + batch->again_bytes,
+                                   .blob_bytes = batch->again_blob_bytes,
+                                   .file = batch->again_file});
     return 0;
 }
 
@@ -120,6 +129,8 @@ static void assert_same_ways(const struct ways *a, const struct ways *b)
         const struct way *x = &a->list[i], *y = &b->list[i];
 
         assert_int_equal(x->table, y->table);
+        assert_int_equal(x->again, y->again);
+        assert_int_equal(x->blob_bytes, y->blob_bytes);
         assert_int_equal(x->kind, y->kind);
         assert_int_equal(x->guest_off, y->guest_off);
         assert_int_equal(x->guest_bytes, y->guest_bytes);
@@ -266,6 +277,33 @@ static void refer_table(const struct extents *extents, const struct run_batch *b
     }
 }
 
+/* The parts that have a place, as if each were read there; the first one knows of them all. */
+static void refer_again(const struct extents *extents, const struct run_batch *batch,
+                        struct ways *ways)
+{
+    struct way *first = NULL;
+    uint64_t sum = 0;
+
+    for (uint64_t n, at = batch->again_off, end = at + batch->again_bytes; at < end; at += n) {
+        struct spot spot = spot_of(extents, at);
+        uint64_t bytes;
+
+        n = same_spot(extents, at, end - at);
+        bytes = spot.placed ? behind(extents, at + n - 1) - spot.physical : 0;
+        if (bytes == 0)
+            continue;
+        sum += bytes;
+        add_way(ways, (struct way){.kind = RUN_COMPRESSED,
+                                   .again = true,
+                                   .begin = spot.physical,
+                                   .end = spot.physical + bytes,
+                                   .file = batch->again_file});
+        first = first != NULL ? first : &ways->list[ways->n - 1];
+    }
+    if (first != NULL)
+        first->blob_bytes = sum;
+}
+
 /* @extents of each file. */
 static void refer(const struct extents *extents, const struct run_batch *batch, struct ways *ways)
 {
@@ -285,6 +323,8 @@ static void refer(const struct extents *extents, const struct run_batch *batch, 
             refer_stretch(&extents[piece.file], &piece, j * part, held * part, ways);
         }
     }
+    if (batch->again_bytes > 0)
+        refer_again(&extents[batch->again_file], batch, ways);
 }
 
 /* ---- stages ---- */
@@ -520,6 +560,32 @@ static void a_blob_that_is_split_shares_its_guest_bytes_out(void **state)
                      4 * K);
 }
 
+/* Part by part, in the holes nothing; the way back in one go is that over all of them. */
+static void a_blob_that_is_split_is_read_again_in_its_places(void **state)
+{
+    static const struct extents extents = {
+        {{0, 1000, 100 * K, 0}, {1000, 100, 200 * K, 0}, {1200, 5000, 300 * K, 0}}, 3};
+    const struct run_piece piece = {.kind = RUN_COMPRESSED,
+                                    .guest_off = 0,
+                                    .guest_bytes = 4 * K,
+                                    .begin = 300,
+                                    .end = 1536,
+                                    .mapped_bytes = 4 * K};
+
+    (void)state;
+    begin_general(batches, 4 * K);
+    run_batch_add(batches, &piece);
+    run_batch_read_again(batches, 0, 300, 1536);
+    check(&extents, 1, 4 * K, batches, 1, &ways);
+    assert_int_equal(ways.n, 6);
+    for (size_t i = 0; i < 3; i++) {
+        assert_true(!ways.list[i].again && ways.list[3 + i].again);
+        assert_int_equal(ways.list[3 + i].begin, ways.list[i].begin);
+        assert_int_equal(ways.list[3 + i].end, ways.list[i].end);
+        assert_int_equal(ways.list[3 + i].blob_bytes, i == 0 ? 700 + 100 + 336 : 0);
+    }
+}
+
 static void what_is_missing_of_a_cluster_is_neither_piece_nor_hole(void **state)
 {
     const struct run_piece piece = {.kind = RUN_DATA,
@@ -696,6 +762,8 @@ static void roll_general(struct dice *dice, const struct extents *extents, unsig
         }
         run_batch_add(batch, &piece);
         guest_off += cluster_bytes * (1 + dice_below(dice, 2));
+        if (n == 1 && piece.kind == RUN_COMPRESSED)
+            run_batch_read_again(batch, file, piece.begin, piece.end);
     }
 }
 
@@ -794,6 +862,7 @@ int main(void)
         cmocka_unit_test(clusters_in_holes_are_no_pieces),
         cmocka_unit_test(a_cluster_in_several_extents_is_split),
         cmocka_unit_test(a_blob_that_is_split_shares_its_guest_bytes_out),
+        cmocka_unit_test(a_blob_that_is_split_is_read_again_in_its_places),
         cmocka_unit_test(what_is_missing_of_a_cluster_is_neither_piece_nor_hole),
         cmocka_unit_test(a_table_read_goes_along),
         cmocka_unit_test(clusters_that_overlap_on_the_device_are_no_uniform_batch),

@@ -84,12 +84,14 @@ static inline void assert_same_head(const struct meter_head *a, const struct met
     assert_int_equal(a->strayed, b->strayed);
     assert_int_equal(a->read_bytes, b->read_bytes);
     assert_int_equal(a->table_bytes, b->table_bytes);
+    assert_int_equal(a->again_bytes, b->again_bytes);
     assert_int_equal(a->missing_bytes, b->missing_bytes);
     assert_int_equal(a->ways, b->ways);
     assert_int_equal(a->switches, b->switches);
     for (unsigned direction = 0; direction < METER_N_DIRECTIONS; direction++)
         assert_same_moves(&a->detours[direction], &b->detours[direction]);
     assert_same_moves(&a->holes, &b->holes);
+    assert_same_moves(&a->again, &b->again);
 }
 
 static inline void assert_same_meter(const struct meter *a, const struct meter *b)
