@@ -2,6 +2,7 @@
 /* Owns the size of the windows, and the way from ranges to batches and counts of reads. */
 #include "compose.h"
 
+#include "reads.h"
 #include "window.h"
 
 #include <stdlib.h>
@@ -23,7 +24,8 @@ struct run_compose {
     struct run_range waiting; /* guest_bytes 0: none */
 
     /* The data read that may still go on. */
-    uint64_t read_guest_end; /* or NONE */
+    uint64_t read_guest_end;             /* or NONE */
+    uint64_t read_begin, unbroken_begin; /* on the guest disk; without any break */
     uint64_t read_host_end;
     uint16_t read_file;
 };
@@ -88,36 +90,53 @@ static int add_piece(struct run_compose *compose, const struct run_piece *piece)
 
 /* ---- reads ---- */
 
+/* The reads of data in [begin, end), of which the one at @last may be under way. */
+static uint64_t count_data_reads(const struct run_layer *layer, uint64_t *last, uint64_t begin,
+                                 uint64_t end)
+{
+    const struct run_read_limits limits = {layer->request_bytes, layer->read_bytes_max};
+    uint64_t border = (end - 1) & ~(layer->request_bytes - 1), n;
+
+    if (layer->read_bytes_max != UINT64_MAX)
+        return run_count_reads(limits, last, begin, end);
+    n = (end - 1) / layer->request_bytes - begin / layer->request_bytes +
+        (*last == begin || begin % layer->request_bytes == 0);
+    if (border > *last)
+        *last = border;
+    return n;
+}
+
 /*
  * What lies behind the end of the disk, in its last cluster, is not read. Of a blob, every request
- * that touches a part reads the whole. Returns how many do.
+ * that touches a part reads the whole. Returns how often the range is read, not counting breaks.
  */
 static uint64_t count_reads(struct run_compose *compose, const struct run_range *range)
 {
     const struct run_layer *layer = &compose->layers->list[range->layer];
     struct run_counts *counts = compose->counts;
     uint64_t begin = range->guest_off, end = begin + range->guest_bytes, n;
-    bool goes_on;
 
     if (end > compose->layers->virtual_bytes)
         end = compose->layers->virtual_bytes;
     if (begin >= end)
         return 0;
-    n = (end - 1) / layer->request_bytes - begin / layer->request_bytes + 1;
     if (range->kind == RUN_COMPRESSED) {
+        n = (end - 1) / layer->request_bytes - begin / layer->request_bytes + 1;
         counts->reads += n;
         counts->reads_unbroken += n;
         compose->read_guest_end = NONE;
         return n;
     }
-    goes_on = compose->read_guest_end == begin && begin % layer->request_bytes != 0;
-    counts->reads_unbroken += n - goes_on;
-    counts->reads += n - (goes_on && compose->read_file == layer->data_file &&
-                          compose->read_host_end == range->begin);
+    if (compose->read_guest_end != begin)
+        compose->read_begin = compose->unbroken_begin = begin;
+    else if (compose->read_file != layer->data_file || compose->read_host_end != range->begin)
+        compose->read_begin = begin;
+    counts->reads_unbroken += count_data_reads(layer, &compose->unbroken_begin, begin, end);
+    counts->reads += count_data_reads(layer, &compose->read_begin, begin, end);
     compose->read_guest_end = end;
     compose->read_host_end = range->end;
     compose->read_file = layer->data_file;
-    return n;
+    return 1;
 }
 
 /* ---- ranges ---- */

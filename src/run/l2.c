@@ -6,8 +6,8 @@
  * at all) takes the fastest way: a few loops over arrays, no decision per entry. Other blocks are
  * decoded into columns, if they are sound (see block.h). What remains goes entry by entry through
  * the classifier of format/entry.h: damage, the end of the disk, external data files, blobs that
- * are read more than once, and detail. All ways give the same figures; the fast ones are only
- * shorter ways to say them.
+ * are read more than once, short reads of encrypted images, and detail. All ways give the same
+ * figures; the fast ones are only shorter ways to say them.
  */
 #include "l2.h"
 
@@ -17,6 +17,7 @@
 #include "clones.h"
 #include "finding.h"
 #include "header.h"
+#include "reads.h"
 
 #include <endian.h>
 #include <inttypes.h>
@@ -28,6 +29,7 @@
 #define REQUEST_BYTES (UINT64_C(1) << 20)           /* of the guest, for the read split */
 #define DEFAULT_L2_CACHE_BYTES (UINT64_C(32) << 20) /* DEFAULT_L2_CACHE_MAX_SIZE, on Linux */
 #define SMALL_SLICE_BYTES 4096
+#define CRYPT_CLUSTERS 32
 
 uint64_t run_l2_clusters(const struct format_header *header, uint64_t virtual_bytes)
 {
@@ -50,6 +52,13 @@ uint32_t run_l2_slice_bytes(const struct format_header *header, uint64_t virtual
     return SMALL_SLICE_BYTES;
 }
 
+uint64_t run_l2_read_bytes_max(const struct format_header *header)
+{
+    uint64_t bytes = CRYPT_CLUSTERS * header->cluster_bytes;
+
+    return header->crypt != FORMAT_CRYPT_NONE && bytes < REQUEST_BYTES ? bytes : UINT64_MAX;
+}
+
 struct run_l2_rules run_l2_rules_of(const struct format_header *header,
                                     const struct format_entry_rules *entry, uint64_t virtual_bytes,
                                     bool detail)
@@ -63,6 +72,7 @@ struct run_l2_rules run_l2_rules_of(const struct format_header *header,
         .entry_bytes = header->l2_entry_bytes,
         .slice_entries = slice_bytes / header->l2_entry_bytes,
         .slice_bytes = slice_bytes,
+        .read_bytes_max = run_l2_read_bytes_max(header),
         .table_file = RUN_FILE_IMAGE,
         .data_file = header->external_data ? RUN_FILE_DATA : RUN_FILE_IMAGE,
         .detail = detail,
@@ -259,6 +269,38 @@ static void count_reads(struct run_l2_walk *walk, const struct format_entry *ent
     walk->adjacent_end = alloc >> (FORMAT_SUBCLUSTERS - 1) ? entry->end : NONE;
 }
 
+static bool reads_are_short(const struct run_l2_walk *walk)
+{
+    return walk->rules->read_bytes_max != UINT64_MAX;
+}
+
+/* As count_reads, where a read also ends so many bytes after it began. */
+static void count_short_reads(struct run_l2_walk *walk, const struct format_entry *entry,
+                              uint64_t guest_off, uint32_t alloc)
+{
+    const struct run_read_limits limits = {walk->request_bytes, walk->rules->read_bytes_max};
+    uint64_t part_bytes = walk->rules->entry.cluster_bytes / FORMAT_SUBCLUSTERS;
+    struct run_counts *counts = walk->output.counts;
+
+    for (unsigned i = 0, next; i < FORMAT_SUBCLUSTERS; i = next) {
+        uint64_t begin = guest_off + i * part_bytes, end;
+
+        for (next = i + 1; next < FORMAT_SUBCLUSTERS; next++)
+            if ((alloc >> next & 1) != (alloc >> i & 1))
+                break;
+        if (!(alloc >> i & 1))
+            continue;
+        end = guest_off + next * part_bytes;
+        if (i > 0 || walk->adjacent_end == NONE)
+            walk->unbroken_begin = begin;
+        if (i > 0 || walk->adjacent_end != entry->begin)
+            walk->read_begin = begin;
+        counts->reads_unbroken += run_count_reads(limits, &walk->unbroken_begin, begin, end);
+        counts->reads += run_count_reads(limits, &walk->read_begin, begin, end);
+    }
+    walk->adjacent_end = alloc >> (FORMAT_SUBCLUSTERS - 1) ? entry->end : NONE;
+}
+
 /* Detail mode: a piece for each stretch of subclusters that are alike. */
 static int add_subclusters(struct run_l2_walk *walk, const struct format_entry *entry,
                            uint64_t guest_off)
@@ -372,7 +414,10 @@ static int add_standard(struct run_l2_walk *walk, const struct format_entry *ent
         held = cluster_bytes; /* alloc is all ones; a 512-byte cluster divides as well */
     counts->mapped_clusters++;
     counts->mapped_bytes += held;
-    count_reads(walk, entry, guest_off, entry->alloc & on_disk(walk, guest_off));
+    if (reads_are_short(walk))
+        count_short_reads(walk, entry, guest_off, entry->alloc & on_disk(walk, guest_off));
+    else
+        count_reads(walk, entry, guest_off, entry->alloc & on_disk(walk, guest_off));
     if (walk->rules->detail && walk->rules->entry.extended_l2)
         return add_subclusters(walk, entry, guest_off);
     return add_piece(walk, (struct run_piece){.kind = RUN_DATA,
@@ -712,7 +757,7 @@ CLONES_PART int walk_block(struct run_l2_walk *walk, uint32_t index, const uint6
         walk->adjacent_end = NONE;
         return 0;
     }
-    if (index >= walk->first && index + BLOCK <= walk->whole &&
+    if (index >= walk->first && index + BLOCK <= walk->whole && !reads_are_short(walk) &&
         (kind == BLOCK_DENSE || walk_columns(walk, index, raw, &ret)))
         return kind == BLOCK_DENSE ? walk_dense(walk, index) : ret;
     return walk_slowly(walk, index, raw);

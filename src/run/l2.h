@@ -26,6 +26,13 @@ struct format_header;
  */
 uint32_t run_l2_slice_bytes(const struct format_header *header, uint64_t virtual_bytes);
 
+/*
+ * QEMU decrypts in a buffer of 32 clusters (block/qcow2.h, QCOW_MAX_CRYPT_CLUSTERS): a data read of
+ * an encrypted image is no longer. UINT64_MAX if that is more than a request, which is where any
+ * read ends.
+ */
+uint64_t run_l2_read_bytes_max(const struct format_header *header);
+
 /* Guest clusters of a disk; the last one may be partly outside. */
 uint64_t run_l2_clusters(const struct format_header *header, uint64_t virtual_bytes);
 
@@ -44,11 +51,12 @@ struct run_l2_rules {
     struct run_span span; /* the walk leaves out what lies outside */
     uint32_t entries;     /* in a table */
     unsigned entry_bytes;
-    uint32_t slice_entries; /* a power of two */
-    uint64_t slice_bytes;   /* slice_entries of them */
-    uint16_t table_file;    /* that the tables lie in, */
-    uint16_t data_file;     /* and the clusters */
-    bool detail;            /* pieces for zero clusters, too, and for each stretch of subclusters */
+    uint32_t slice_entries;  /* a power of two */
+    uint64_t slice_bytes;    /* slice_entries of them */
+    uint64_t read_bytes_max; /* see run_l2_read_bytes_max */
+    uint16_t table_file;     /* that the tables lie in, */
+    uint16_t data_file;      /* and the clusters */
+    bool detail; /* pieces for zero clusters, too, and for each stretch of subclusters */
 };
 
 /* For the whole disk. */
@@ -71,17 +79,20 @@ struct run_l2_output {
 struct run_l2_walk {
     const struct run_l2_rules *rules;
     struct run_l2_output output;
-    uint64_t l2_off;        /* host offset of the table */
-    uint64_t guest_off;     /* of the table's first cluster */
-    uint32_t l1_index;      /* for the findings */
-    uint32_t next;          /* entry that comes next */
-    bool asked_size;        /* in this chunk */
-    uint32_t first;         /* entry of the span; those before it count for nothing */
-    uint32_t inside;        /* end of those that lie on the disk; the rest counts for check only */
-    uint32_t whole;         /* end of those whose whole cluster does */
-    uint64_t last_bytes;    /* bytes of the cluster after those that do */
-    uint64_t check_next;    /* formula of check: where the next cluster should be; 0: none yet */
-    uint64_t adjacent_end;  /* host end of the cluster just before on the guest disk, or NONE */
+    uint64_t l2_off;       /* host offset of the table */
+    uint64_t guest_off;    /* of the table's first cluster */
+    uint32_t l1_index;     /* for the findings */
+    uint32_t next;         /* entry that comes next */
+    bool asked_size;       /* in this chunk */
+    uint32_t first;        /* entry of the span; those before it count for nothing */
+    uint32_t inside;       /* end of those that lie on the disk; the rest counts for check only */
+    uint32_t whole;        /* end of those whose whole cluster does */
+    uint64_t last_bytes;   /* bytes of the cluster after those that do */
+    uint64_t check_next;   /* formula of check: where the next cluster should be; 0: none yet */
+    uint64_t adjacent_end; /* host end of the cluster just before on the guest disk, or NONE */
+    /* Where the read under way began on the guest disk, and where it would have without any break;
+     * kept only if reads are cut short. */
+    uint64_t read_begin, unbroken_begin;
     uint64_t request_bytes; /* guest bytes between two borders of requests or slices */
     uint64_t borders;       /* those in a block of 64 entries that begins with one, as bits */
     struct run_batch *batch;

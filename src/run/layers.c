@@ -177,6 +177,9 @@ static void settle(struct run_layers *layers)
             request_bytes = layer->slice_span;
         layer->limit = limit;
         layer->request_bytes = request_bytes;
+        layer->read_bytes_max = layer->raw ? UINT64_MAX : layer->rules.read_bytes_max;
+        if (layer->read_bytes_max < request_bytes)
+            request_bytes = layer->read_bytes_max;
     }
     layers->end = layers->list[0].limit = (layers->virtual_bytes + mask) & ~mask;
 }

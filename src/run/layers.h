@@ -41,8 +41,11 @@ struct run_layer {
     /* Guest offset up to which the layer is looked at: where it ends, or one above it does. */
     uint64_t limit;
     /* A data read ends at multiples of this: a power of two. Slices of the layers above count, too,
-     * as a request goes down through them. */
+     * as a request goes down through them, and what encrypted ones decrypt at a time, as they pass
+     * no more than that down at a time. */
     uint64_t request_bytes;
+
+    uint64_t read_bytes_max; /* see run_l2_read_bytes_max */
 
     /* Not of raw layers. */
     struct run_l2_rules rules;

@@ -401,6 +401,79 @@ compressed() {
     compare seconds qemu.json ours.json disk after_defrag_seconds
 }
 
+# ---- encrypted ----
+
+# needs_aes IMAGE: QEMU reads what decrypts to nothing as well.
+needs_aes() {
+    qemu-io --object secret,id=key,data=secret -r -c "read 0 512" \
+        --image-opts "driver=qcow2,file.filename=$1,encrypt.key-secret=key" >io.log 2>&1 ||
+        skip "this QEMU cannot open AES images: $(tail -n 1 io.log)"
+}
+
+encrypted_costs() {
+    needs_aes "$1"
+    costs "$1"
+}
+
+@test "encrypted with clusters of 4 KiB: 32 clusters at a time, from where each read begins" {
+    image f <<'FIXTURE'
+size 64M
+cluster 4K
+crypt aes
+map 5..400
+zero 401..410
+map 411..900
+map 901..4999 at 5001
+map 5000..16383 shuffled seed 25 group 45
+FIXTURE
+    encrypted_costs f
+}
+
+@test "encrypted with clusters of 16 KiB in part" {
+    image f <<'FIXTURE'
+size 64M
+cluster 16K
+crypt aes
+feature extended-l2
+map 0..2000 alloc 3..31
+map 2001..4095 shuffled seed 26 group 40
+FIXTURE
+    encrypted_costs f
+}
+
+@test "encrypted with clusters of 512 bytes" {
+    image f <<'FIXTURE'
+size 16M
+cluster 512
+crypt aes
+map all shuffled seed 27 group 40
+FIXTURE
+    encrypted_costs f
+}
+
+@test "encrypted with clusters of 64 KiB: as without" {
+    image f <<'FIXTURE'
+size 128M
+crypt aes
+map all shuffled seed 28 group 5
+FIXTURE
+    encrypted_costs f
+}
+
+@test "an encrypted image asks the one below for 32 clusters at a time: each time for the whole blob" {
+    local top=$'size 64M\ncluster 4K\ncrypt aes\nmap 256..511\nmap 8192..16383'
+
+    compressed base compression_type=zstd,cluster_size=2M
+    image top <<<"$top"
+    needs_aes top
+    qemu_reads top base
+    # One blob for 1 MiB, 15 for 2 MiB, in parts of 128 KiB.
+    [ "$(awk '$1 == "data" && $2 == 1' reads | wc -l)" = $((8 + 15 * 16)) ] || told "other blobs:" qemu.json
+    image top <<<"backing base format qcow2"$'\n'"$top"
+    ours --chain top
+    compare seconds qemu.json ours.json disk seconds
+}
+
 # ---- lives ----
 
 @test "forty snapshots" {

@@ -6,7 +6,8 @@
 
 QEMU reads the guest disk from front to back in requests of 1 MiB, one at a time, with its default
 options. What it reads to open and to close the image is left out. BACKING: qcow2 images below it, the
-uppermost first; none of the images may name one itself.
+uppermost first; none of the images may name one itself. Those that are encrypted have the passphrase
+"secret".
 
 PLUGIN is nbdkit-disk-plugin.so; it holds the clock. A read is one of an L2 slice if it begins in
 an L2 table; the tables are found by oracle.py. The list of reads has a line for each: slice or data,
@@ -24,6 +25,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.p
 import oracle  # noqa: E402
 
 REQUEST = 1 << 20
+CRYPT_METHOD = 32               # in the header: none, AES or LUKS
+KEY = "--object secret,id=key,data=secret"
 
 
 class Read:
@@ -36,6 +39,12 @@ class Read:
         self.clock = float(clock)
 
 
+def encryption(path):
+    with open(path, "rb") as file:
+        header = file.read(CRYPT_METHOD + 4)
+    return (None, "aes", "luks")[int.from_bytes(header[CRYPT_METHOD:], "big")]
+
+
 class SimulatedDisk:
     """Images and a data file on a disk that nbdkit serves for as long as one command runs."""
 
@@ -45,9 +54,12 @@ class SimulatedDisk:
             self.parameters.append("extents=" + os.path.abspath(extents))
         others = list(images[1:]) + ([data_file] if data_file else [])
         self.parameters += ["file=" + os.path.abspath(path) for path in others]
+        self.encrypted = any(encryption(path) for path in images)
         opened = None
         for number in reversed(range(len(images))):
             opened = {"driver": "qcow2", "file": self.export(number), "backing": opened}
+            if encryption(images[number]):
+                opened["encrypt"] = {"format": encryption(images[number]), "key-secret": "key"}
         if data_file:
             opened["data-file"] = self.export(len(images))
         # nbdkit's shell puts its socket in.
@@ -75,12 +87,12 @@ class SimulatedDisk:
     def with_qemu_io(self, size, begin=0):
         """Also for disks that end within a request, or from a place in the middle on."""
         requests = [f"read -q {off} {min(REQUEST, size - off)}\n" for off in range(begin, size, REQUEST)]
-        return self.run(f"qemu-io -r {self.image}", "".join(requests))
+        return self.run(f"qemu-io {KEY} -r {self.image}", "".join(requests))
 
     def read_all(self, size, with_qemu_io, begin=0):
         """The reads of the guest disk from `begin` to `size`, and the clock before the first of them."""
         idle = self.with_qemu_io(0)
-        if with_qemu_io or size == 0:
+        if with_qemu_io or self.encrypted or size == 0:     # qemu-img bench takes no keys
             reads = self.with_qemu_io(size, begin)
         else:
             reads = self.with_bench(size // REQUEST)

@@ -48,6 +48,9 @@ class Qcow2Layer:
     def slice_guest_bytes(self):
         return self.image.slice_guest_bytes()
 
+    def longest_read(self):
+        return self.image.longest_read()
+
     def _read(self):
         image, table = self.image, self.table
         clusters = ceil_div(table.disk_size, image.cluster)
@@ -142,6 +145,9 @@ class RawLayer:
     def slice_guest_bytes(self):
         return REQUEST
 
+    def longest_read(self):
+        return REQUEST
+
 
 def open_chain(path, table_of):
     """The layers from the top down. Only what the tests need: recorded formats, plain names."""
@@ -224,7 +230,10 @@ def is_contiguous(last, position, guest, compressed):
 
 
 class Reads:
-    """Data reads of requests of 1 MiB. A read ends at the slices of all layers it goes through."""
+    """Data reads of requests of 1 MiB. A read ends at the slices of all layers it goes through.
+
+    What an encrypted layer decrypts at a time is also the most that a request through it asks for.
+    """
 
     def __init__(self, layers, disk_size):
         self.disk_size = disk_size
@@ -232,6 +241,9 @@ class Reads:
         for layer in layers:
             step = min(step, layer.slice_guest_bytes())
             self.steps.append(step)
+            step = min(step, layer.longest_read())
+        self.longest = [layer.longest_read() for layer in layers]
+        self.begin = self.begin_unbroken = None
         self.reads = self.unbroken = 0
         self.end = None             # (guest, depth, host) of the read that may go on
 
@@ -242,11 +254,15 @@ class Reads:
             self.reads, self.unbroken, self.end = self.reads + requests, self.unbroken + requests, None
             return
         while start < stop:
-            border = start // self.steps[depth] * self.steps[depth] + self.steps[depth]
-            piece_end = min(stop, border)
             goes_on = self.end is not None and self.end[0] == start and start % self.steps[depth] != 0
-            self.unbroken += not goes_on
-            self.reads += not (goes_on and self.end[1:] == (depth, position))
+            if not goes_on or start - self.begin_unbroken >= self.longest[depth]:
+                self.unbroken += 1
+                self.begin_unbroken = start
+            if not (goes_on and self.end[1:] == (depth, position)) or start - self.begin >= self.longest[depth]:
+                self.reads += 1
+                self.begin = start
+            piece_end = min(stop, start // self.steps[depth] * self.steps[depth] + self.steps[depth],
+                            self.begin + self.longest[depth], self.begin_unbroken + self.longest[depth])
             position += piece_end - start
             self.end = (piece_end, depth, position)
             start = piece_end

@@ -174,7 +174,7 @@ def cost(image, table, extents=None):
 
 
 def reads(image, table):
-    count = oracle.ReadSplit(image.cluster, table.disk_size, image.slice_guest_bytes())
+    count = oracle.ReadSplit(image.cluster, table.disk_size, image.slice_guest_bytes(), image.longest_read())
     for piece, goes_on in walk(image, table):
         count.add(piece, not goes_on)
     return {"data_reads": count.reads, "data_reads_without_breaks": count.reads_without_breaks}

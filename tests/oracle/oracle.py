@@ -33,6 +33,7 @@ SECTOR = 512
 NEAR_JUMP_MAX = 512 * KIB       # a forward jump up to this is also a near jump
 REQUEST = MIB                   # the guest reads its disk in requests of this size
 L2_CACHE_MAX = 32 * MIB         # QEMU's default for the L2 cache
+MAX_CRYPT_CLUSTERS = 32
 SMALL_SLICE = 4 * KIB           # bytes of an L2 table that QEMU reads when the cache is too small
 
 L1_MAX_BYTES = 32 * MIB
@@ -345,6 +346,10 @@ class Image:
         slice_bytes = min(self.cluster, SMALL_SLICE) if small else self.cluster
         return slice_bytes // self.l2_entry_bytes * self.cluster
 
+    def longest_read(self):
+        """What is encrypted goes through a buffer of 32 clusters."""
+        return min(REQUEST, MAX_CRYPT_CLUSTERS * self.cluster) if self.crypt_method else REQUEST
+
 
 def text(data):
     """A name in the file: a NUL, and each byte that is not UTF-8, is a U+FFFD."""
@@ -629,14 +634,14 @@ def is_contiguous(previous, piece, cluster):
 class Figures:
     """The walk's own figures. Give it the pieces in guest order, then ask for the result."""
 
-    def __init__(self, cluster, disk_size, slice_guest_bytes):
+    def __init__(self, cluster, disk_size, slice_guest_bytes, longest_read=REQUEST):
         self.cluster = cluster
         self.previous = None
         self.mapped_clusters = self.mapped_bytes = self.compressed_clusters = 0
         self.near_jumps = 0
         self.distances = {"backward": [], "forward": []}    # of every jump, one by one
         self.runs = []                                      # the length of every contiguous run
-        self.reads = ReadSplit(cluster, disk_size, slice_guest_bytes)
+        self.reads = ReadSplit(cluster, disk_size, slice_guest_bytes, longest_read)
 
     def add(self, piece):
         size = piece_bytes(piece, self.cluster)
@@ -720,12 +725,14 @@ def run_histogram(runs):
 class ReadSplit:
     """Data reads for the whole guest disk, with the breaks and without them."""
 
-    def __init__(self, cluster, disk_size, slice_guest_bytes):
+    def __init__(self, cluster, disk_size, slice_guest_bytes, longest=REQUEST):
         self.cluster = cluster
         self.disk_size = disk_size
         self.slice_guest_bytes = slice_guest_bytes
+        self.longest = longest          # of a read
         self.reads = self.reads_without_breaks = 0
         self.open_read_end = None       # guest address where the last read ends, if it can still grow
+        self.begin = self.begin_without_breaks = None   # where it began
 
     def add(self, piece, is_break):
         if piece.compressed:
@@ -748,12 +755,16 @@ class ReadSplit:
 
     def _add_range(self, start, stop, is_break):
         while start < stop:
-            border = start // REQUEST * REQUEST + REQUEST
-            end = min(stop, border)
             goes_on = (start == self.open_read_end and start % REQUEST != 0 and
                        start % self.slice_guest_bytes != 0)
-            self.reads += is_break or not goes_on
-            self.reads_without_breaks += not goes_on
+            if is_break or not goes_on or start - self.begin == self.longest:
+                self.reads += 1
+                self.begin = start
+            if not goes_on or start - self.begin_without_breaks == self.longest:
+                self.reads_without_breaks += 1
+                self.begin_without_breaks = start
+            border = start // REQUEST * REQUEST + REQUEST
+            end = min(stop, border, self.begin + self.longest, self.begin_without_breaks + self.longest)
             self.open_read_end = end
             start, is_break = end, False
 
@@ -829,7 +840,7 @@ def range_end(part):
 def measure_table(image, table, part=None):
     """One object of "tables"."""
     count = {"zero_clusters": 0, "zero_allocated_clusters": 0, "corrupt_entries": 0}
-    figures = Figures(image.cluster, table.disk_size, image.slice_guest_bytes())
+    figures = Figures(image.cluster, table.disk_size, image.slice_guest_bytes(), image.longest_read())
     for piece in () if table.snapshot in image.bad_snapshots else walk(image, table, count, part):
         figures.add(piece)
     values = figures.result()

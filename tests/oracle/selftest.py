@@ -217,6 +217,15 @@ class Reads(Case):
         walk.add(Piece(2 * large, 100, 1024, True), True)
         self.assertEqual((walk.reads, walk.reads_without_breaks), (5, 5))
 
+    def test_what_is_encrypted_is_read_in_parts_from_each_begin_on(self):
+        # 40 clusters of 64 KiB, at most 8 of them at a time: 8 8, 8 8, 8. With a break before the
+        # second one: 1 8 7, 8 8, 8.
+        for is_break, expected in ((False, 5), (True, 6)):
+            walk = oracle.ReadSplit(C, DISK, 1 << 40, 8 * C)
+            for n in range(40):
+                walk.add(Piece(n * C, n * C, (n + 1) * C, False), is_break and n == 1)
+            self.assertEqual((walk.reads, walk.reads_without_breaks), (expected, 5))
+
     def test_the_last_cluster_is_read_up_to_the_end_of_the_disk(self):
         large = 2 * M
         walk = oracle.ReadSplit(large, large + M, 1 << 40)

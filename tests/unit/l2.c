@@ -231,9 +231,10 @@ struct naive {
     const struct table *table;
     bool detail;
     uint32_t slice_entries;
-    bool reading;      /* the part before is data of the same read, but for a break */
-    uint64_t read_end; /* and ended here in the file */
-    uint64_t next;     /* formula of check */
+    bool reading;                   /* the part before is data of the same read, but for a break */
+    uint64_t read_end;              /* and ended here in the file */
+    uint64_t begin, unbroken_begin; /* on the guest disk; without any break */
+    uint64_t next;                  /* formula of check */
     struct outcome *outcome;
 };
 
@@ -265,6 +266,8 @@ static void naive_reads(struct naive *naive, const struct format_entry *entry, u
     const struct table *table = naive->table;
     struct run_counts *counts = &naive->outcome->counts;
     uint64_t part_bytes = table->header.cluster_bytes / PARTS;
+    bool encrypted = table->header.crypt != FORMAT_CRYPT_NONE;
+    uint64_t most = encrypted ? 32 * table->header.cluster_bytes : UINT64_MAX;
 
     for (unsigned i = 0; i < PARTS; i++) {
         uint64_t guest_off = guest_off_of(table, index) + i * part_bytes;
@@ -277,8 +280,15 @@ static void naive_reads(struct naive *naive, const struct format_entry *entry, u
             naive->reading = false;
             continue;
         }
-        counts->reads_unbroken += !naive->reading || border;
-        counts->reads += !naive->reading || border || host_off != naive->read_end;
+        if (!naive->reading || border || guest_off - naive->unbroken_begin == most) {
+            counts->reads_unbroken++;
+            naive->unbroken_begin = guest_off;
+        }
+        if (!naive->reading || border || host_off != naive->read_end ||
+            guest_off - naive->begin == most) {
+            counts->reads++;
+            naive->begin = guest_off;
+        }
         naive->reading = true;
         naive->read_end = host_off + part_bytes;
     }
@@ -596,6 +606,36 @@ static void a_cluster_of_2_mib_is_two_reads(void **state)
     assert_true(outcome.n_uniform > 0 && outcome.n_general > 0); /* 3 blocks of 64, and a rest */
     outcome_free(&outcome);
     table_free(&table);
+}
+
+/* 32 clusters of 4 KiB at a time, from where each read begins; of 32 KiB a whole request. */
+static void encrypted_clusters_are_read_32_at_a_time(void **state)
+{
+    static const struct {
+        unsigned cluster_bits;
+        uint32_t first, jump; /* entry; there is a break before it */
+        uint64_t reads, unbroken;
+    } cases[] = {
+        {12, 0, 0, 8, 8},     {12, 1, 0, 8, 8}, /* a request: 256 clusters */
+        {12, 31, 0, 8, 8},    {12, 32, 0, 7, 7}, {12, 0, 64, 8, 8}, {12, 0, 65, 9, 8},
+        {12, 240, 250, 2, 1}, {14, 0, 0, 2, 2},  {15, 0, 0, 1, 1},  {15, 0, 5, 2, 1},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct table table = table_of(cases[i].cluster_bits, false);
+        struct outcome outcome;
+
+        table.header.crypt = i % 2 ? FORMAT_CRYPT_LUKS : FORMAT_CRYPT_AES;
+        for (uint32_t j = cases[i].first; j < MIB >> cases[i].cluster_bits; j++)
+            table.words[j] =
+                COPIED | cluster(&table, j + (cases[i].jump > 0 && j >= cases[i].jump ? 1000 : 5));
+        outcome = walk_whole(&table);
+        assert_int_equal(outcome.counts.reads, cases[i].reads);
+        assert_int_equal(outcome.counts.reads_unbroken, cases[i].unbroken);
+        outcome_free(&outcome);
+        table_free(&table);
+    }
 }
 
 /* 1 MiB or less of it on the disk: nobody asks for the second half. */
@@ -1258,15 +1298,19 @@ static void check_against_naive(const struct table *table)
     }
 }
 
+#define FIRST_ENCRYPTED_SEED 100
+
 static void check_random_tables(unsigned n_rounds, unsigned n_styles, bool version_2,
                                 bool external_data, bool extended_l2, uint64_t seed)
 {
+    bool encrypted = seed >= FIRST_ENCRYPTED_SEED;
     struct dice dice = dice_of(seed);
 
     for (unsigned bits = extended_l2 ? 14 : 9; bits <= 21; bits++)
         for (unsigned round = 0; round < (bits < 18 ? n_rounds : 1); round++) {
             struct table table = table_of(bits, extended_l2);
 
+            table.header.crypt = encrypted ? FORMAT_CRYPT_LUKS : FORMAT_CRYPT_NONE;
             table.entry_rules.version_2 = version_2;
             table.entry_rules.external_data = external_data;
             choose_size(&table, &dice);
@@ -1298,6 +1342,14 @@ static void random_tables_of_version_2(void **state)
 {
     (void)state;
     check_random_tables(5, N_STYLES, true, false, false, 14);
+}
+
+static void random_tables_of_encrypted_images(void **state)
+{
+    (void)state;
+    check_random_tables(15, HOLE + 1, false, false, false, FIRST_ENCRYPTED_SEED);
+    check_random_tables(5, N_STYLES, false, false, false, FIRST_ENCRYPTED_SEED + 1);
+    check_random_tables(10, N_STYLES, false, false, true, FIRST_ENCRYPTED_SEED + 2);
 }
 
 static void random_tables_with_a_data_file(void **state)
@@ -1518,6 +1570,7 @@ int main(void)
         cmocka_unit_test(a_table_in_order_is_one_read_a_mebibyte),
         cmocka_unit_test(a_reversed_table_is_one_read_a_cluster),
         cmocka_unit_test(a_cluster_of_2_mib_is_two_reads),
+        cmocka_unit_test(encrypted_clusters_are_read_32_at_a_time),
         cmocka_unit_test(the_last_cluster_of_2_mib_may_be_one_read),
         cmocka_unit_test(a_blob_is_read_for_each_request_that_touches_it),
         cmocka_unit_test(the_last_cluster_of_a_block_may_be_one_read),
@@ -1539,6 +1592,7 @@ int main(void)
         cmocka_unit_test(random_tables_of_all_sound_kinds),
         cmocka_unit_test(random_tables_with_noise_and_damage),
         cmocka_unit_test(random_tables_of_version_2),
+        cmocka_unit_test(random_tables_of_encrypted_images),
         cmocka_unit_test(random_tables_with_a_data_file),
         cmocka_unit_test(random_extended_tables),
         cmocka_unit_test(both_ways_give_the_same),
