@@ -5,6 +5,7 @@
  */
 #include "meter.h"
 
+#include "bits.h"
 #include "clones.h"
 #include "steps.h"
 #include "tally.h"
@@ -225,8 +226,11 @@ void meter_settle(struct meter *meter)
     meter->tally = NULL;
 }
 
-/* Without one, or for distances that it has no slots for, jumps are counted the slow way. */
-static bool tally_has_room(struct meter *meter, uint64_t most)
+/*
+ * For @words times 64 gaps, none further from 0 than @most. Without a tally, or for distances that
+ * it has no slots for, jumps are counted the slow way.
+ */
+static bool tally_has_room(struct meter *meter, uint64_t most, unsigned words)
 {
     if (most >= METER_TALLY_MOST || (meter->tally == NULL && meter->breaks < TALLY_BREAKS_MIN))
         return false;
@@ -234,39 +238,38 @@ static bool tally_has_room(struct meter *meter, uint64_t most)
         meter->tally = calloc(1, sizeof(*meter->tally));
     if (meter->tally == NULL)
         return false;
-    if (meter_tally_reserve(meter->tally, most))
+    if (meter_tally_reserve(meter->tally, most * words))
         return true;
     add_tally(meter->moves, meter->tally, 1);
     meter_tally_clear(meter->tally);
-    return meter_tally_reserve(meter->tally, most);
+    return meter_tally_reserve(meter->tally, most * words);
+}
+
+static void count_gap(struct meter *meter, uint64_t gap)
+{
+    if ((int64_t)gap < 0)
+        meter_moves_add(&meter->moves[METER_BACKWARD], -gap, 1);
+    else
+        meter_moves_add(&meter->moves[METER_FORWARD], gap, 1);
 }
 
 static void count_slowly(struct meter *meter, const struct meter_steps *steps, uint64_t breaks)
 {
-    for (; breaks != 0; breaks &= breaks - 1) {
-        uint64_t gap = steps->gap[__builtin_ctzll(breaks)];
-
-        if ((int64_t)gap < 0)
-            meter_moves_add(&meter->moves[METER_BACKWARD], -gap, 1);
-        else
-            meter_moves_add(&meter->moves[METER_FORWARD], gap, 1);
-    }
+    for (; breaks != 0; breaks &= breaks - 1)
+        count_gap(meter, steps->gap[__builtin_ctzll(breaks)]);
 }
 
 CLONES_PART void count_jumps(struct meter *meter, const struct meter_steps *steps, uint64_t breaks)
 {
     meter->near_jumps += (uint64_t)__builtin_popcountll(steps->near & breaks);
-    if (!tally_has_room(meter, steps->most)) {
+    if (!tally_has_room(meter, steps->most, 1)) {
         count_slowly(meter, steps, breaks);
-    } else if ((breaks | 1) == UINT64_MAX) {
-        for (unsigned i = breaks & 1 ? 0 : 1; i < METER_STEPS_MAX; i++)
-            meter_tally_add(meter->tally, steps->slot[i], steps->gap[i]);
-    } else {
-        for (; breaks != 0; breaks &= breaks - 1) {
-            unsigned i = (unsigned)__builtin_ctzll(breaks);
+        return;
+    }
+    for (; breaks != 0; breaks &= breaks - 1) {
+        unsigned i = (unsigned)__builtin_ctzll(breaks);
 
-            meter_tally_add(meter->tally, steps->slot[i], steps->gap[i]);
-        }
+        meter_tally_add(meter->tally, steps->slot[i], steps->gap[i]);
     }
 }
 
@@ -462,15 +465,47 @@ static void take_general(struct meter *meter, const struct run_batch *batch)
     }
 }
 
-/* 64 clusters that all break, but perhaps for the first one: each but the last ends a run. */
-CLONES_PART void count_single_runs(struct meter *meter, bool first_breaks, uint64_t cluster_bytes)
+/* Words of breaks from @first on in which all bits are set, but that of the batch's first step. */
+static uint32_t count_scattered(const struct run_batch *batch, uint32_t first)
 {
-    unsigned n = first_breaks ? 64 : 63;
+    uint32_t i = first;
 
-    meter->open_run_bytes += (64 - n) * cluster_bytes;
+    while (i < batch->n && (batch->breaks[i / 64] | (i == 0)) == UINT64_MAX)
+        i += 64;
+    return i - first;
+}
+
+/*
+ * Clusters [first, first + n) of a uniform batch, each of which breaks: what take_word does, for as
+ * many as there are. The step to the batch's first one is not looked at.
+ */
+CLONES_PART void take_scattered(struct meter *meter, const struct run_batch *batch, uint32_t first,
+                                uint32_t n)
+{
+    uint64_t gaps[RUN_BATCH_PIECES], slots[RUN_BATCH_PIECES], most = 0, near = 0;
+    const uint64_t cluster_bytes = batch->cluster_bytes;
+    const uint32_t begin = first > 0 ? first : 1, end = first + n;
+
+    for (uint32_t i = begin; i < end; i++) {
+        uint64_t gap = batch->begin[i] - batch->begin[i - 1] - cluster_bytes;
+
+        gaps[i] = gap;
+        slots[i] = meter_tally_slot(gap);
+        most |= gap ^ (uint64_t)((int64_t)gap >> 63);
+        near += all_if(gap - 1 < METER_NEAR_BYTES) & 1;
+    }
+    meter->near_jumps += near;
+    if (tally_has_room(meter, most + 1, n / 64)) {
+        for (uint32_t i = begin; i < end; i++)
+            meter_tally_add(meter->tally, slots[i], gaps[i]);
+    } else {
+        for (uint32_t i = begin; i < end; i++)
+            count_gap(meter, gaps[i]);
+    }
+    meter->open_run_bytes += (begin - first) * cluster_bytes;
     close_run(meter);
-    meter->breaks += n - 1;
-    meter_lengths_add(&meter->lengths, cluster_bytes, n - 1);
+    meter->breaks += end - begin - 1;
+    meter_lengths_add(&meter->lengths, cluster_bytes, end - begin - 1);
     meter->open_run_bytes = cluster_bytes;
 }
 
@@ -489,10 +524,7 @@ CLONES_PART void take_word(struct meter *meter, const uint64_t *begin, uint64_t 
     else
         meter_steps_measure(&steps, begin, breaks, cluster_bytes);
     count_jumps(meter, &steps, breaks);
-    if ((breaks | 1) == UINT64_MAX)
-        count_single_runs(meter, breaks & 1, cluster_bytes);
-    else
-        count_runs(meter, breaks, 64, NULL, cluster_bytes);
+    count_runs(meter, breaks, 64, NULL, cluster_bytes);
 }
 
 static struct meter_edge cluster_edge(uint64_t guest_off, uint64_t begin, uint64_t cluster_bytes)
@@ -514,11 +546,16 @@ CLONES static void take_uniform(struct meter *meter, const struct run_batch *bat
 
     step_to(meter, &edge, batch->file, false);
     breaks_before = meter->breaks;
-    for (uint32_t i = 0; i < batch->n; i += 64) {
-        uint64_t breaks = batch->breaks[i / 64];
-
-        /* The first step is judged above, by the rule for any two pieces. */
-        take_word(meter, &batch->begin[i], i == 0 ? breaks & ~UINT64_C(1) : breaks, cluster_bytes);
+    /* The first step is judged above, by the rule for any two pieces. */
+    for (uint32_t i = 0, n; i < batch->n; i += n) {
+        n = count_scattered(batch, i);
+        if (n > 0) {
+            take_scattered(meter, batch, i, n);
+            continue;
+        }
+        n = 64;
+        take_word(meter, &batch->begin[i],
+                  i == 0 ? batch->breaks[0] & ~UINT64_C(1) : batch->breaks[i / 64], cluster_bytes);
     }
     edge = cluster_edge(last_guest_off, batch->begin[batch->n - 1], cluster_bytes);
     arrive(meter, &edge, cluster_bytes);
