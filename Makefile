@@ -24,8 +24,10 @@ run: all
 	    $(BUILD)/qcow2frag $(BUILD)/sample.qcow2; \
 	fi
 
+# What is installed now may have been missing when the build folder was made: it is looked for anew.
 test:
 	@tools/need-packages build test
+	@[ ! -e $(BUILD)/build.ninja ] || meson setup --reconfigure $(BUILD) >/dev/null
 	@$(MAKE) --no-print-directory all
 	@tools/run-tests $(BUILD)
 
@@ -36,8 +38,10 @@ test-asan:
 	@ninja -C $(BUILD)-asan --quiet
 	@tools/run-tests $(BUILD)-asan
 
-test-valgrind: all
+test-valgrind:
 	@tools/need-packages build test valgrind
+	@[ ! -e $(BUILD)/build.ninja ] || meson setup --reconfigure $(BUILD) >/dev/null
+	@$(MAKE) --no-print-directory all
 	@tools/run-tests $(BUILD) --setup=valgrind --suite=unit
 
 bench:
