@@ -317,6 +317,7 @@ on_device() {
     cp --sparse=never interleaved-writers.qcow2 dense
     losetup --find --show dense >device 2>losetup.log || skip "no loop device: $(cat losetup.log)"
     losetup --detach "$(cat device)"
+    unshare -m true 2>unshare.log || skip "no mounts of its own: $(cat unshare.log)"
     privately on_device
 }
 
