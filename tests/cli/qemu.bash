@@ -1,11 +1,28 @@
 # SPDX-License-Identifier: MIT
-# What three witnesses say about an image: the second decoder (all tables, all figures), qemu-img
-# check (its own percentages), and qemu-img map (which guest range lies where).
+# Images made by qemu-img and qemu-io, and what three witnesses say about an image: the second decoder
+# (all tables, all figures), qemu-img check (its own percentages), and qemu-img map (which guest range
+# lies where).
 
 key=()   # options for qemu-img that name the key of an encrypted image, as --object secret,id=key,...
 sparse=  # yes: the file is too long to be copied without holes
 
 spec() { echo "driver=qcow2,file.filename=$1,encrypt.key-secret=key"; }
+
+# create IMAGE SIZE [OPTION=VALUE,...]
+create() { qemu-img create -q -f qcow2 ${3:+-o "$3"} "$1" "$2"; }
+
+# io IMAGE COMMAND ...: qemu-io's commands, in this order, on an image opened once.
+io() {
+    local image=$1 command commands=()
+
+    shift
+    for command; do commands+=(-c "$command"); done
+    if [ ${#key[@]} -gt 0 ]; then
+        qemu-io "${key[@]}" --image-opts "$(spec "$image")" "${commands[@]}" >io.log 2>&1
+    else
+        qemu-io -f qcow2 "${commands[@]}" "$image" >io.log 2>&1
+    fi || told "qemu-io failed:" io.log
+}
 
 # qemu_says CHECK-OR-MAP IMAGE: its JSON.
 qemu_says() {

@@ -12,22 +12,6 @@ setup() {
     needs qemu-img qemu-io python3
 }
 
-# create IMAGE SIZE [OPTION=VALUE,...]
-create() { qemu-img create -q -f qcow2 ${3:+-o "$3"} "$1" "$2"; }
-
-# io IMAGE COMMAND ...: qemu-io's commands, in this order, on an image opened once.
-io() {
-    local image=$1 command commands=()
-
-    shift
-    for command; do commands+=(-c "$command"); done
-    if [ ${#key[@]} -gt 0 ]; then
-        qemu-io "${key[@]}" --image-opts "$(spec "$image")" "${commands[@]}" >io.log 2>&1
-    else
-        qemu-io -f qcow2 "${commands[@]}" "$image" >io.log 2>&1
-    fi || told "qemu-io failed:" io.log
-}
-
 # scattered IMAGE LENGTH N: N writes of LENGTH bytes side by side, in an order that jumps about.
 scattered() {
     local k commands=()
