@@ -6,6 +6,7 @@
 #include "render.h"
 
 #include "json.h"
+#include "cause.h"
 #include "verdict.h"
 
 #include <errno.h>

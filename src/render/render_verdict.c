@@ -6,7 +6,7 @@
 #include "render_verdict.h"
 
 #include "recipe.h"
-#include "verdict.h"
+#include "cause.h"
 
 #include <string.h>
 

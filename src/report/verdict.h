@@ -8,6 +8,9 @@
 
 #include "report.h"
 
+/* What QEMU takes by itself for the L2 cache of an image, at most. */
+#define REPORT_DEFAULT_L2_CACHE_BYTES (UINT64_C(32) << 20)
+
 /*
  * Fills image->verdict from the rest of @image. @copy_bytes: of data that a rewrite copies;
  * @snapshot_bytes: that snapshots hold and the active state does not. Leaves the verdict unknown if
@@ -19,13 +22,7 @@ int report_verdict(struct report_image *image, struct opt_u64 copy_bytes,
 /* The word of the JSON: "none", "image" ... */
 const char *report_action_name(enum report_action action);
 
-/* "snapshots", "random-growth" ... */
-const char *report_cause_name(enum report_cause_code code);
-
-/* What a cause is, as part of a sentence. */
-const char *report_cause_text(enum report_cause_code code);
-
-/* ---- the parts of it, for tests ---- */
+/* ---- the parts of it ---- */
 
 /* What decides about the action. */
 struct report_case {
@@ -51,5 +48,8 @@ struct report_judgement {
 };
 
 struct report_judgement report_judge(const struct report_case *facts);
+
+/* So little is lost that nothing is to be done. */
+bool report_is_calm(const struct report_case *facts);
 
 #endif

@@ -6,6 +6,7 @@
  */
 #include "verdict.h"
 
+#include "cause.h"
 #include "recipe.h"
 
 #include <math.h>
