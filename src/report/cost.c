@@ -79,4 +79,6 @@ void report_cost_end_to_end(const struct report_profile *profile, const struct r
         return;
     end_to_end->seconds = opt_f64_of(time.seconds);
     end_to_end->slowdown = opt_f64_of(time.slowdown_high);
+    end_to_end->ideal_seconds = time.ideal_seconds;
+    end_to_end->slowdown_low = time.slowdown_low;
 }

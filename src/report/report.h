@@ -85,6 +85,8 @@ struct report_end_to_end {
     uint64_t hole_bytes; /* mapped, but in holes of the file */
     struct opt_f64 seconds;
     struct opt_f64 slowdown;
+    /* Known with the seconds: of this walk, see report_seconds_of. */
+    double ideal_seconds, slowdown_low;
 };
 
 /* What `qemu-img check` prints, by its own formula. */

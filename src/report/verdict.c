@@ -4,6 +4,7 @@
 
 #include "cause.h"
 #include "reason.h"
+#include "seconds.h"
 
 #include <errno.h>
 #include <math.h>
@@ -14,7 +15,6 @@
 #define BLAME_SLOWDOWN 1.02                 /* below it there is nothing to share out */
 #define BLAME_SHARE 0.6
 #define SNAPSHOTS_PART 0.25 /* of the active bytes */
-#define SPARSE_PART 10      /* a tenth of the data */
 
 /* ---- the action ---- */
 
@@ -99,7 +99,7 @@ static struct report_case case_of(const struct report_image *image,
 
     if (!end_to_end->known)
         return facts;
-    facts.sparse = end_to_end->hole_bytes > table->walk.mapped_bytes / SPARSE_PART;
+    facts.sparse = report_is_sparse(table);
     if (facts.sparse || !end_to_end->seconds.known)
         return facts;
     facts.both_seconds = end_to_end->seconds;
