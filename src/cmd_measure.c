@@ -6,11 +6,11 @@
 #include "facts.h"
 #include "find.h"
 #include "header.h"
-#include "thresholds.h"
 #include "measure.h"
 #include "options.h"
 #include "output.h"
 #include "render.h"
+#include "thresholds.h"
 #include "vec.h"
 #include "workers.h"
 
@@ -149,8 +149,8 @@ static void judge(struct measure *measure, const struct report_image *image)
         if (measure->options->quiet || measure->table || measure->options->format == OPTIONS_CSV)
             complain_of_damage(measure, image);
     }
-    measure->status = cmd_worse(measure->status,
-                                thresholds_check(measure->options, image, measure->console->complain));
+    measure->status = cmd_worse(
+        measure->status, thresholds_check(measure->options, image, measure->console->complain));
 }
 
 /* Images are judged in their order, whichever was finished first. The lock is held. */

@@ -55,7 +55,7 @@ struct options {
     const struct render_column *columns[RENDER_COLUMNS_MAX];
     size_t n_columns;
     bool has_range;
-    struct run_span range; /* of the guest disk */
+    struct tables_span range; /* of the guest disk */
     struct options_threshold thresholds[OPTIONS_N_LIMITS];
     const char **paths;
     size_t n_paths, cap_paths;

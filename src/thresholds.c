@@ -81,7 +81,7 @@ static int check(const struct options *options, const struct report_image *image
 }
 
 int thresholds_check(const struct options *options, const struct report_image *image,
-                 void (*complain)(const char *path, const char *text))
+                     void (*complain)(const char *path, const char *text))
 {
     int status = CMD_DONE;
 

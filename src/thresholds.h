@@ -11,6 +11,6 @@ struct report_image;
  * the exit status: also 1, if a figure with a limit is not known.
  */
 int thresholds_check(const struct options *options, const struct report_image *image,
-                 void (*complain)(const char *path, const char *text));
+                     void (*complain)(const char *path, const char *text));
 
 #endif

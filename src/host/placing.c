@@ -17,7 +17,7 @@
 #define BLOCK 64
 #define UNIT_BYTES 4096 /* of host file systems: most extents are multiples of it */
 
-/* A place in the sign of a number: see run/l2.c. Offsets and places stay below 2^62. */
+/* A place in the sign of a number: see tables/l2.c. Offsets and places stay below 2^62. */
 #define IS_NEGATIVE(n) ((int64_t)(n) < 0)
 
 struct placing {
@@ -27,8 +27,8 @@ struct placing {
 
 struct state {
     const struct placing *placing;
-    struct run_sink sink;
-    struct run_batch out;
+    struct piece_sink sink;
+    struct piece_batch out;
     /* The segment that was met last: a guess, and no more. */
     unsigned file;
     size_t segment;
@@ -38,22 +38,22 @@ struct state {
 
 static int flush(struct state *state)
 {
-    struct run_batch *out = &state->out;
-    int ret = run_batch_is_empty(out) ? 0 : state->sink.take(state->sink.context, out);
+    struct piece_batch *out = &state->out;
+    int ret = piece_batch_is_empty(out) ? 0 : state->sink.take(state->sink.context, out);
 
-    run_batch_clear(out);
+    piece_batch_clear(out);
     return ret;
 }
 
-static int add_piece(struct state *state, const struct run_piece *piece)
+static int add_piece(struct state *state, const struct piece *piece)
 {
-    struct run_batch *out = &state->out;
+    struct piece_batch *out = &state->out;
     int ret = 0;
 
-    if (out->n == RUN_BATCH_PIECES || (out->n > 0 && out->uniform))
+    if (out->n == PIECE_BATCH_MAX || (out->n > 0 && out->uniform))
         ret = flush(state);
     out->uniform = false;
-    run_batch_add(out, piece);
+    piece_batch_add(out, piece);
     return ret;
 }
 
@@ -90,7 +90,7 @@ static struct part next_part(struct state *state, unsigned file, uint64_t off, u
 }
 
 /* Reads of table go before pieces; those in several places are batches of their own. */
-static int add_table(struct state *state, const struct run_batch *batch)
+static int add_table(struct state *state, const struct piece_batch *batch)
 {
     uint64_t off = batch->table_off, end = off + batch->table_bytes;
     int ret = 0;
@@ -111,7 +111,7 @@ static int add_table(struct state *state, const struct run_batch *batch)
 }
 
 /* A blob that is read again: part by part, with the way back to the first one. */
-static int add_again(struct state *state, const struct run_batch *batch)
+static int add_again(struct state *state, const struct piece_batch *batch)
 {
     uint64_t off = batch->again_off, end = off + batch->again_bytes;
     uint64_t blob_bytes = 0;
@@ -142,13 +142,13 @@ static int add_again(struct state *state, const struct run_batch *batch)
 static int add_data(struct state *state, unsigned file, uint64_t guest_off, uint64_t bytes,
                     uint64_t begin, uint64_t end)
 {
-    return add_piece(state, &(struct run_piece){.kind = RUN_DATA,
-                                                .guest_off = guest_off,
-                                                .guest_bytes = bytes,
-                                                .begin = begin,
-                                                .end = end,
-                                                .mapped_bytes = bytes,
-                                                .file = (uint16_t)file});
+    return add_piece(state, &(struct piece){.kind = PIECE_DATA,
+                                            .guest_off = guest_off,
+                                            .guest_bytes = bytes,
+                                            .begin = begin,
+                                            .end = end,
+                                            .mapped_bytes = bytes,
+                                            .file = (uint16_t)file});
 }
 
 /*
@@ -186,12 +186,12 @@ static int add_stretch(struct state *state, unsigned file, uint64_t guest_off, u
 }
 
 /* The guest bytes before @at bytes of a blob of @bytes. Both factors have 32 bits at most. */
-static uint64_t share(const struct run_piece *blob, uint64_t at)
+static uint64_t share(const struct piece *blob, uint64_t at)
 {
     return blob->mapped_bytes * at / (blob->end - blob->begin);
 }
 
-static int add_blob(struct state *state, const struct run_piece *blob)
+static int add_blob(struct state *state, const struct piece *blob)
 {
     uint64_t off = blob->begin;
     int ret = 0;
@@ -203,14 +203,14 @@ static int add_blob(struct state *state, const struct run_piece *blob)
 
         off += part.bytes;
         if (part.placed)
-            ret = add_piece(state, &(struct run_piece){.kind = RUN_COMPRESSED,
-                                                       .guest_off = blob->guest_off + from,
-                                                       .guest_bytes = bytes,
-                                                       .begin = part.begin,
-                                                       .end = part.end,
-                                                       .mapped_bytes = bytes,
-                                                       .slack = off < blob->end ? 0 : blob->slack,
-                                                       .file = blob->file});
+            ret = add_piece(state, &(struct piece){.kind = PIECE_COMPRESSED,
+                                                   .guest_off = blob->guest_off + from,
+                                                   .guest_bytes = bytes,
+                                                   .begin = part.begin,
+                                                   .end = part.end,
+                                                   .mapped_bytes = bytes,
+                                                   .slack = off < blob->end ? 0 : blob->slack,
+                                                   .file = blob->file});
         else
             state->out.hole_bytes += bytes;
     }
@@ -218,15 +218,15 @@ static int add_blob(struct state *state, const struct run_piece *blob)
 }
 
 /* The stretches of a cluster that are held. */
-static int add_cluster(struct state *state, const struct run_piece *piece)
+static int add_cluster(struct state *state, const struct piece *piece)
 {
-    uint64_t part_bytes = (piece->end - piece->begin) / RUN_SUBCLUSTERS;
+    uint64_t part_bytes = (piece->end - piece->begin) / PIECE_SUBCLUSTERS;
     int ret = 0;
 
     if (piece->missing == 0)
         return add_stretch(state, piece->file, piece->guest_off, piece->begin, piece->end);
-    for (unsigned i = 0, next; i < RUN_SUBCLUSTERS && ret == 0; i = next) {
-        for (next = i + 1; next < RUN_SUBCLUSTERS; next++)
+    for (unsigned i = 0, next; i < PIECE_SUBCLUSTERS && ret == 0; i = next) {
+        for (next = i + 1; next < PIECE_SUBCLUSTERS; next++)
             if ((piece->missing >> next & 1) != (piece->missing >> i & 1))
                 break;
         if (!(piece->missing >> i & 1))
@@ -236,16 +236,16 @@ static int add_cluster(struct state *state, const struct run_piece *piece)
     return ret;
 }
 
-static int take_general(struct state *state, const struct run_batch *batch)
+static int take_general(struct state *state, const struct piece_batch *batch)
 {
     int ret = 0;
 
     for (uint32_t i = 0; i < batch->n && ret == 0; i++) {
-        struct run_piece piece = run_batch_piece(batch, i);
+        struct piece piece = piece_batch_piece(batch, i);
 
-        if (piece.kind == RUN_COMPRESSED)
+        if (piece.kind == PIECE_COMPRESSED)
             ret = add_blob(state, &piece);
-        else if (piece.kind == RUN_DATA)
+        else if (piece.kind == PIECE_DATA)
             ret = add_cluster(state, &piece);
     }
     return ret;
@@ -363,7 +363,7 @@ CLONES_PART uint64_t find_breaks(const uint64_t begin[BLOCK], uint64_t cluster_b
 static int add_uniform(struct state *state, const uint64_t places[BLOCK], uint64_t breaks,
                        uint64_t guest_off, unsigned file)
 {
-    struct run_batch *out = &state->out;
+    struct piece_batch *out = &state->out;
     uint64_t cluster_bytes = out->cluster_bytes;
     int ret = 0;
 
@@ -425,7 +425,7 @@ static int add_each(struct state *state, const uint64_t begin[BLOCK], const stru
 /* With so many jumps or more, 64 clusters are worth a look each. */
 #define MANY_BREAKS (BLOCK / 4)
 
-CLONES_PART int take_block(struct state *state, const struct run_batch *batch, uint32_t at)
+CLONES_PART int take_block(struct state *state, const struct piece_batch *batch, uint32_t at)
 {
     const struct host_grid *grid = &state->placing->grids[batch->file];
     uint64_t guest_off = batch->guest_first + at * batch->cluster_bytes;
@@ -450,9 +450,9 @@ CLONES_PART int take_block(struct state *state, const struct run_batch *batch, u
 }
 
 /* All clusters lie in the segment of the first one. */
-CLONES_PART bool take_in_one_segment(struct state *state, const struct run_batch *batch)
+CLONES_PART bool take_in_one_segment(struct state *state, const struct piece_batch *batch)
 {
-    struct run_batch *out = &state->out;
+    struct piece_batch *out = &state->out;
     const struct host_map *map = state->placing->grids[batch->file].map;
     const struct host_segment *segment;
     uint64_t end, shift;
@@ -479,7 +479,7 @@ CLONES_PART bool take_in_one_segment(struct state *state, const struct run_batch
     return true;
 }
 
-CLONES static int take_uniform(struct state *state, const struct run_batch *batch)
+CLONES static int take_uniform(struct state *state, const struct piece_batch *batch)
 {
     int ret = 0;
 
@@ -492,14 +492,14 @@ CLONES static int take_uniform(struct state *state, const struct run_batch *batc
 
 /* ---- the stage ---- */
 
-static int take(void *context, const struct run_batch *batch, struct run_sink sink)
+static int take(void *context, const struct piece_batch *batch, struct piece_sink sink)
 {
     struct state *state = context;
     int ret;
 
     state->sink = sink;
     state->out.cluster_bytes = batch->cluster_bytes;
-    run_batch_clear(&state->out);
+    piece_batch_clear(&state->out);
     state->out.hole_bytes = batch->hole_bytes;
     ret = add_table(state, batch);
     if (ret == 0 && batch->n > 0)
@@ -522,7 +522,7 @@ static void *state_new(const void *shared)
 }
 
 int host_placing_new(const struct host_map *const *maps, unsigned n_files, uint64_t cluster_bytes,
-                     struct run_stage *stage)
+                     struct piece_stage *stage)
 {
     struct placing *placing = calloc(1, sizeof(*placing) + n_files * sizeof(placing->grids[0]));
     int ret = 0;
@@ -530,7 +530,7 @@ int host_placing_new(const struct host_map *const *maps, unsigned n_files, uint6
     memset(stage, 0, sizeof(*stage));
     if (placing == NULL)
         return -ENOMEM;
-    *stage = (struct run_stage){
+    *stage = (struct piece_stage){
         .shared = placing,
         .n_files = n_files,
         .unit_bytes = cluster_bytes < UNIT_BYTES ? cluster_bytes : UNIT_BYTES,
@@ -544,7 +544,7 @@ int host_placing_new(const struct host_map *const *maps, unsigned n_files, uint6
     return ret;
 }
 
-void host_placing_free(struct run_stage *stage)
+void host_placing_free(struct piece_stage *stage)
 {
     struct placing *placing = (struct placing *)(uintptr_t)stage->shared; /* ours alone again */
 

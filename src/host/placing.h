@@ -24,7 +24,7 @@
  * borrowed until host_placing_free. Returns 0 or -ENOMEM; to be freed in both cases.
  */
 int host_placing_new(const struct host_map *const *maps, unsigned n_files, uint64_t cluster_bytes,
-                     struct run_stage *stage);
-void host_placing_free(struct run_stage *stage);
+                     struct piece_stage *stage);
+void host_placing_free(struct piece_stage *stage);
 
 #endif

@@ -52,7 +52,7 @@ void meter_head_take_back(struct meter_head *head, enum meter_direction directio
 
 /*
  * Goes to @bytes that have been read before, and reads them again. @blob_bytes: see
- * run_batch.again_blob_bytes.
+ * piece_batch.again_blob_bytes.
  */
 void meter_head_read_again(struct meter_head *head, struct meter_place from, uint64_t bytes,
                            uint64_t blob_bytes);

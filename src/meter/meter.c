@@ -305,7 +305,7 @@ CLONES_PART void count_runs(struct meter *meter, uint64_t breaks, unsigned n,
 
 /* ---- pieces ---- */
 
-static struct meter_edge edge_of(const struct run_batch *batch, uint32_t i)
+static struct meter_edge edge_of(const struct piece_batch *batch, uint32_t i)
 {
     return (struct meter_edge){.guest_off = batch->guest_off[i],
                                .position = batch->begin[i],
@@ -313,13 +313,13 @@ static struct meter_edge edge_of(const struct run_batch *batch, uint32_t i)
                                .read_begin = batch->begin[i],
                                .read_end = batch->end[i],
                                .slack = batch->slack[i],
-                               .compressed = batch->kind[i] == RUN_COMPRESSED};
+                               .compressed = batch->kind[i] == PIECE_COMPRESSED};
 }
 
 /* Of a cluster with missing subclusters, only those that are held are read. */
 static void trim_edge(struct meter_edge *edge, uint32_t missing)
 {
-    uint64_t part_bytes = (edge->end - edge->position) / RUN_SUBCLUSTERS;
+    uint64_t part_bytes = (edge->end - edge->position) / PIECE_SUBCLUSTERS;
 
     edge->read_begin += (unsigned)__builtin_ctz(~missing) * part_bytes;
     edge->read_end -= (unsigned)__builtin_clz(~missing) * part_bytes;
@@ -343,7 +343,7 @@ CLONES_PART void skip_missing(struct meter_head *head, uint32_t missing, uint64_
     }
 }
 
-static void arrive_at(struct meter *meter, const struct run_batch *batch, uint32_t i)
+static void arrive_at(struct meter *meter, const struct piece_batch *batch, uint32_t i)
 {
     struct meter_edge edge = edge_of(batch, i);
 
@@ -351,13 +351,14 @@ static void arrive_at(struct meter *meter, const struct run_batch *batch, uint32
     arrive(meter, &edge, batch->guest_bytes[i]);
 }
 
-static void take_piece(struct meter *meter, const struct run_batch *batch, uint32_t i)
+static void take_piece(struct meter *meter, const struct piece_batch *batch, uint32_t i)
 {
     struct meter_edge edge = edge_of(batch, i);
 
     trim_edge(&edge, batch->missing[i]);
     if (batch->missing[i] != 0)
-        skip_missing(&meter->head, batch->missing[i], (edge.end - edge.position) / RUN_SUBCLUSTERS);
+        skip_missing(&meter->head, batch->missing[i],
+                     (edge.end - edge.position) / PIECE_SUBCLUSTERS);
     step_to(meter, &edge, batch->files[i], false);
     arrive_at(meter, batch, i);
     meter->open_run_bytes += batch->mapped_bytes[i];
@@ -369,7 +370,7 @@ static void take_piece(struct meter *meter, const struct run_batch *batch, uint3
  * Step @k of @steps, to piece @i, for the head: between what it reads of the two pieces is more
  * than the gap, or the gap leads back into the piece before.
  */
-CLONES_PART void step_head(struct meter *meter, const struct run_batch *batch, uint32_t i,
+CLONES_PART void step_head(struct meter *meter, const struct piece_batch *batch, uint32_t i,
                            const struct meter_steps *steps, unsigned k)
 {
     struct meter_head *head = &meter->head;
@@ -381,7 +382,7 @@ CLONES_PART void step_head(struct meter *meter, const struct run_batch *batch, u
     trim_edge(&to, batch->missing[i]);
     way = to.read_begin - from.read_end;
     if (batch->missing[i] != 0)
-        skip_missing(head, batch->missing[i], (to.end - to.position) / RUN_SUBCLUSTERS);
+        skip_missing(head, batch->missing[i], (to.end - to.position) / PIECE_SUBCLUSTERS);
     if (!(steps->breaks >> k & 1)) {
         if ((int64_t)way > 0)
             meter_moves_add(&head->holes, way, 1);
@@ -398,7 +399,7 @@ CLONES_PART void step_head(struct meter *meter, const struct run_batch *batch, u
 }
 
 /* The head's part of the steps to pieces [first, first + n). */
-CLONES_PART void move_along(struct meter *meter, const struct run_batch *batch, uint32_t first,
+CLONES_PART void move_along(struct meter *meter, const struct piece_batch *batch, uint32_t first,
                             const struct meter_steps *steps)
 {
     uint64_t odd = steps->partial | steps->inside;
@@ -414,7 +415,7 @@ CLONES_PART void move_along(struct meter *meter, const struct run_batch *batch, 
 }
 
 /* Pieces [first, first + n), like the one before them of data, and of one file with it. */
-CLONES static void take_alike(struct meter *meter, const struct run_batch *batch, uint32_t first,
+CLONES static void take_alike(struct meter *meter, const struct piece_batch *batch, uint32_t first,
                               unsigned n)
 {
     struct meter_file *file = &meter->files[batch->files[first]];
@@ -435,17 +436,17 @@ CLONES static void take_alike(struct meter *meter, const struct run_batch *batch
 }
 
 /* How many pieces from @first on are data of one file. */
-static uint32_t count_alike(const struct run_batch *batch, uint32_t first)
+static uint32_t count_alike(const struct piece_batch *batch, uint32_t first)
 {
     uint32_t i = first;
 
-    while (i < batch->n && batch->kind[i] <= RUN_COMPRESSED &&
+    while (i < batch->n && batch->kind[i] <= PIECE_COMPRESSED &&
            batch->files[i] == batch->files[first])
         i++;
     return i - first;
 }
 
-static void take_general(struct meter *meter, const struct run_batch *batch)
+static void take_general(struct meter *meter, const struct piece_batch *batch)
 {
     uint32_t i = 0;
 
@@ -466,7 +467,7 @@ static void take_general(struct meter *meter, const struct run_batch *batch)
 }
 
 /* Words of breaks from @first on in which all bits are set, but that of the batch's first step. */
-static uint32_t count_scattered(const struct run_batch *batch, uint32_t first)
+static uint32_t count_scattered(const struct piece_batch *batch, uint32_t first)
 {
     uint32_t i = first;
 
@@ -479,10 +480,10 @@ static uint32_t count_scattered(const struct run_batch *batch, uint32_t first)
  * Clusters [first, first + n) of a uniform batch, each of which breaks: what take_word does, for as
  * many as there are. The step to the batch's first one is not looked at.
  */
-CLONES_PART void take_scattered(struct meter *meter, const struct run_batch *batch, uint32_t first,
-                                uint32_t n)
+CLONES_PART void take_scattered(struct meter *meter, const struct piece_batch *batch,
+                                uint32_t first, uint32_t n)
 {
-    uint64_t gaps[RUN_BATCH_PIECES], slots[RUN_BATCH_PIECES], most = 0, near = 0;
+    uint64_t gaps[PIECE_BATCH_MAX], slots[PIECE_BATCH_MAX], most = 0, near = 0;
     const uint64_t cluster_bytes = batch->cluster_bytes;
     const uint32_t begin = first > 0 ? first : 1, end = first + n;
 
@@ -536,7 +537,7 @@ static struct meter_edge cluster_edge(uint64_t guest_off, uint64_t begin, uint64
                                .read_end = begin + cluster_bytes};
 }
 
-CLONES static void take_uniform(struct meter *meter, const struct run_batch *batch)
+CLONES static void take_uniform(struct meter *meter, const struct piece_batch *batch)
 {
     uint64_t cluster_bytes = batch->cluster_bytes;
     uint64_t last_guest_off = batch->guest_first + (batch->n - 1) * cluster_bytes;
@@ -564,7 +565,7 @@ CLONES static void take_uniform(struct meter *meter, const struct run_batch *bat
     meter->head.read_bytes += batch->n * cluster_bytes;
 }
 
-void meter_take(struct meter *meter, const struct run_batch *batch)
+void meter_take(struct meter *meter, const struct piece_batch *batch)
 {
     if (batch->table_bytes > 0) {
         meter_head_move(&meter->head, (struct meter_place){batch->table_file, batch->table_off});

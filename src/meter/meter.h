@@ -28,7 +28,7 @@ struct meter_edge {
     uint64_t end;        /* where it ends in the file */
     uint64_t read_begin; /* the same, of that part of it that is held and so read */
     uint64_t read_end;
-    uint32_t slack; /* see run/batch.h */
+    uint32_t slack; /* see piece/batch.h */
     bool compressed;
 };
 
@@ -48,7 +48,7 @@ struct meter {
     uint64_t file_switches;         /* the last piece was in another file; each is a break */
     uint64_t breaks;                /* with switches. A switch may be a jump in its file as well */
     uint64_t near_jumps;
-    uint64_t hole_bytes;          /* guest bytes whose host bytes do not exist, see run/batch.h */
+    uint64_t hole_bytes;          /* guest bytes whose host bytes do not exist, see piece/batch.h */
     uint64_t first_run_bytes;     /* mapped bytes before the first break; valid if breaks > 0 */
     uint64_t open_run_bytes;      /* mapped bytes since the last break, or since the begin */
     struct meter_lengths lengths; /* runs that have a break on either side */
@@ -70,7 +70,7 @@ void meter_free(struct meter *meter);
 void meter_clear(struct meter *meter);
 
 /* The pieces of @batch follow those seen so far. Pieces of zero clusters are passed over. */
-void meter_take(struct meter *meter, const struct run_batch *batch);
+void meter_take(struct meter *meter, const struct piece_batch *batch);
 
 /* The pieces of @right follow those of @left. */
 void meter_merge(struct meter *left, const struct meter *right);

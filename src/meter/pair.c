@@ -8,7 +8,7 @@
 #include <stddef.h>
 
 int meter_pair_init(struct meter_pair *pair, uint64_t unit_bytes, unsigned n_files,
-                    const struct run_stage *stage)
+                    const struct piece_stage *stage)
 {
     *pair = (struct meter_pair){meter_new(unit_bytes, n_files), NULL};
     if (stage != NULL)
@@ -40,19 +40,19 @@ void meter_pair_settle(struct meter_pair *pair)
         meter_settle(pair->staged);
 }
 
-static int meter_it(void *context, const struct run_batch *batch)
+static int meter_it(void *context, const struct piece_batch *batch)
 {
     meter_take(context, batch);
     return 0;
 }
 
-int meter_pair_take(struct meter_pair *pair, const struct run_stage *stage, void *state,
-                    const struct run_batch *batch)
+int meter_pair_take(struct meter_pair *pair, const struct piece_stage *stage, void *state,
+                    const struct piece_batch *batch)
 {
     meter_take(pair->plain, batch);
     if (stage == NULL)
         return 0;
-    return stage->take(state, batch, (struct run_sink){meter_it, pair->staged});
+    return stage->take(state, batch, (struct piece_sink){meter_it, pair->staged});
 }
 
 void meter_pair_join(struct meter_pair *left, const struct meter_pair *right, uint64_t shift)

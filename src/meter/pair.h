@@ -7,7 +7,7 @@
 
 #include <stdint.h>
 
-struct run_stage;
+struct piece_stage;
 
 struct meter_pair {
     struct meter *plain;
@@ -19,15 +19,15 @@ struct meter_pair {
  * (NULL: there is none). @unit_bytes: see meter_new. Returns 0 or -ENOMEM, with nothing to release.
  */
 int meter_pair_init(struct meter_pair *pair, uint64_t unit_bytes, unsigned n_files,
-                    const struct run_stage *stage);
+                    const struct piece_stage *stage);
 void meter_pair_free(struct meter_pair *pair);
 
 /* Forgets all pieces. */
 void meter_pair_clear(struct meter_pair *pair);
 
 /* The pieces of @batch follow. @state is a state of the stage. Returns what the stage returned. */
-int meter_pair_take(struct meter_pair *pair, const struct run_stage *stage, void *state,
-                    const struct run_batch *batch);
+int meter_pair_take(struct meter_pair *pair, const struct piece_stage *stage, void *state,
+                    const struct piece_batch *batch);
 
 /* See meter_settle, meter_join, meter_add_inner, meter_merge and meter_error. */
 void meter_pair_settle(struct meter_pair *pair);

@@ -63,7 +63,7 @@ void meter_steps_measure_few(struct meter_steps *steps, const uint64_t *begin, u
     steps->inside = steps->over = steps->partial = 0;
 }
 
-CLONES_PART void judge(struct meter_steps *restrict steps, const struct run_batch *restrict batch,
+CLONES_PART void judge(struct meter_steps *restrict steps, const struct piece_batch *restrict batch,
                        uint32_t first, unsigned n)
 {
     uint64_t breaks = 0, inside = 0, over = 0, partial = 0, read_bytes = 0;
@@ -73,7 +73,7 @@ CLONES_PART void judge(struct meter_steps *restrict steps, const struct run_batc
         uint64_t begin = batch->begin[to], gap = begin - batch->end[from];
         uint64_t guest_gap =
             batch->guest_off[to] - batch->guest_off[from] - batch->guest_bytes[from];
-        uint64_t blobs = (batch->kind[to] | batch->kind[from]) & RUN_COMPRESSED;
+        uint64_t blobs = (batch->kind[to] | batch->kind[from]) & PIECE_COMPRESSED;
         uint64_t missing = batch->missing[to] | batch->missing[from];
         uint64_t slack = batch->slack[from];
 
@@ -99,7 +99,7 @@ CLONES_PART void judge(struct meter_steps *restrict steps, const struct run_batc
     steps->read_bytes = read_bytes;
 }
 
-CLONES void meter_steps_judge(struct meter_steps *steps, const struct run_batch *batch,
+CLONES void meter_steps_judge(struct meter_steps *steps, const struct piece_batch *batch,
                               uint32_t first, unsigned n)
 {
     uint64_t mapped = 0;

@@ -33,7 +33,7 @@ struct meter_steps {
  * To pieces [first, first + n) of a general batch. They and the piece before them are data, and of
  * one file.
  */
-void meter_steps_judge(struct meter_steps *steps, const struct run_batch *batch, uint32_t first,
+void meter_steps_judge(struct meter_steps *steps, const struct piece_batch *batch, uint32_t first,
                        unsigned n);
 
 /*

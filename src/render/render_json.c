@@ -5,8 +5,8 @@
  */
 #include "render.h"
 
-#include "json.h"
 #include "cause.h"
+#include "json.h"
 #include "verdict.h"
 
 #include <errno.h>

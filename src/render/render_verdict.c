@@ -5,8 +5,8 @@
  */
 #include "render_verdict.h"
 
-#include "recipe.h"
 #include "cause.h"
+#include "recipe.h"
 
 #include <string.h>
 

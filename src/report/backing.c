@@ -38,7 +38,7 @@ int report_backing_open(struct io *io, const char *path, struct report_backing *
 
 void report_backing_close(struct report_backing *backing)
 {
-    run_layers_free(&backing->layers);
+    chain_layers_free(&backing->layers);
     format_chain_close(&backing->chain);
     free(backing->held);
     memset(backing, 0, sizeof(*backing));
@@ -46,16 +46,16 @@ void report_backing_close(struct report_backing *backing)
 
 /* ---- each layer alone ---- */
 
-static struct run_table active_table(const struct format_image *image)
+static struct table active_table(const struct format_image *image)
 {
-    return (struct run_table){.l1_off = image->header.l1_off,
-                              .l1_entries = image->header.l1_entries,
-                              .virtual_bytes = image->header.virtual_bytes};
+    return (struct table){.l1_off = image->header.l1_off,
+                          .l1_entries = image->header.l1_entries,
+                          .virtual_bytes = image->header.virtual_bytes};
 }
 
 /* Progress over all layers: each is one of so many steps. */
 struct step {
-    const struct meter_walk_options *options;
+    const struct walk_walk_options *options;
     size_t number, n_steps;
 };
 
@@ -67,17 +67,17 @@ static void step_progress(void *context, double done)
                             ((double)step->number + done) / (double)step->n_steps);
 }
 
-static int walk_alone(struct format_image *image, struct run_table *table, struct step *step,
+static int walk_alone(struct format_image *image, struct table *table, struct step *step,
                       struct err *err)
 {
-    const struct meter_walk_options options = {
+    const struct walk_walk_options options = {
         .workers = step->options->workers,
         .span = step->options->span,
         .progress = step->options->progress != NULL ? step_progress : NULL,
         .context = step,
     };
     struct meter_pair meters;
-    int ret = meter_walk(image, table, 1, &meters, &options, err);
+    int ret = walk_tables(image, table, 1, &meters, &options, err);
 
     meter_pair_free(&meters);
     return ret;
@@ -88,7 +88,7 @@ static int look_at_image(struct report_backing *backing, size_t depth, struct fo
 {
     const struct format_layer *layer = &backing->chain.layers[depth];
     struct report_held *held = &backing->held[depth];
-    struct run_table table = active_table(image);
+    struct table table = active_table(image);
     struct io_users users = io_users(image->io);
     int ret = 0;
 
@@ -98,12 +98,12 @@ static int look_at_image(struct report_backing *backing, size_t depth, struct fo
     memcpy(held->first_bytes, image->first_bytes, sizeof(held->first_bytes));
     held->written = users.known && users.written;
     if (held->written)
-        ret = run_l1_hash(image, &table, 1, &held->l1_hash, err);
+        ret = tables_l1_hash(image, &table, 1, &held->l1_hash, err);
     if (ret == 0)
         ret = walk_alone(image, &table, step, err);
     if (ret == 0)
-        ret = run_layers_add(&backing->layers, image, &table, (uint16_t)layer->image_file,
-                             (uint16_t)layer->data_file, err);
+        ret = chain_layers_add(&backing->layers, image, &table, (uint16_t)layer->image_file,
+                               (uint16_t)layer->data_file, err);
     held->mapped_bytes = table.counts.mapped_bytes;
     format_findings_merge(findings, &table.findings);
     return ret;
@@ -113,11 +113,11 @@ static int look_at_raw(struct report_backing *backing, size_t depth, struct err 
 {
     const struct format_layer *layer = &backing->chain.layers[depth];
     struct io *io = backing->chain.files[layer->image_file].io;
-    int ret = run_layers_add_raw(&backing->layers, io, layer->file_bytes, layer->virtual_bytes,
-                                 (uint16_t)layer->image_file, err);
+    int ret = chain_layers_add_raw(&backing->layers, io, layer->file_bytes, layer->virtual_bytes,
+                                   (uint16_t)layer->image_file, err);
 
     if (ret == 0)
-        backing->held[depth].mapped_bytes = run_layer_raw_bytes(&backing->layers.list[depth]);
+        backing->held[depth].mapped_bytes = chain_layer_raw_bytes(&backing->layers.list[depth]);
     return ret;
 }
 
@@ -141,14 +141,14 @@ static int look_at_layer(struct report_backing *backing, size_t depth, struct st
 }
 
 int report_backing_look(struct report_backing *backing, struct format_image *top,
-                        const struct meter_walk_options *options, struct format_findings *findings,
+                        const struct walk_walk_options *options, struct format_findings *findings,
                         struct err *err)
 {
     struct step step = {.options = options, .n_steps = backing->chain.n_layers};
     const struct format_layer *layer = &backing->chain.layers[0];
-    struct run_table first = active_table(top); /* for now: run_layers_set_top follows */
-    int ret = run_layers_add(&backing->layers, top, &first, (uint16_t)layer->image_file,
-                             (uint16_t)layer->data_file, err);
+    struct table first = active_table(top); /* for now: chain_layers_set_top follows */
+    int ret = chain_layers_add(&backing->layers, top, &first, (uint16_t)layer->image_file,
+                               (uint16_t)layer->data_file, err);
 
     format_findings_free(&first.findings);
     for (size_t depth = 1; depth < backing->chain.n_layers && ret == 0; depth++) {
@@ -167,7 +167,7 @@ int report_backing_has_changed(const struct report_backing *backing, bool *chang
         struct io *io = backing->chain.files[layer->image_file].io;
         unsigned char now[FORMAT_IMAGE_FIRST_BYTES];
         uint64_t hash = held->l1_hash;
-        struct run_table table;
+        struct table table;
         struct format_image image;
         int ret;
 
@@ -181,7 +181,7 @@ int report_backing_has_changed(const struct report_backing *backing, bool *chang
             if (ret < 0)
                 return ret;
             table = active_table(&image);
-            ret = run_l1_hash(&image, &table, 1, &hash, err);
+            ret = tables_l1_hash(&image, &table, 1, &hash, err);
             format_image_close(&image);
             *changed = hash != held->l1_hash;
         }
@@ -250,7 +250,7 @@ int report_backing_fill(const struct report_backing *backing, const struct meter
 }
 
 int report_backing_set_top(struct report_backing *backing, struct format_image *top,
-                           struct run_table *table, struct err *err)
+                           struct table *table, struct err *err)
 {
-    return run_layers_set_top(&backing->layers, top, table, err);
+    return chain_layers_set_top(&backing->layers, top, table, err);
 }

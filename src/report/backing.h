@@ -20,11 +20,11 @@ struct format_findings;
 struct format_image;
 struct meter;
 struct report_table;
-struct run_table;
+struct table;
 
 struct report_backing {
     struct format_chain chain;
-    struct run_layers layers;
+    struct chain_layers layers;
     struct report_held *held; /* [layers of the chain] */
     size_t n_held;
 };
@@ -39,7 +39,7 @@ void report_backing_close(struct report_backing *backing);
  * added to @findings, with a place like "backing[1] l2[3][4]".
  */
 int report_backing_look(struct report_backing *backing, struct format_image *top,
-                        const struct meter_walk_options *options, struct format_findings *findings,
+                        const struct walk_walk_options *options, struct format_findings *findings,
                         struct err *err);
 
 /*
@@ -47,7 +47,7 @@ int report_backing_look(struct report_backing *backing, struct format_image *top
  * left out along the chain alone is added to the findings of @table.
  */
 int report_backing_set_top(struct report_backing *backing, struct format_image *top,
-                           struct run_table *table, struct err *err);
+                           struct table *table, struct err *err);
 
 /*
  * Fills in the layers of a table from the meter of its walk along the chain. @alone_bytes: the

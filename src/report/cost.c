@@ -29,7 +29,7 @@ struct report_profile report_profile(enum report_device device, const struct rep
     return (struct report_profile){METER_DISK_SSD, false};
 }
 
-void report_cost(const struct report_profile *profile, const struct run_counts *counts,
+void report_cost(const struct report_profile *profile, const struct piece_counts *counts,
                  const struct meter *meter, struct report_disk *disk)
 {
     struct meter_disk_time time =
@@ -47,7 +47,7 @@ void report_cost(const struct report_profile *profile, const struct run_counts *
                                  .slowdown_high = time.slowdown_high};
 }
 
-void report_cost_after(const struct report_profile *profile, const struct run_counts *counts,
+void report_cost_after(const struct report_profile *profile, const struct piece_counts *counts,
                        const struct meter *meter, struct report_disk *disk)
 {
     const struct meter_head *head = &meter->head;
@@ -69,7 +69,7 @@ void report_cost_after(const struct report_profile *profile, const struct run_co
 }
 
 /* Each break on the device ends a read, whichever layer it comes from. */
-void report_cost_end_to_end(const struct report_profile *profile, const struct run_counts *counts,
+void report_cost_end_to_end(const struct report_profile *profile, const struct piece_counts *counts,
                             const struct meter *meter, struct report_end_to_end *end_to_end)
 {
     struct meter_disk_time time = meter_disk_time(

@@ -7,7 +7,7 @@
 #include "meter.h"
 #include "report.h"
 
-struct run_counts;
+struct piece_counts;
 
 /* The disk to reckon with. */
 struct report_profile {
@@ -18,15 +18,15 @@ struct report_profile {
 struct report_profile report_profile(enum report_device device, const struct report_host *host);
 
 /* @meter: of the pieces in the file. */
-void report_cost(const struct report_profile *profile, const struct run_counts *counts,
+void report_cost(const struct report_profile *profile, const struct piece_counts *counts,
                  const struct meter *meter, struct report_disk *disk);
 
 /* Fills in the time after a rewrite, of one image. */
-void report_cost_after(const struct report_profile *profile, const struct run_counts *counts,
+void report_cost_after(const struct report_profile *profile, const struct piece_counts *counts,
                        const struct meter *meter, struct report_disk *disk);
 
 /* @meter: of the same pieces on the device. Fills in the times. */
-void report_cost_end_to_end(const struct report_profile *profile, const struct run_counts *counts,
+void report_cost_end_to_end(const struct report_profile *profile, const struct piece_counts *counts,
                             const struct meter *meter, struct report_end_to_end *end_to_end);
 
 #endif

@@ -137,7 +137,7 @@ const struct meter *report_host_meter(const struct report_host_walk *walk,
     return walk->has_stage ? pair->staged : walk->in_one_piece ? pair->plain : NULL;
 }
 
-int report_host_figures(const struct meter *meter, const struct run_counts *counts,
+int report_host_figures(const struct meter *meter, const struct piece_counts *counts,
                         uint64_t cluster_bytes, struct report_end_to_end *end_to_end)
 {
     uint64_t mapped_bytes = counts->mapped_bytes - meter->hole_bytes;

@@ -14,7 +14,7 @@ struct format_chain;
 struct format_image;
 struct host_map;
 struct report_choice;
-struct run_counts;
+struct piece_counts;
 
 struct report_host_walk {
     struct host_map *owned;
@@ -25,7 +25,7 @@ struct report_host_walk {
      * the way through the file, and what a table gives is what the device gives. */
     bool in_one_piece;
     bool has_stage;
-    struct run_stage stage; /* for the walk, unless it would change nothing */
+    struct piece_stage stage; /* for the walk, unless it would change nothing */
 };
 
 /*
@@ -48,7 +48,7 @@ const struct meter *report_host_meter(const struct report_host_walk *walk,
                                       const struct meter_pair *pair);
 
 /* The figures of that meter. @counts are those of the table. Returns 0 or -ENOMEM. */
-int report_host_figures(const struct meter *meter, const struct run_counts *counts,
+int report_host_figures(const struct meter *meter, const struct piece_counts *counts,
                         uint64_t cluster_bytes, struct report_end_to_end *end_to_end);
 
 #endif

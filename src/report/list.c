@@ -22,11 +22,11 @@
 
 struct list {
     const struct report_list_choice *choice;
-    struct report_backing *backing; /* NULL: the image alone is listed */
-    const char *files[RUN_N_FILES]; /* of the image alone */
-    struct list_map *maps;          /* by file number; NULL: no places are known */
+    struct report_backing *backing;   /* NULL: the image alone is listed */
+    const char *files[PIECE_N_FILES]; /* of the image alone */
+    struct list_map *maps;            /* by file number; NULL: no places are known */
     size_t n_maps;
-    struct run_piece open;     /* the run that may still grow; guest_bytes 0: none */
+    struct piece open;         /* the run that may still grow; guest_bytes 0: none */
     struct opt_u64 open_place; /* of its first byte, on the device */
     bool open_encoded;         /* it lies in one stored extent, which has only one place */
 };
@@ -45,17 +45,17 @@ struct place {
     uint64_t bytes;
 };
 
-const char *report_kind_name(enum run_kind kind)
+const char *report_kind_name(enum piece_kind kind)
 {
-    return kind == RUN_DATA ? "data" : kind == RUN_COMPRESSED ? "compressed" : "zero";
+    return kind == PIECE_DATA ? "data" : kind == PIECE_COMPRESSED ? "compressed" : "zero";
 }
 
 static int hand_over(struct list *list)
 {
-    const struct run_piece *open = &list->open;
+    const struct piece *open = &list->open;
     const struct format_file *file =
         list->backing != NULL ? &list->backing->chain.files[open->file] : NULL;
-    bool has_host = open->kind != RUN_ZERO;
+    bool has_host = open->kind != PIECE_ZERO;
     struct report_run run = {
         .guest_off = open->guest_off,
         .guest_bytes = open->guest_bytes,
@@ -101,16 +101,16 @@ static bool goes_on(const struct list *list, const struct place *place)
            (!place->physical.known || place->physical.value == list->open_place.value + bytes);
 }
 
-static bool joins(const struct list *list, const struct run_piece *piece, const struct place *place)
+static bool joins(const struct list *list, const struct piece *piece, const struct place *place)
 {
-    const struct run_piece *open = &list->open;
+    const struct piece *open = &list->open;
 
-    return open->guest_bytes != 0 && piece->kind == open->kind && piece->kind != RUN_COMPRESSED &&
+    return open->guest_bytes != 0 && piece->kind == open->kind && piece->kind != PIECE_COMPRESSED &&
            piece->file == open->file && piece->guest_off == open->guest_off + open->guest_bytes &&
-           (piece->kind == RUN_ZERO || (piece->begin == open->end && goes_on(list, place)));
+           (piece->kind == PIECE_ZERO || (piece->begin == open->end && goes_on(list, place)));
 }
 
-static int add(struct list *list, const struct run_piece *piece, const struct place *place)
+static int add(struct list *list, const struct piece *piece, const struct place *place)
 {
     int ret = 0;
 
@@ -127,16 +127,16 @@ static int add(struct list *list, const struct run_piece *piece, const struct pl
 }
 
 /* A piece is split where it lies in several places; not so a blob, of which no part can be told. */
-static int add_piece(struct list *list, struct run_piece piece)
+static int add_piece(struct list *list, struct piece piece)
 {
     struct place place = {.bytes = 0};
     int ret = 0;
 
-    if (piece.kind == RUN_ZERO)
+    if (piece.kind == PIECE_ZERO)
         return add(list, &piece, &place);
     place = place_of(list, piece.file, piece.begin, piece.end);
-    while (piece.kind != RUN_COMPRESSED && place.bytes < piece.end - piece.begin && ret == 0) {
-        struct run_piece part = piece;
+    while (piece.kind != PIECE_COMPRESSED && place.bytes < piece.end - piece.begin && ret == 0) {
+        struct piece part = piece;
 
         part.guest_bytes = place.bytes;
         part.end = piece.begin + place.bytes;
@@ -149,41 +149,41 @@ static int add_piece(struct list *list, struct run_piece piece)
     return ret < 0 ? ret : add(list, &piece, &place);
 }
 
-static int take(void *context, const struct run_batch *batch)
+static int take(void *context, const struct piece_batch *batch)
 {
     int ret = 0;
 
     for (uint32_t i = 0; i < batch->n && ret == 0; i++)
-        ret = add_piece(context, run_batch_piece(batch, i));
+        ret = add_piece(context, piece_batch_piece(batch, i));
     return ret;
 }
 
-static struct run_sink begin(void *context, struct run_members members, size_t keep)
+static struct piece_sink begin(void *context, struct tables_members members, size_t keep)
 {
     (void)members;
     (void)keep;
-    return (struct run_sink){take, context};
+    return (struct piece_sink){take, context};
 }
 
-static int list_alone(struct format_image *image, struct run_table *table, struct list *list,
+static int list_alone(struct format_image *image, struct table *table, struct list *list,
                       struct err *err)
 {
-    const struct run_visitor visitor = {
+    const struct tables_visitor visitor = {
         .context = list, .begin = begin, .detail = true, .most_repeats = REPEATS_MAX};
 
-    return run_scan(image, table, 1, &visitor, err);
+    return tables_scan(image, table, 1, &visitor, err);
 }
 
 /* Each image has been walked alone before, so that its damage is known. */
-static int list_chain(struct format_image *image, struct run_table *table, struct list *list,
+static int list_chain(struct format_image *image, struct table *table, struct list *list,
                       struct format_findings *findings, struct err *err)
 {
-    const struct meter_walk_options options = {.workers = NULL};
-    const struct run_layers *layers = &list->backing->layers;
-    struct run_compose *compose;
-    struct run_counts counts = {0};
+    const struct walk_walk_options options = {.workers = NULL};
+    const struct chain_layers *layers = &list->backing->layers;
+    struct chain_compose *compose;
+    struct piece_counts counts = {0};
     struct meter_pair meters;
-    int ret = meter_walk(image, table, 1, &meters, &options, err);
+    int ret = walk_tables(image, table, 1, &meters, &options, err);
 
     meter_pair_free(&meters);
     format_findings_merge(findings, &table->findings);
@@ -193,11 +193,11 @@ static int list_chain(struct format_image *image, struct run_table *table, struc
         ret = report_backing_set_top(list->backing, image, table, err);
     if (ret < 0)
         return ret;
-    compose = run_compose_new(layers, true);
+    compose = chain_compose_new(layers, true);
     ret = compose == NULL ? err_no_memory(err)
-                          : run_compose_part(compose, 0, layers->end, (struct run_sink){take, list},
-                                             &counts, err);
-    run_compose_free(compose);
+                          : chain_compose_part(compose, 0, layers->end,
+                                               (struct piece_sink){take, list}, &counts, err);
+    chain_compose_free(compose);
     return ret;
 }
 
@@ -206,7 +206,7 @@ static int list_table(struct format_image *image, size_t chosen, struct list *li
 {
     const struct format_snapshot *snapshot =
         chosen == CHOOSE_ACTIVE ? NULL : &image->snapshots.list[chosen];
-    struct run_table table = {
+    struct table table = {
         .l1_off = snapshot != NULL ? snapshot->l1_off : image->header.l1_off,
         .l1_entries = snapshot != NULL ? snapshot->l1_entries : image->header.l1_entries,
         .virtual_bytes = snapshot != NULL ? snapshot->virtual_bytes : image->header.virtual_bytes,
@@ -238,7 +238,7 @@ static int find_map(struct list_map *list, struct io *io, struct err *err)
 static int find_maps(struct list *list, struct format_image *image, struct err *err)
 {
     const struct format_chain *chain = list->backing != NULL ? &list->backing->chain : NULL;
-    size_t n = chain != NULL ? chain->n_files : RUN_N_FILES;
+    size_t n = chain != NULL ? chain->n_files : PIECE_N_FILES;
     int ret = 0;
 
     if (list->choice->no_host)

@@ -22,7 +22,7 @@ struct io;
 struct report_run {
     uint64_t guest_off;
     uint64_t guest_bytes;
-    enum run_kind kind;
+    enum piece_kind kind;
     unsigned depth;   /* 0: the image itself */
     const char *file; /* that holds the data; borrowed for the call */
     struct opt_u64 host_off;
@@ -51,6 +51,6 @@ int report_list(const char *path, const struct report_list_choice *choice,
 int report_list_io(struct io *io, const char *path, const struct report_list_choice *choice,
                    struct format_findings *findings, struct err *err);
 
-const char *report_kind_name(enum run_kind kind);
+const char *report_kind_name(enum piece_kind kind);
 
 #endif

@@ -29,7 +29,7 @@
 #include <time.h>
 
 /* Walked at once: a meter takes 64 KiB, and a hostile image can have 65,536 snapshots. */
-#define GROUP_TABLES RUN_TABLES_MAX
+#define GROUP_TABLES TABLES_SCAN_MAX
 
 static int copy_name(const struct format_name *from, struct format_name *to)
 {
@@ -64,7 +64,7 @@ static int fill_format(const struct format_image *image, struct report_format *f
         .snapshot_count = image->snapshots.n_list,
         .bitmap_count = header->n_bitmaps,
         .l1_entries = header->l1_entries,
-        .l2_cache_bytes = run_l2_cache_bytes(header, header->virtual_bytes),
+        .l2_cache_bytes = tables_l2_cache_bytes(header, header->virtual_bytes),
     };
     if (copy_name(&header->backing_file, &format->backing_file) < 0 ||
         copy_name(&header->backing_format, &format->backing_format) < 0 ||
@@ -92,7 +92,7 @@ struct work {
 /* ---- from a walked table to its figures ---- */
 
 /* What any walk has, of an image alone or along a chain. */
-static int fill_figures(const struct work *work, const struct run_counts *counts,
+static int fill_figures(const struct work *work, const struct piece_counts *counts,
                         uint64_t mapped_clusters, const struct meter *meter,
                         struct report_table *table)
 {
@@ -112,7 +112,7 @@ static int fill_figures(const struct work *work, const struct run_counts *counts
 }
 
 /* The same walk over the device, if the maps of all files are known. */
-static int fill_end_to_end(const struct work *work, const struct run_counts *counts,
+static int fill_end_to_end(const struct work *work, const struct piece_counts *counts,
                            const struct meter_pair *meters, struct report_table *table)
 {
     const struct meter *device = report_host_meter(&work->host, meters);
@@ -134,7 +134,7 @@ static const struct format_snapshot *snapshot_of(const struct work *work, size_t
     return chosen == CHOOSE_ACTIVE ? NULL : &work->image->snapshots.list[chosen];
 }
 
-static struct report_range range_of(const struct run_span *span, uint64_t virtual_bytes)
+static struct report_range range_of(const struct tables_span *span, uint64_t virtual_bytes)
 {
     uint64_t end;
 
@@ -149,7 +149,7 @@ static struct report_range range_of(const struct run_span *span, uint64_t virtua
 /* Of snapshots some may be smaller than others: only a range that none has is a mistake. */
 static int check_range(const struct work *work)
 {
-    const struct run_span *span = work->choice->walk.span;
+    const struct tables_span *span = work->choice->walk.span;
     uint64_t largest = 0;
     char begin[SIZE_TEXT_MAX], disk[SIZE_TEXT_MAX];
 
@@ -170,7 +170,7 @@ static int check_range(const struct work *work)
 }
 
 static int begin_table(const struct work *work, size_t chosen, struct report_table *table,
-                       struct run_table *walk)
+                       struct table *walk)
 {
     const struct format_header *header = &work->image->header;
     const struct format_snapshot *snapshot = snapshot_of(work, chosen);
@@ -182,7 +182,7 @@ static int begin_table(const struct work *work, size_t chosen, struct report_tab
         (copy_name(&snapshot->id, &table->id) < 0 || copy_name(&snapshot->name, &table->name) < 0))
         return err_no_memory(work->err);
 
-    *walk = (struct run_table){
+    *walk = (struct table){
         .l1_off = snapshot != NULL ? snapshot->l1_off : header->l1_off,
         .l1_entries = snapshot != NULL ? snapshot->l1_entries : header->l1_entries,
         .virtual_bytes = table->virtual_bytes,
@@ -193,11 +193,11 @@ static int begin_table(const struct work *work, size_t chosen, struct report_tab
     return 0;
 }
 
-static int fill_table(struct work *work, const struct run_table *walk,
-                      const struct meter_pair *meters, struct report_table *table)
+static int fill_table(struct work *work, const struct table *walk, const struct meter_pair *meters,
+                      struct report_table *table)
 {
     struct report_format *format = &work->report->format;
-    const struct run_counts *counts = &walk->counts;
+    const struct piece_counts *counts = &walk->counts;
 
     if (fill_figures(work, counts, counts->mapped_clusters, meters->plain, table) < 0 ||
         fill_end_to_end(work, counts, meters, table) < 0)
@@ -206,7 +206,8 @@ static int fill_table(struct work *work, const struct run_table *walk,
     table->has_check = !table->is_snapshot && !table->range.known;
     table->check = (struct report_check){
         .allocated_clusters = counts->check_allocated,
-        .total_clusters = run_l2_clusters(&work->image->header, work->image->header.virtual_bytes),
+        .total_clusters =
+            tables_l2_clusters(&work->image->header, work->image->header.virtual_bytes),
         .fragmented_clusters = counts->check_fragmented,
         .compressed_clusters = counts->check_compressed,
     };
@@ -220,7 +221,7 @@ static int fill_table(struct work *work, const struct run_table *walk,
 }
 
 /* Snapshots of an unchanged disk, or of a hostile image, may have the same table. */
-static size_t find_walk(const struct run_table *walks, size_t n, const struct run_table *like)
+static size_t find_walk(const struct table *walks, size_t n, const struct table *like)
 {
     size_t i = 0;
 
@@ -234,9 +235,9 @@ static size_t find_walk(const struct run_table *walks, size_t n, const struct ru
 /* Walks the tables chosen[first ..] that fit in a group; those that cannot be read stay unknown. */
 static int measure_group(struct work *work, size_t first, size_t n)
 {
-    struct run_table walks[GROUP_TABLES];
+    struct table walks[GROUP_TABLES];
     struct meter_pair meters[GROUP_TABLES] = {{NULL, NULL}};
-    struct meter_walk_options options = work->choice->walk;
+    struct walk_walk_options options = work->choice->walk;
     size_t walk_of[GROUP_TABLES], n_walks = 0;
     int ret = 0;
 
@@ -254,7 +255,7 @@ static int measure_group(struct work *work, size_t first, size_t n)
         n_walks += walk_of[i] == n_walks;
     }
     if (ret == 0)
-        ret = meter_walk(work->image, walks, n_walks, meters, &options, work->err);
+        ret = walk_tables(work->image, walks, n_walks, meters, &options, work->err);
     for (size_t i = 0; i < n && ret == 0; i++)
         if (walk_of[i] < n_walks)
             ret = fill_table(work, &walks[walk_of[i]], &meters[walk_of[i]],
@@ -288,7 +289,7 @@ static int measure_tables(struct work *work)
 #define CHAINED_MAX ((size_t)1 << 18)
 
 /* The figures of the table alone give way to those of the chain. */
-static int fill_chained(struct work *work, const struct run_counts *counts,
+static int fill_chained(struct work *work, const struct piece_counts *counts,
                         const struct meter_pair *meters, struct report_table *table)
 {
     uint64_t alone_bytes = table->walk.mapped_bytes;
@@ -309,12 +310,12 @@ static int fill_chained(struct work *work, const struct run_counts *counts,
 
 static int chain_table(struct work *work, size_t number, bool first)
 {
-    struct meter_walk_options options = work->choice->walk;
+    struct walk_walk_options options = work->choice->walk;
     struct report_backing *backing = work->backing;
     struct meter_pair meters = {NULL, NULL};
     struct report_table again;
-    struct run_counts counts;
-    struct run_table walk;
+    struct piece_counts counts;
+    struct table walk;
     int ret = begin_table(work, work->chosen[number], &again, &walk);
 
     if (work->host.has_stage)
@@ -327,8 +328,8 @@ static int chain_table(struct work *work, size_t number, bool first)
     if (ret == 0)
         ret = report_backing_set_top(backing, work->image, &walk, work->err);
     if (ret == 0)
-        ret = meter_chained(&backing->layers, (unsigned)backing->chain.n_files, &meters, &counts,
-                            &options, work->err);
+        ret = walk_chain(&backing->layers, (unsigned)backing->chain.n_files, &meters, &counts,
+                         &options, work->err);
     if (ret == 0)
         ret = fill_chained(work, &counts, &meters, &work->report->tables[number]);
     format_findings_merge(&work->report->findings, &walk.findings);
@@ -428,12 +429,12 @@ static int measure_opened(struct format_image *image, const struct report_choice
 /* The active L1 table changes whenever QEMU moves an L2 table. Snapshots' tables do not. */
 static int hash_l1(struct format_image *image, uint64_t *hash, struct err *err)
 {
-    const struct run_table active = {.l1_off = image->header.l1_off,
-                                     .l1_entries = image->header.l1_entries,
-                                     .virtual_bytes = image->header.virtual_bytes,
-                                     .whole_l1 = true};
+    const struct table active = {.l1_off = image->header.l1_off,
+                                 .l1_entries = image->header.l1_entries,
+                                 .virtual_bytes = image->header.virtual_bytes,
+                                 .whole_l1 = true};
 
-    return run_l1_hash(image, &active, 1, hash, err);
+    return tables_l1_hash(image, &active, 1, hash, err);
 }
 
 /*

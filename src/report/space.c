@@ -48,7 +48,7 @@ static uint64_t freed_clusters(const struct format_image *image, size_t index, u
     return before > after ? before - after : 0;
 }
 
-static int fill_snapshots(const struct format_image *image, const struct run_owners *owners,
+static int fill_snapshots(const struct format_image *image, const struct space_owners *owners,
                           struct report_space *space)
 {
     uint64_t entries_bytes = 0;
@@ -75,7 +75,7 @@ static int fill_snapshots(const struct format_image *image, const struct run_own
 
 /* ---- the file ---- */
 
-static int fill_histogram(const struct format_image *image, const struct run_owners *owners,
+static int fill_histogram(const struct format_image *image, const struct space_owners *owners,
                           struct report_gap_histogram *histogram)
 {
     unsigned bits = image->header.cluster_bits;
@@ -84,7 +84,7 @@ static int fill_histogram(const struct format_image *image, const struct run_own
     if (histogram->list == NULL)
         return -ENOMEM;
     for (unsigned i = 0; i < 64; i++) {
-        const struct run_gap_class *class = &owners->gap_classes[i];
+        const struct space_gap_class *class = &owners->gap_classes[i];
 
         if (class->gaps > 0)
             histogram->list[histogram->n++] = (struct report_gap_class){
@@ -93,26 +93,26 @@ static int fill_histogram(const struct format_image *image, const struct run_own
     return 0;
 }
 
-static int fill_space(const struct format_image *image, const struct run_owners *owners,
+static int fill_space(const struct format_image *image, const struct space_owners *owners,
                       struct report_space *space)
 {
     int ret;
 
     space->end_offset_bytes = owners->end_bytes;
     space->host_allocated_bytes = io_allocated(image->io);
-    space->active_bytes = owners->bytes[RUN_OWNER_ACTIVE];
-    space->metadata_bytes = owners->bytes[RUN_OWNER_METADATA];
-    space->vm_state_bytes = owners->bytes[RUN_OWNER_VM_STATE];
-    space->snapshot_only_bytes = owners->bytes[RUN_OWNER_SNAPSHOT];
+    space->active_bytes = owners->bytes[SPACE_OWNER_ACTIVE];
+    space->metadata_bytes = owners->bytes[SPACE_OWNER_METADATA];
+    space->vm_state_bytes = owners->bytes[SPACE_OWNER_VM_STATE];
+    space->snapshot_only_bytes = owners->bytes[SPACE_OWNER_SNAPSHOT];
     if (owners->leaks_known)
-        space->leaked_bytes = opt_u64_of(owners->bytes[RUN_OWNER_LEAKED]);
-    space->free_bytes = owners->bytes[RUN_OWNER_FREE];
+        space->leaked_bytes = opt_u64_of(owners->bytes[SPACE_OWNER_LEAKED]);
+    space->free_bytes = owners->bytes[SPACE_OWNER_FREE];
     space->free_gaps = owners->gaps;
     if (owners->gaps > 0)
         space->free_gap_max_bytes = opt_u64_of(owners->gap_max_bytes);
     space->tail_bytes = owners->tail_bytes;
     space->reclaimable_bytes =
-        space->free_bytes + owners->bytes[RUN_OWNER_LEAKED] + space->tail_bytes;
+        space->free_bytes + owners->bytes[SPACE_OWNER_LEAKED] + space->tail_bytes;
     ret = fill_histogram(image, owners, &space->free_gap_histogram);
     return ret < 0 ? ret : fill_snapshots(image, owners, space);
 }
@@ -128,7 +128,7 @@ static bool *told_tables(const struct format_image *image, const size_t *chosen,
     return told;
 }
 
-static void tell(const struct run_owners *owners, struct format_findings *findings)
+static void tell(const struct space_owners *owners, struct format_findings *findings)
 {
     if (!owners->known)
         format_findings_add(findings, FORMAT_FINDING_SPACE_NOT_MEASURED, "image", NULL,
@@ -147,13 +147,13 @@ int report_space_measure(struct format_image *image, const size_t *chosen, size_
 {
     struct io_users users = io_users(image->io);
     bool *told = told_tables(image, chosen, n_chosen);
-    const struct run_owner_options options = {
+    const struct space_owner_options options = {
         .written = users.known && (users.written || users.in_flux),
         .told = told,
         .findings = &report->findings,
     };
-    struct run_owners owners = {0};
-    int ret = told == NULL ? err_no_memory(err) : run_owner_find(image, &options, &owners, err);
+    struct space_owners owners = {0};
+    int ret = told == NULL ? err_no_memory(err) : space_owner_find(image, &options, &owners, err);
 
     if (ret == 0 && owners.known) {
         report->space = calloc(1, sizeof(*report->space));
@@ -162,7 +162,7 @@ int report_space_measure(struct format_image *image, const size_t *chosen, size_
     }
     if (ret == 0)
         tell(&owners, &report->findings);
-    run_owners_free(&owners);
+    space_owners_free(&owners);
     free(told);
     return ret;
 }

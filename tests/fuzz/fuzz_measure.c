@@ -86,12 +86,12 @@ static int check_run(void *context, const struct report_run *run)
 }
 
 /* Pieces must go forward; what two images map is not more than the disk. */
-static int check_batch(void *context, const struct run_batch *batch)
+static int check_batch(void *context, const struct piece_batch *batch)
 {
     uint64_t *end = context;
 
     for (uint32_t i = 0; i < batch->n; i++) {
-        struct run_piece piece = run_batch_piece(batch, i);
+        struct piece piece = piece_batch_piece(batch, i);
 
         if (piece.guest_off < *end || piece.guest_bytes == 0 || piece.file > 1)
             abort();
@@ -104,33 +104,33 @@ static int check_batch(void *context, const struct run_batch *batch)
 static void compose(const uint8_t *bytes, size_t len)
 {
     struct io *io = sparse_open(bytes, len);
-    struct run_layers layers = {0};
-    struct run_counts counts = {0};
+    struct chain_layers layers = {0};
+    struct piece_counts counts = {0};
     struct format_image image;
     struct err err = {0};
     uint64_t end = 0;
     int ret = format_image_open(io, &image, &err);
 
     if (ret == 0) {
-        struct run_compose *walk = NULL;
+        struct chain_compose *walk = NULL;
 
         for (uint16_t file = 0; file < 2 && ret == 0; file++) {
-            struct run_table table = {.l1_off = image.header.l1_off,
-                                      .l1_entries = image.header.l1_entries,
-                                      .virtual_bytes = image.header.virtual_bytes};
+            struct table table = {.l1_off = image.header.l1_off,
+                                  .l1_entries = image.header.l1_entries,
+                                  .virtual_bytes = image.header.virtual_bytes};
 
-            ret = run_layers_add(&layers, &image, &table, file, file, &err);
+            ret = chain_layers_add(&layers, &image, &table, file, file, &err);
             format_findings_free(&table.findings);
         }
         if (ret == 0)
-            walk = run_compose_new(&layers, true);
+            walk = chain_compose_new(&layers, true);
         if (walk != NULL)
-            run_compose_part(walk, 0, layers.end, (struct run_sink){check_batch, &end}, &counts,
-                             &err);
+            chain_compose_part(walk, 0, layers.end, (struct piece_sink){check_batch, &end}, &counts,
+                               &err);
         if (end > layers.end)
             abort();
-        run_compose_free(walk);
-        run_layers_free(&layers);
+        chain_compose_free(walk);
+        chain_layers_free(&layers);
         format_image_close(&image);
     }
     io_close(io);
@@ -181,7 +181,7 @@ static void check_space(const struct report_image *image)
 static void measure_part(const uint8_t *bytes, size_t len, const struct report_table *whole)
 {
     uint64_t dice = (len + (len > 0 ? bytes[len / 2] : 0)) * UINT64_C(0x9e3779b97f4a7c15);
-    struct run_span span = {.begin = dice % whole->virtual_bytes};
+    struct tables_span span = {.begin = dice % whole->virtual_bytes};
     const struct report_choice choice = {.host_map = host(), .walk.span = &span};
     struct report_image image;
 

@@ -19,7 +19,7 @@
 #include <cmocka.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define N RUN_BLOCK_ENTRIES
+#define N TABLES_BLOCK_ENTRIES
 #define MIB (UINT64_C(1) << 20)
 
 static struct format_entry_rules rules_of(unsigned cluster_bits, bool extended_l2)
@@ -35,7 +35,7 @@ struct entries {
     uint64_t word[N], bitmap[N];
 };
 
-static bool decode(struct run_block *block, const struct format_entry_rules *rules,
+static bool decode(struct tables_block *block, const struct format_entry_rules *rules,
                    const struct entries *entries)
 {
     uint64_t raw[2 * N];
@@ -46,7 +46,7 @@ static bool decode(struct run_block *block, const struct format_entry_rules *rul
             raw[2 * i + 1] = htobe64(entries->bitmap[i]);
     }
     memset(block, 0xa5, sizeof(*block)); /* what was there before must not matter */
-    return run_block_decode(block, rules, raw);
+    return tables_block_decode(block, rules, raw);
 }
 
 static struct format_entry classify(const struct format_entry_rules *rules,
@@ -68,7 +68,7 @@ static bool is_in(uint64_t set, unsigned i)
     return set >> i & 1;
 }
 
-static void check_entry(const struct run_block *block, unsigned i, struct format_entry entry,
+static void check_entry(const struct tables_block *block, unsigned i, struct format_entry entry,
                         uint64_t word)
 {
     bool mapped = entry.kind == FORMAT_STANDARD || entry.kind == FORMAT_COMPRESSED;
@@ -90,7 +90,7 @@ static void check_entry(const struct run_block *block, unsigned i, struct format
 /* Decodes, and compares. Returns whether the block was sound. */
 static bool check(const struct format_entry_rules *rules, const struct entries *entries)
 {
-    struct run_block block;
+    struct tables_block block;
     bool sound = is_sound(rules, entries), decoded = decode(&block, rules, entries);
 
     assert_int_equal(decoded, sound && !rules->external_data);
@@ -289,7 +289,7 @@ static void external_data_files_are_for_the_classifier(void **state)
 {
     struct format_entry_rules rules = rules_of(16, false);
     struct entries entries = {{0}, {0}};
-    struct run_block block;
+    struct tables_block block;
 
     (void)state;
     rules.external_data = true;

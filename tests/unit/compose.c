@@ -44,7 +44,7 @@ struct layer {
 struct chain {
     size_t n;
     struct layer *layers;
-    struct run_layers run;
+    struct chain_layers run;
 };
 
 static uint64_t sectors_of(uint64_t bytes)
@@ -211,20 +211,21 @@ static void chain_add(struct chain *chain)
         raw_ops = *layer->memory.io.ops;
         raw_ops.next_hole = raw_next_hole;
         layer->memory.io.ops = &raw_ops;
-        assert_int_equal(run_layers_add_raw(&chain->run, &layer->memory.io,
-                                            layer->memory.file_bytes, layer->virtual_bytes, file,
-                                            &err),
+        assert_int_equal(chain_layers_add_raw(&chain->run, &layer->memory.io,
+                                              layer->memory.file_bytes, layer->virtual_bytes, file,
+                                              &err),
                          0);
         return;
     }
-    struct run_table table = small_image_table(&layer->small);
-    assert_int_equal(run_layers_add(&chain->run, &layer->small.image, &table, file, file, &err), 0);
+    struct table table = small_image_table(&layer->small);
+    assert_int_equal(chain_layers_add(&chain->run, &layer->small.image, &table, file, file, &err),
+                     0);
     format_findings_free(&table.findings);
 }
 
 static void chain_free(struct chain *chain)
 {
-    run_layers_free(&chain->run);
+    chain_layers_free(&chain->run);
     for (size_t i = 0; i < chain->n; i++) {
         free(chain->layers[i].l2_off);
         if (!chain->layers[i].raw)
@@ -294,18 +295,18 @@ static void log_table(struct log *log, uint16_t file, uint64_t begin, uint64_t e
         *log_add(log) = (struct event){.table = true, .file = file, .begin = begin, .end = end};
 }
 
-static int log_batch(void *context, const struct run_batch *batch)
+static int log_batch(void *context, const struct piece_batch *batch)
 {
     static const uint8_t said_of[] = {DATA, COMPRESSED, ZERO, ZERO_ALLOCATED};
     struct log *log = context;
 
-    assert_false(run_batch_is_empty(batch));
+    assert_false(piece_batch_is_empty(batch));
     assert_int_equal(batch->hole_bytes, 0);
     if (batch->table_bytes > 0)
         log_table(log, batch->table_file, batch->table_off, batch->table_off + batch->table_bytes);
     for (uint32_t i = 0; i < batch->n; i++) {
-        struct run_piece piece = run_batch_piece(batch, i);
-        bool mapped = piece.kind == RUN_DATA || piece.kind == RUN_COMPRESSED;
+        struct piece piece = piece_batch_piece(batch, i);
+        bool mapped = piece.kind == PIECE_DATA || piece.kind == PIECE_COMPRESSED;
 
         assert_int_equal(piece.mapped_bytes, mapped ? piece.guest_bytes : 0);
         assert_int_equal(piece.missing, 0);
@@ -448,17 +449,17 @@ static void assert_same_log(const struct log *a, const struct log *b)
     }
 }
 
-static struct run_counts walk(const struct chain *chain, bool zeros, uint64_t begin, uint64_t end,
-                              struct run_sink sink)
+static struct piece_counts walk(const struct chain *chain, bool zeros, uint64_t begin, uint64_t end,
+                                struct piece_sink sink)
 {
-    struct run_compose *compose = run_compose_new(&chain->run, zeros);
-    struct run_counts counts = {0};
+    struct chain_compose *compose = chain_compose_new(&chain->run, zeros);
+    struct piece_counts counts = {0};
     struct err err = {0};
 
     assert_non_null(compose);
-    if (run_compose_part(compose, begin, end, sink, &counts, &err) < 0)
+    if (chain_compose_part(compose, begin, end, sink, &counts, &err) < 0)
         fail_msg("%s", err.text);
-    run_compose_free(compose);
+    chain_compose_free(compose);
     return counts;
 }
 
@@ -467,7 +468,7 @@ static void check_chain(const struct chain *chain)
     for (unsigned zeros = 0; zeros < 2; zeros++) {
         struct log ours = {NULL, 0, 0}, expected = naive_log(chain, zeros);
 
-        walk(chain, zeros, 0, chain->run.end, (struct run_sink){log_batch, &ours});
+        walk(chain, zeros, 0, chain->run.end, (struct piece_sink){log_batch, &ours});
         assert_same_log(&ours, &expected);
         free(ours.list);
         free(expected.list);
@@ -487,18 +488,18 @@ static void each_sector_comes_from_the_topmost_layer_that_has_it(void **state)
 
 /* ---- cuts ---- */
 
-static int meter_batch(void *context, const struct run_batch *batch)
+static int meter_batch(void *context, const struct piece_batch *batch)
 {
     meter_take(context, batch);
     return 0;
 }
 
 static struct meter *metered(const struct chain *chain, uint64_t begin, uint64_t end,
-                             struct run_counts *counts)
+                             struct piece_counts *counts)
 {
     struct meter *meter = meter_new(SECTOR, LAYERS_MAX);
 
-    *counts = walk(chain, false, begin, end, (struct run_sink){meter_batch, meter});
+    *counts = walk(chain, false, begin, end, (struct piece_sink){meter_batch, meter});
     return meter;
 }
 
@@ -509,16 +510,16 @@ static void a_walk_can_be_cut_and_merged_wherever_tables_end(void **state)
     (void)state;
     for (uint64_t seed = 200; seed < 230; seed++) {
         struct chain chain = random_chain(seed, SMALL);
-        struct run_counts whole_counts;
+        struct piece_counts whole_counts;
         struct meter *whole = metered(&chain, 0, chain.run.end, &whole_counts);
 
         for (uint64_t cut = 0; cut <= chain.run.end; cut += chain.run.part_bytes) {
-            struct run_counts counts, more;
+            struct piece_counts counts, more;
             struct meter *left = metered(&chain, 0, cut, &counts);
             struct meter *right = metered(&chain, cut, chain.run.end, &more);
 
             meter_merge(left, right);
-            run_counts_add(&counts, &more);
+            piece_counts_add(&counts, &more);
             assert_same_meter(left, whole);
             assert_memory_equal(&counts, &whole_counts, sizeof(counts));
             meter_free(left);
@@ -536,20 +537,19 @@ static void the_number_of_threads_changes_nothing(void **state)
     (void)state;
     for (uint64_t seed = 300; seed < 310; seed++) {
         struct chain chain = random_chain(seed, SMALL);
-        struct run_counts expected;
+        struct piece_counts expected;
         struct meter *whole = metered(&chain, 0, chain.run.end, &expected);
 
         chain.run.table_bytes = UINT64_C(1) << 40; /* as many parts as there may be */
         for (int threads = 1; threads <= 8; threads += 7) {
             struct workers workers;
-            const struct meter_walk_options options = {.workers = &workers};
+            const struct walk_walk_options options = {.workers = &workers};
             struct meter_pair pair;
-            struct run_counts counts;
+            struct piece_counts counts;
             struct err err = {0};
 
             workers_init(&workers, threads);
-            assert_int_equal(meter_chained(&chain.run, LAYERS_MAX, &pair, &counts, &options, &err),
-                             0);
+            assert_int_equal(walk_chain(&chain.run, LAYERS_MAX, &pair, &counts, &options, &err), 0);
             assert_same_meter(pair.plain, whole);
             assert_memory_equal(&counts, &expected, sizeof(counts));
             meter_pair_free(&pair);
@@ -567,24 +567,24 @@ static void windows_of_any_size_give_the_same(void **state)
     (void)state;
     for (uint64_t seed = 400; seed < 420; seed++) {
         struct chain chain = random_chain(seed, (enum sizes)(seed % 3));
-        struct run_window *large = run_window_new(&chain.run, true);
-        struct run_window *small = run_window_new(&chain.run, true);
+        struct chain_window *large = chain_window_new(&chain.run, true);
+        struct chain_window *small = chain_window_new(&chain.run, true);
         struct err err = {0};
         size_t at = 0;
-        struct run_counts sum = {0};
+        struct piece_counts sum = {0};
 
-        assert_int_equal(run_window_compose(large, 0, chain.run.end, SIZE_MAX, &err), 1);
+        assert_int_equal(chain_window_compose(large, 0, chain.run.end, SIZE_MAX, &err), 1);
         if (large->n_ranges > 0)
-            assert_int_equal(run_window_compose(small, 0, chain.run.end, large->n_ranges / 2, &err),
-                             0);
+            assert_int_equal(
+                chain_window_compose(small, 0, chain.run.end, large->n_ranges / 2, &err), 0);
         for (uint64_t off = 0; off < chain.run.end; off += chain.run.window_bytes) {
             uint64_t end = off + chain.run.window_bytes;
 
             end = end < chain.run.end ? end : chain.run.end;
-            assert_int_equal(run_window_compose(small, off, end, SIZE_MAX, &err), 1);
-            run_counts_add(&sum, &small->counts);
+            assert_int_equal(chain_window_compose(small, off, end, SIZE_MAX, &err), 1);
+            piece_counts_add(&sum, &small->counts);
             for (size_t i = 0; i < small->n_ranges; i++, at++) {
-                const struct run_range *a = &small->ranges[i], *b = &large->ranges[at];
+                const struct chain_range *a = &small->ranges[i], *b = &large->ranges[at];
 
                 assert_true(at < large->n_ranges);
                 /* Stretches of a raw file are cut at windows: nothing else is. */
@@ -604,8 +604,8 @@ static void windows_of_any_size_give_the_same(void **state)
             assert_int_equal(at, large->n_ranges);
             assert_memory_equal(&sum, &large->counts, sizeof(sum));
         }
-        run_window_free(large);
-        run_window_free(small);
+        chain_window_free(large);
+        chain_window_free(small);
         chain_free(&chain);
     }
 }
@@ -638,7 +638,7 @@ static struct log logged(const struct chain *chain)
 {
     struct log log = {NULL, 0, 0};
 
-    walk(chain, false, 0, chain->run.end, (struct run_sink){log_batch, &log});
+    walk(chain, false, 0, chain->run.end, (struct piece_sink){log_batch, &log});
     return log;
 }
 
@@ -761,7 +761,7 @@ static void the_last_cluster_of_the_image_itself_counts_whole(void **state)
 {
     struct chain chain = {.layers = calloc(LAYERS_MAX, sizeof(struct layer))};
     struct layer *layer;
-    struct run_counts counts;
+    struct piece_counts counts;
     struct log log = {NULL, 0, 0};
 
     (void)state;
@@ -772,7 +772,7 @@ static void the_last_cluster_of_the_image_itself_counts_whole(void **state)
     map(layer, 0, 200);
     map(layer, 1, 201);
     open_layer(&chain);
-    counts = walk(&chain, false, 0, chain.run.end, (struct run_sink){log_batch, &log});
+    counts = walk(&chain, false, 0, chain.run.end, (struct piece_sink){log_batch, &log});
     assert_int_equal(counts.mapped_bytes, 2 * CLUSTER);
     assert_int_equal(counts.reads_unbroken, 1); /* up to the end of the disk, in one request */
     assert_int_equal(counts.reads, 2);
@@ -784,7 +784,7 @@ static void what_is_seen_in_part_is_counted_once(void **state)
 {
     struct chain chain = {.layers = calloc(LAYERS_MAX, sizeof(struct layer))};
     struct layer *layer;
-    struct run_counts counts;
+    struct piece_counts counts;
     struct log log = {NULL, 0, 0};
 
     (void)state;
@@ -803,7 +803,7 @@ static void what_is_seen_in_part_is_counted_once(void **state)
     small_image_l2(&layer->small, 3, 1, FORMAT_ENTRY_ZERO | 101 * CLUSTER, 0);
     small_image_l2(&layer->small, 3, 2, 102 * CLUSTER + 512, 0); /* damaged: not aligned */
     open_layer(&chain);
-    counts = walk(&chain, false, 0, chain.run.end, (struct run_sink){log_batch, &log});
+    counts = walk(&chain, false, 0, chain.run.end, (struct piece_sink){log_batch, &log});
     assert_int_equal(counts.compressed_clusters, 1);
     assert_int_equal(counts.zero_clusters, 1);
     assert_int_equal(counts.zero_allocated_clusters, 1);
@@ -817,7 +817,7 @@ static void what_is_seen_in_part_is_counted_once(void **state)
     chain_free(&chain);
 }
 
-static int refuse(void *context, const struct run_batch *batch)
+static int refuse(void *context, const struct piece_batch *batch)
 {
     (void)context;
     (void)batch;
@@ -827,15 +827,15 @@ static int refuse(void *context, const struct run_batch *batch)
 static void what_the_sink_returns_stops_the_walk(void **state)
 {
     struct chain chain = random_chain(1, SMALL);
-    struct run_compose *compose = run_compose_new(&chain.run, true);
-    struct run_counts counts = {0};
+    struct chain_compose *compose = chain_compose_new(&chain.run, true);
+    struct piece_counts counts = {0};
     struct err err = {0};
 
     (void)state;
-    assert_int_equal(
-        run_compose_part(compose, 0, chain.run.end, (struct run_sink){refuse, NULL}, &counts, &err),
-        -EPIPE);
-    run_compose_free(compose);
+    assert_int_equal(chain_compose_part(compose, 0, chain.run.end,
+                                        (struct piece_sink){refuse, NULL}, &counts, &err),
+                     -EPIPE);
+    chain_compose_free(compose);
     chain_free(&chain);
 }
 
@@ -844,20 +844,20 @@ static void a_failing_disk_is_an_error(void **state)
     (void)state;
     for (uint64_t at = 1; at < 12; at++) {
         struct chain chain = random_chain(2, SMALL);
-        struct run_compose *compose = run_compose_new(&chain.run, true);
+        struct chain_compose *compose = chain_compose_new(&chain.run, true);
         struct layer *top = &chain.layers[0];
-        struct run_counts counts = {0};
+        struct piece_counts counts = {0};
         struct log log = {NULL, 0, 0};
         struct err err = {0};
 
         top->small.memory.fail_at = top->small.memory.n_requests + at;
-        if (run_compose_part(compose, 0, chain.run.end, (struct run_sink){log_batch, &log}, &counts,
-                             &err) < 0)
+        if (chain_compose_part(compose, 0, chain.run.end, (struct piece_sink){log_batch, &log},
+                               &counts, &err) < 0)
             assert_string_equal(err.text, IO_MEMORY_FAILS);
         else
             assert_true(at > 2);
         free(log.list);
-        run_compose_free(compose);
+        chain_compose_free(compose);
         chain_free(&chain);
     }
 }
@@ -869,8 +869,8 @@ static void a_table_named_very_often_is_left_out(void **state)
 {
     struct chain chain = {.layers = calloc(LAYERS_MAX, sizeof(struct layer))};
     struct layer *layer = &chain.layers[0];
-    struct run_table table;
-    struct run_counts counts;
+    struct table table;
+    struct piece_counts counts;
     struct log log = {NULL, 0, 0};
     struct err err = {0};
     enum { N = 100 };
@@ -883,14 +883,14 @@ static void a_table_named_very_often_is_left_out(void **state)
     small_image_open(&layer->small, 10 * 512);
     table = small_image_table(&layer->small);
     strcpy(table.name, "backing[1] ");
-    assert_int_equal(run_layers_add(&chain.run, &layer->small.image, &table, 0, 0, &err), 0);
+    assert_int_equal(chain_layers_add(&chain.run, &layer->small.image, &table, 0, 0, &err), 0);
     chain.n = 1;
     assert_int_equal(table.findings.total, 1);
     assert_string_equal(table.findings.list[0].where, "backing[1] l1[16]");
     assert_int_equal(chain.run.list[0].n_skips, 1);
-    counts = walk(&chain, false, 0, chain.run.end, (struct run_sink){log_batch, &log});
-    assert_int_equal(counts.mapped_bytes, RUN_LAYER_REPEATS_MAX * 512);
-    assert_int_equal(counts.corrupt_entries, N - RUN_LAYER_REPEATS_MAX);
+    counts = walk(&chain, false, 0, chain.run.end, (struct piece_sink){log_batch, &log});
+    assert_int_equal(counts.mapped_bytes, CHAIN_LAYER_REPEATS_MAX * 512);
+    assert_int_equal(counts.corrupt_entries, N - CHAIN_LAYER_REPEATS_MAX);
     format_findings_free(&table.findings);
     free(log.list);
     chain_free(&chain);
@@ -900,7 +900,7 @@ static void a_table_on_other_metadata_is_not_read(void **state)
 {
     struct chain chain = {.layers = calloc(LAYERS_MAX, sizeof(struct layer))};
     struct layer *layer = &chain.layers[0];
-    struct run_counts counts;
+    struct piece_counts counts;
     struct log log = {NULL, 0, 0};
 
     (void)state;
@@ -911,7 +911,7 @@ static void a_table_on_other_metadata_is_not_read(void **state)
     small_image_l2(&layer->small, 8, 0, 9 * 512, 0);
     small_image_open(&layer->small, 10 * 512);
     chain_add(&chain);
-    counts = walk(&chain, false, 0, chain.run.end, (struct run_sink){log_batch, &log});
+    counts = walk(&chain, false, 0, chain.run.end, (struct piece_sink){log_batch, &log});
     assert_int_equal(counts.mapped_bytes, 512);
     assert_int_equal(counts.corrupt_entries, 2);
     free(log.list);

@@ -22,14 +22,14 @@ static void assert_close(double value, double expected)
         fail_msg("%.12g, not %.12g", value, expected);
 }
 
-static struct run_piece standard(uint64_t guest, uint64_t host_off)
+static struct piece standard(uint64_t guest, uint64_t host_off)
 {
-    return (struct run_piece){.kind = RUN_DATA,
-                              .guest_off = guest * CLUSTER,
-                              .guest_bytes = CLUSTER,
-                              .begin = host_off,
-                              .end = host_off + CLUSTER,
-                              .mapped_bytes = CLUSTER};
+    return (struct piece){.kind = PIECE_DATA,
+                          .guest_off = guest * CLUSTER,
+                          .guest_bytes = CLUSTER,
+                          .begin = host_off,
+                          .end = host_off + CLUSTER,
+                          .mapped_bytes = CLUSTER};
 }
 
 /* ---- one jump ---- */
@@ -71,7 +71,7 @@ static void no_way_costs_nothing(void **state)
 
 static void data_in_order_costs_its_transfer(void **state)
 {
-    const struct run_piece pieces[] = {standard(0, 0), standard(1, CLUSTER)};
+    const struct piece pieces[] = {standard(0, 0), standard(1, CLUSTER)};
     struct meter *meter = pieces_metered(CLUSTER, pieces, 2);
     struct meter_disk_time time = meter_disk_time(METER_DISK_HDD, meter, 1, 1);
 
@@ -86,8 +86,8 @@ static void data_in_order_costs_its_transfer(void **state)
 /* 0, back from 400,065,536 to 65,536: 400,000,000 + 65,536 bytes; forward there: as many less. */
 static void breaks_are_not_in_the_ideal(void **state)
 {
-    const struct run_piece pieces[] = {standard(0, 0), standard(1, 400000000 + CLUSTER),
-                                       standard(2, CLUSTER)};
+    const struct piece pieces[] = {standard(0, 0), standard(1, 400000000 + CLUSTER),
+                                   standard(2, CLUSTER)};
     struct meter *meter = pieces_metered(CLUSTER, pieces, 3);
     struct meter_disk_time time = meter_disk_time(METER_DISK_HDD, meter, 3, 1);
     double there = 0.8e-3 + 13.1e-3 * sqrt(4e8 / 4e12) + 4.17e-3;
@@ -103,7 +103,7 @@ static void breaks_are_not_in_the_ideal(void **state)
 
 static void holes_in_step_stay_in_the_ideal(void **state)
 {
-    const struct run_piece pieces[] = {standard(0, 0), standard(11, 11 * CLUSTER)};
+    const struct piece pieces[] = {standard(0, 0), standard(11, 11 * CLUSTER)};
     struct meter *meter = pieces_metered(CLUSTER, pieces, 2);
     struct meter_disk_time time = meter_disk_time(METER_DISK_HDD, meter, 2, 2);
 
@@ -116,7 +116,7 @@ static void holes_in_step_stay_in_the_ideal(void **state)
 /* A table 10 MB before the data that it maps: there, and back. */
 static void the_way_to_a_table_is_not_in_the_ideal(void **state)
 {
-    const struct run_piece before = standard(0, 10000000), after = standard(1, 10000000 + CLUSTER);
+    const struct piece before = standard(0, 10000000), after = standard(1, 10000000 + CLUSTER);
     struct meter *meter = meter_new(CLUSTER, 1);
     struct meter_disk_time time;
     double back = 0.8e-3 + 13.1e-3 * sqrt((1e7 + 65536) / 4e12) + 4.17e-3;
@@ -136,8 +136,8 @@ static void the_way_to_a_table_is_not_in_the_ideal(void **state)
 /* The same, with ten clusters kept free before the second piece: the head goes around them. */
 static void a_hole_before_which_a_table_is_read_is_not_crossed(void **state)
 {
-    const struct run_piece before = standard(0, 10000000);
-    const struct run_piece after = standard(11, 10000000 + 11 * CLUSTER);
+    const struct piece before = standard(0, 10000000);
+    const struct piece after = standard(11, 10000000 + 11 * CLUSTER);
     struct meter *meter = meter_new(CLUSTER, 1);
     struct meter_disk_time time;
     double back = 0.8e-3 + 13.1e-3 * sqrt((1e7 + 65536) / 4e12) + 4.17e-3;
@@ -157,7 +157,7 @@ static void a_hole_before_which_a_table_is_read_is_not_crossed(void **state)
 /* x = 1/3: 0.8 + 13.1 * sqrt(1/3) + 4.17 ms. */
 static void another_file_costs_a_seek_over_a_third_of_the_disk(void **state)
 {
-    struct run_piece pieces[] = {standard(0, 0), standard(1, CLUSTER)};
+    struct piece pieces[] = {standard(0, 0), standard(1, CLUSTER)};
     struct meter_disk_time time;
     struct meter *meter;
 
@@ -172,13 +172,13 @@ static void another_file_costs_a_seek_over_a_third_of_the_disk(void **state)
 /* 1 MiB, and once more: in the ideal, too, and after a rewrite. */
 static void a_blob_that_is_read_again_costs_the_way_back_everywhere(void **state)
 {
-    const struct run_piece blob = {.kind = RUN_COMPRESSED,
-                                   .guest_bytes = 2 * MIB,
-                                   .begin = 7 * MIB,
-                                   .end = 8 * MIB,
-                                   .mapped_bytes = 2 * MIB};
+    const struct piece blob = {.kind = PIECE_COMPRESSED,
+                               .guest_bytes = 2 * MIB,
+                               .begin = 7 * MIB,
+                               .end = 8 * MIB,
+                               .mapped_bytes = 2 * MIB};
     struct meter *meter = meter_new(CLUSTER, 1);
-    struct run_batch *batch = pieces_new_batch(2 * MIB, 0);
+    struct piece_batch *batch = pieces_new_batch(2 * MIB, 0);
     double back = 0.8e-3 + 13.1e-3 * sqrt(1048576 / 4e12) + 4.17e-3;
     double expected = 2 * 1048576 / 150e6 + back;
     struct meter_disk_plan plan = {.tables = 1, .slices = 1, .reads = 2};
@@ -186,8 +186,8 @@ static void a_blob_that_is_read_again_costs_the_way_back_everywhere(void **state
 
     (void)state;
     batch->uniform = false;
-    run_batch_add(batch, &blob);
-    run_batch_read_again(batch, 0, blob.begin, blob.end);
+    piece_batch_add(batch, &blob);
+    piece_batch_read_again(batch, 0, blob.begin, blob.end);
     meter_take(meter, batch);
     free(batch);
     time = meter_disk_time(METER_DISK_HDD, meter, 2, 2);
@@ -221,7 +221,7 @@ static void nothing_takes_no_time(void **state)
 
 static void flash_pays_for_each_read(void **state)
 {
-    static struct run_piece pieces[512];
+    static struct piece pieces[512];
     struct meter_disk_time time;
     struct meter *meter;
     double transfer = 32.0 * (double)MIB;

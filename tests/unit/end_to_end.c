@@ -106,11 +106,11 @@ static struct host_map *roll_map(uint64_t seed)
 /* ---- the same way in other steps ---- */
 
 struct batches {
-    struct run_batch *list[2000];
+    struct piece_batch *list[2000];
     size_t n;
 };
 
-static int keep(void *context, const struct run_batch *batch)
+static int keep(void *context, const struct piece_batch *batch)
 {
     struct batches *batches = context;
 
@@ -121,21 +121,21 @@ static int keep(void *context, const struct run_batch *batch)
     return 0;
 }
 
-static struct run_sink begin(void *context, struct run_members members, size_t number)
+static struct piece_sink begin(void *context, struct tables_members members, size_t number)
 {
     (void)members;
     (void)number;
-    return (struct run_sink){keep, context};
+    return (struct piece_sink){keep, context};
 }
 
 static void scan(struct small_image *small, struct batches *batches)
 {
-    struct run_table table = small_image_table(small);
-    const struct run_visitor visitor = {.context = batches, .begin = begin};
+    struct table table = small_image_table(small);
+    const struct tables_visitor visitor = {.context = batches, .begin = begin};
     struct err err = {0};
 
     batches->n = 0;
-    assert_int_equal(run_scan(&small->image, &table, 1, &visitor, &err), 0);
+    assert_int_equal(tables_scan(&small->image, &table, 1, &visitor, &err), 0);
     format_findings_free(&table.findings);
 }
 
@@ -145,13 +145,13 @@ static void drop(struct batches *batches)
         free(batches->list[i]);
 }
 
-static int meter_it(void *context, const struct run_batch *batch)
+static int meter_it(void *context, const struct piece_batch *batch)
 {
     meter_take(context, batch);
     return 0;
 }
 
-static struct meter *new_meter(const struct run_stage *stage)
+static struct meter *new_meter(const struct piece_stage *stage)
 {
     struct meter *meter = meter_new(stage->unit_bytes, stage->n_files);
 
@@ -160,42 +160,42 @@ static struct meter *new_meter(const struct run_stage *stage)
 }
 
 /* Batches [first, end) with a state and a meter of their own. */
-static struct meter *metered(const struct run_stage *stage, const struct batches *batches,
+static struct meter *metered(const struct piece_stage *stage, const struct batches *batches,
                              size_t first, size_t end)
 {
     struct meter *meter = new_meter(stage);
     void *state = stage->state_new(stage->shared);
 
     for (size_t i = first; i < end; i++)
-        assert_int_equal(stage->take(state, batches->list[i], (struct run_sink){meter_it, meter}),
+        assert_int_equal(stage->take(state, batches->list[i], (struct piece_sink){meter_it, meter}),
                          0);
     stage->state_free(state);
     return meter;
 }
 
 /* Each piece in a general batch of its own, and each table. */
-static struct meter *metered_one_by_one(const struct run_stage *stage,
+static struct meter *metered_one_by_one(const struct piece_stage *stage,
                                         const struct batches *batches)
 {
     struct meter *meter = new_meter(stage);
-    struct run_batch *one = pieces_new_batch(CLUSTER, 0);
+    struct piece_batch *one = pieces_new_batch(CLUSTER, 0);
     void *state = stage->state_new(stage->shared);
 
     one->uniform = false;
     for (size_t i = 0; i < batches->n; i++) {
-        const struct run_batch *batch = batches->list[i];
+        const struct piece_batch *batch = batches->list[i];
 
-        run_batch_clear(one);
+        piece_batch_clear(one);
         one->table_file = batch->table_file;
         one->table_off = batch->table_off;
         one->table_bytes = batch->table_bytes;
-        stage->take(state, one, (struct run_sink){meter_it, meter});
+        stage->take(state, one, (struct piece_sink){meter_it, meter});
         for (uint32_t j = 0; j < batch->n; j++) {
-            struct run_piece piece = run_batch_piece(batch, j);
+            struct piece piece = piece_batch_piece(batch, j);
 
-            run_batch_clear(one);
-            run_batch_add(one, &piece);
-            stage->take(state, one, (struct run_sink){meter_it, meter});
+            piece_batch_clear(one);
+            piece_batch_add(one, &piece);
+            stage->take(state, one, (struct piece_sink){meter_it, meter});
         }
     }
     stage->state_free(state);
@@ -213,7 +213,7 @@ static void assert_same_but_for_first_end(struct meter *a, const struct meter *b
     assert_same_meter(a, b);
 }
 
-static void check_cuts(const struct run_stage *stage, const struct batches *batches,
+static void check_cuts(const struct piece_stage *stage, const struct batches *batches,
                        struct dice *dice)
 {
     struct meter *whole = metered(stage, batches, 0, batches->n);
@@ -245,7 +245,7 @@ static void any_cut_gives_the_same(void **state)
         const struct host_map *maps[] = {map};
         struct dice dice = dice_of(seed + 1000);
         struct small_image small;
-        struct run_stage stage;
+        struct piece_stage stage;
 
         open_image(&small, seed);
         scan(&small, &batches);
@@ -516,7 +516,7 @@ static void threads_do_not_matter(void **state)
     const struct host_map *maps[] = {map};
     struct meter_pair meters[3];
     struct small_image small;
-    struct run_stage stage;
+    struct piece_stage stage;
 
     (void)state;
     small_image_init(&small, BITS, (uint64_t)MANY * 512 * CLUSTER, MANY, 16 + MANY);
@@ -529,14 +529,14 @@ static void threads_do_not_matter(void **state)
     small_image_open(&small, FILE_BYTES);
     assert_int_equal(host_placing_new(maps, 1, CLUSTER, &stage), 0);
     for (int n = 0; n < 3; n++) {
-        struct run_table table = small_image_table(&small);
-        struct meter_walk_options options = {.stage = &stage};
+        struct table table = small_image_table(&small);
+        struct walk_walk_options options = {.stage = &stage};
         struct workers workers;
         struct err err = {0};
 
         workers_init(&workers, 1 + 2 * n);
         options.workers = &workers;
-        assert_int_equal(meter_walk(&small.image, &table, 1, &meters[n], &options, &err), 0);
+        assert_int_equal(walk_tables(&small.image, &table, 1, &meters[n], &options, &err), 0);
         format_findings_free(&table.findings);
         assert_same_meter(meters[n].staged, meters[0].staged);
     }

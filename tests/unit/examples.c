@@ -340,7 +340,7 @@ static void expect_figures(const struct example *example, const struct meter *me
 }
 
 /* What only the reader of entries counts. */
-static void expect_counts(const struct example *example, const struct run_counts *counts,
+static void expect_counts(const struct example *example, const struct piece_counts *counts,
                           const struct format_header *header)
 {
     struct text check = {.len = 0};
@@ -360,7 +360,7 @@ static void expect_counts(const struct example *example, const struct run_counts
     append(&check,
            "{\"allocated_clusters\": %" PRIu64 ", \"total_clusters\": %" PRIu64
            ", \"fragmented_clusters\": %" PRIu64 ", \"compressed_clusters\": %" PRIu64 "}",
-           counts->check_allocated, run_l2_clusters(header, header->virtual_bytes),
+           counts->check_allocated, tables_l2_clusters(header, header->virtual_bytes),
            counts->check_fragmented, counts->check_compressed);
     expect_text(example, "qemu_img_check", "", check.bytes);
 }
@@ -368,7 +368,7 @@ static void expect_counts(const struct example *example, const struct run_counts
 /* ---- an example as pieces ---- */
 
 struct pieces {
-    struct run_piece *list;
+    struct piece *list;
     size_t n_list, cap_list;
 };
 
@@ -392,14 +392,14 @@ static struct pieces pieces_of(const struct example *example)
 
             assert_int_equal(vec_reserve(&pieces, list), 0);
             pieces.list[pieces.n_list++] =
-                (struct run_piece){.kind = line->compressed ? RUN_COMPRESSED : RUN_DATA,
-                                   .guest_off = guest * cluster,
-                                   .guest_bytes = cluster,
-                                   .begin = begin,
-                                   .end = end,
-                                   .mapped_bytes = held,
-                                   .missing = example->extended_l2 ? ~line->data_bits : 0,
-                                   .slack = line->compressed ? -end & (cluster - 1) : 0};
+                (struct piece){.kind = line->compressed ? PIECE_COMPRESSED : PIECE_DATA,
+                               .guest_off = guest * cluster,
+                               .guest_bytes = cluster,
+                               .begin = begin,
+                               .end = end,
+                               .mapped_bytes = held,
+                               .missing = example->extended_l2 ? ~line->data_bits : 0,
+                               .slack = line->compressed ? -end & (cluster - 1) : 0};
         }
     }
     return pieces;
@@ -409,7 +409,7 @@ static struct pieces pieces_of(const struct example *example)
 
 struct device {
     struct host_map *map;
-    struct run_stage stage;
+    struct piece_stage stage;
 };
 
 static void open_device(const struct example *example, struct device *device)
@@ -430,17 +430,17 @@ static void close_device(struct device *device)
     host_map_free(device->map);
 }
 
-static int meter_it(void *context, const struct run_batch *batch)
+static int meter_it(void *context, const struct piece_batch *batch)
 {
     meter_take(context, batch);
     return 0;
 }
 
-static struct meter *metered_on_device(const struct example *example,
-                                       const struct run_piece *pieces, size_t n)
+static struct meter *metered_on_device(const struct example *example, const struct piece *pieces,
+                                       size_t n)
 {
     struct meter *meter = meter_new(4096, 1);
-    struct run_batch *batch = pieces_new_batch(example->cluster_bytes, 0);
+    struct piece_batch *batch = pieces_new_batch(example->cluster_bytes, 0);
     struct device device;
     void *state;
 
@@ -448,16 +448,15 @@ static struct meter *metered_on_device(const struct example *example,
     state = device.stage.state_new(device.stage.shared);
     batch->uniform = false;
     for (size_t i = 0; i < n; i++)
-        run_batch_add(batch, &pieces[i]);
-    assert_int_equal(device.stage.take(state, batch, (struct run_sink){meter_it, meter}), 0);
+        piece_batch_add(batch, &pieces[i]);
+    assert_int_equal(device.stage.take(state, batch, (struct piece_sink){meter_it, meter}), 0);
     device.stage.state_free(state);
     close_device(&device);
     free(batch);
     return meter;
 }
 
-static struct meter *metered(const struct example *example, const struct run_piece *pieces,
-                             size_t n)
+static struct meter *metered(const struct example *example, const struct piece *pieces, size_t n)
 {
     return example->n_extents > 0 ? metered_on_device(example, pieces, n)
                                   : pieces_metered(example->cluster_bytes, pieces, n);
@@ -633,10 +632,10 @@ static void images_give_the_figures(void **state)
 
     for (size_t i = 0; i < page->n_examples; i++) {
         const struct example *example = &page->examples[i];
-        struct meter_walk_options options = {.workers = NULL};
+        struct walk_walk_options options = {.workers = NULL};
         bool on_device = example->n_extents > 0;
         struct small_image small;
-        struct run_table table;
+        struct table table;
         struct meter_pair meters;
         struct device device;
         struct err err = {0};
@@ -647,7 +646,7 @@ static void images_give_the_figures(void **state)
             options.stage = &device.stage;
         }
         table = small_image_table(&small);
-        assert_int_equal(meter_walk(&small.image, &table, 1, &meters, &options, &err), 0);
+        assert_int_equal(walk_tables(&small.image, &table, 1, &meters, &options, &err), 0);
         if (on_device) {
             expect_figures(example, meters.staged,
                            mapped_clusters(example, meters.staged, table.counts.mapped_clusters));

@@ -15,7 +15,7 @@
 
 /* One byte a unit: 1 is open. */
 struct model {
-    struct run_gaps gaps;
+    struct chain_gaps gaps;
     unsigned char open[UNITS];
 };
 
@@ -24,7 +24,7 @@ static void assert_same(const struct model *model)
     unsigned char open[UNITS] = {0};
 
     for (size_t i = 0; i < model->gaps.n_list; i++) {
-        const struct run_gap *gap = &model->gaps.list[i];
+        const struct chain_gap *gap = &model->gaps.list[i];
 
         assert_true(gap->begin < gap->end && gap->end <= UNITS);
         if (i > 0)
@@ -37,13 +37,13 @@ static void assert_same(const struct model *model)
 static void look(struct model *model, uint64_t from, uint64_t to)
 {
     uint64_t first = from, end = to;
-    struct run_gap found;
+    struct chain_gap found;
 
     while (first < to && !model->open[first])
         first++;
     while (end > first && !model->open[end - 1])
         end--;
-    assert_int_equal(run_gaps_look(&model->gaps, from, to, &found), first < to);
+    assert_int_equal(chain_gaps_look(&model->gaps, from, to, &found), first < to);
     if (first < to) {
         assert_int_equal(found.begin, first);
         assert_int_equal(found.end, end);
@@ -52,9 +52,9 @@ static void look(struct model *model, uint64_t from, uint64_t to)
 
 static void take(struct model *model, uint64_t from, uint64_t to)
 {
-    struct run_gap taken;
+    struct chain_gap taken;
 
-    while (run_gaps_take(&model->gaps, from, to, &taken)) {
+    while (chain_gaps_take(&model->gaps, from, to, &taken)) {
         assert_true(taken.begin >= from && taken.end <= to && taken.begin < taken.end);
         for (uint64_t i = taken.begin; i < taken.end; i++) {
             assert_int_equal(model->open[i], 1);
@@ -72,12 +72,12 @@ static void random_layers_leave_what_a_bitmap_says(void **state)
         struct dice dice = dice_of(seed);
         struct model model = {.open = {0}};
 
-        run_gaps_reset(&model.gaps, 10, UNITS - 10);
+        chain_gaps_reset(&model.gaps, 10, UNITS - 10);
         memset(model.open + 10, 1, UNITS - 20);
         for (unsigned layer = 0; layer < 6; layer++) {
             uint64_t step = 1 + dice_below(&dice, 60);
 
-            run_gaps_begin(&model.gaps);
+            chain_gaps_begin(&model.gaps);
             for (uint64_t at = dice_below(&dice, 30); at < UNITS;) {
                 uint64_t to = at + dice_below(&dice, step);
 
@@ -88,41 +88,41 @@ static void random_layers_leave_what_a_bitmap_says(void **state)
                     take(&model, at, to);
                 at = to + dice_below(&dice, step) + (to == at);
             }
-            run_gaps_end(&model.gaps);
+            chain_gaps_end(&model.gaps);
             assert_int_equal(model.gaps.error, 0);
             assert_same(&model);
         }
-        run_gaps_free(&model.gaps);
+        chain_gaps_free(&model.gaps);
     }
 }
 
 static void an_empty_window_has_no_gap(void **state)
 {
-    struct run_gaps gaps = {0};
-    struct run_gap found;
+    struct chain_gaps gaps = {0};
+    struct chain_gap found;
 
     (void)state;
-    run_gaps_reset(&gaps, 5, 5);
+    chain_gaps_reset(&gaps, 5, 5);
     assert_int_equal(gaps.n_list, 0);
-    assert_false(run_gaps_look(&gaps, 0, 10, &found));
-    assert_false(run_gaps_take(&gaps, 0, 10, &found));
-    run_gaps_end(&gaps);
-    run_gaps_free(&gaps);
+    assert_false(chain_gaps_look(&gaps, 0, 10, &found));
+    assert_false(chain_gaps_take(&gaps, 0, 10, &found));
+    chain_gaps_end(&gaps);
+    chain_gaps_free(&gaps);
 }
 
 static void nothing_lies_in_an_empty_range(void **state)
 {
-    struct run_gaps gaps = {0};
-    struct run_gap found;
+    struct chain_gaps gaps = {0};
+    struct chain_gap found;
 
     (void)state;
-    run_gaps_reset(&gaps, 0, 100);
-    assert_false(run_gaps_look(&gaps, 50, 50, &found));
-    assert_false(run_gaps_take(&gaps, 50, 50, &found));
-    assert_false(run_gaps_take(&gaps, 60, 40, &found));
-    run_gaps_end(&gaps);
+    chain_gaps_reset(&gaps, 0, 100);
+    assert_false(chain_gaps_look(&gaps, 50, 50, &found));
+    assert_false(chain_gaps_take(&gaps, 50, 50, &found));
+    assert_false(chain_gaps_take(&gaps, 60, 40, &found));
+    chain_gaps_end(&gaps);
     assert_int_equal(gaps.n_list, 1);
-    run_gaps_free(&gaps);
+    chain_gaps_free(&gaps);
 }
 
 int main(void)

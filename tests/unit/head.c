@@ -21,7 +21,7 @@
 
 #define CLUSTER UINT64_C(65536)
 #define MIB (UINT64_C(1) << 20)
-#define PART (CLUSTER / RUN_SUBCLUSTERS)
+#define PART (CLUSTER / PIECE_SUBCLUSTERS)
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define MOST 60
 
@@ -30,28 +30,28 @@ struct item {
     uint64_t table_off, table_bytes; /* 0 bytes: none */
     uint16_t table_file;
     bool has_piece;
-    struct run_piece piece;
+    struct piece piece;
     unsigned again; /* times that the piece is read again */
 };
 
-static void take_and_clear(struct meter *meter, struct run_batch *batch)
+static void take_and_clear(struct meter *meter, struct piece_batch *batch)
 {
     meter_take(meter, batch);
-    run_batch_clear(batch);
+    piece_batch_clear(batch);
 }
 
 static void take_item(struct meter *meter, const struct item *item)
 {
-    struct run_batch *batch = pieces_new_batch(CLUSTER, 0);
+    struct piece_batch *batch = pieces_new_batch(CLUSTER, 0);
 
     batch->uniform = false;
     batch->table_file = item->table_file;
     batch->table_off = item->table_off;
     batch->table_bytes = item->table_bytes;
     if (item->has_piece)
-        run_batch_add(batch, &item->piece);
+        piece_batch_add(batch, &item->piece);
     for (unsigned i = 0; i < item->again; i++) {
-        run_batch_read_again(batch, item->piece.file, item->piece.begin, item->piece.end);
+        piece_batch_read_again(batch, item->piece.file, item->piece.begin, item->piece.end);
         take_and_clear(meter, batch);
     }
     meter_take(meter, batch);
@@ -93,24 +93,24 @@ static void disk_read(struct disk *disk, uint16_t file, uint64_t begin, uint64_t
     disk->bytes += end - begin;
 }
 
-static void disk_read_piece(struct disk *disk, const struct run_piece *piece)
+static void disk_read_piece(struct disk *disk, const struct piece *piece)
 {
     uint64_t begin = piece->begin;
 
     if (piece->missing != 0) {
-        for (unsigned i = 0; i < RUN_SUBCLUSTERS; i++)
+        for (unsigned i = 0; i < PIECE_SUBCLUSTERS; i++)
             if (!(piece->missing >> i & 1))
                 disk_read(disk, piece->file, begin + i * PART, begin + (i + 1) * PART);
         return;
     }
     /* A blob that begins in the sector where the one before it ends. */
-    if (piece->kind == RUN_COMPRESSED && disk->at_piece && disk->file == piece->file &&
+    if (piece->kind == PIECE_COMPRESSED && disk->at_piece && disk->file == piece->file &&
         begin < disk->at && disk->at - begin <= 512 && piece->end > disk->at)
         begin = disk->at;
     disk_read(disk, piece->file, begin, piece->end);
 }
 
-static void disk_read_again(struct disk *disk, const struct run_piece *piece)
+static void disk_read_again(struct disk *disk, const struct piece *piece)
 {
     uint64_t bytes = piece->end - piece->begin;
 
@@ -140,19 +140,19 @@ static void assert_same_way(const struct meter *meter, const struct disk *disk)
 
 /* ---- random walks ---- */
 
-static struct run_piece random_piece(struct dice *dice, uint64_t guest, uint64_t *host,
-                                     unsigned n_files)
+static struct piece random_piece(struct dice *dice, uint64_t guest, uint64_t *host,
+                                 unsigned n_files)
 {
-    struct run_piece piece = {.kind = RUN_DATA,
-                              .guest_off = guest * CLUSTER,
-                              .guest_bytes = CLUSTER,
-                              .begin = *host,
-                              .end = *host + CLUSTER,
-                              .mapped_bytes = CLUSTER,
-                              .file = (uint16_t)dice_below(dice, n_files)};
+    struct piece piece = {.kind = PIECE_DATA,
+                          .guest_off = guest * CLUSTER,
+                          .guest_bytes = CLUSTER,
+                          .begin = *host,
+                          .end = *host + CLUSTER,
+                          .mapped_bytes = CLUSTER,
+                          .file = (uint16_t)dice_below(dice, n_files)};
 
     if (dice_once_in(dice, 4)) {
-        piece.kind = RUN_COMPRESSED;
+        piece.kind = PIECE_COMPRESSED;
         piece.begin += dice_once_in(dice, 2) ? 0 : 1 + dice_below(dice, 3000);
         piece.end = piece.begin / 512 * 512 + 512 * (2 + dice_below(dice, 100));
         piece.slack = -piece.end & (CLUSTER - 1);
@@ -192,7 +192,7 @@ static void fill_items(struct dice *dice, struct item *items, size_t n, unsigned
         item->has_piece = item->table_bytes == 0 || !dice_once_in(dice, 3);
         if (item->has_piece)
             item->piece = random_piece(dice, guest++, &host, n_files);
-        if (item->has_piece && item->piece.kind == RUN_COMPRESSED && dice_once_in(dice, 3))
+        if (item->has_piece && item->piece.kind == PIECE_COMPRESSED && dice_once_in(dice, 3))
             item->again = 1 + (unsigned)dice_below(dice, 3);
     }
 }
@@ -248,21 +248,21 @@ static void also_with_several_files(void **state)
 static struct meter *metered_in_batches(const struct item *items, size_t n)
 {
     struct meter *meter = meter_new(PART, PIECES_FILES);
-    struct run_batch *batch = pieces_new_batch(CLUSTER, 0);
+    struct piece_batch *batch = pieces_new_batch(CLUSTER, 0);
 
     batch->uniform = false;
     for (size_t i = 0; i < n; i++) {
-        if (items[i].table_bytes > 0 || batch->n == RUN_BATCH_PIECES) {
+        if (items[i].table_bytes > 0 || batch->n == PIECE_BATCH_MAX) {
             take_and_clear(meter, batch);
             batch->table_file = items[i].table_file;
             batch->table_off = items[i].table_off;
             batch->table_bytes = items[i].table_bytes;
         }
         if (items[i].has_piece)
-            run_batch_add(batch, &items[i].piece);
+            piece_batch_add(batch, &items[i].piece);
         for (unsigned j = 0; j < items[i].again; j++) {
-            run_batch_read_again(batch, items[i].piece.file, items[i].piece.begin,
-                                 items[i].piece.end);
+            piece_batch_read_again(batch, items[i].piece.file, items[i].piece.begin,
+                                   items[i].piece.end);
             take_and_clear(meter, batch);
         }
     }
@@ -283,14 +283,14 @@ static void many_at_a_time_are_as_one_at_a_time(void **state)
 
         fill_items(&dice, items, COUNT(items), round % 4 == 0 ? 2 : 1, round % 3 == 0 ? 50 : 1000);
         for (size_t i = 0; i < COUNT(items); i++) {
-            struct run_piece *piece = &items[i].piece;
+            struct piece *piece = &items[i].piece;
 
             if (round % 2 == 0 && piece->missing != 0) {
                 piece->missing = 0;
                 piece->mapped_bytes = CLUSTER;
             }
             if (round % 5 == 0 && dice_once_in(&dice, 100))
-                piece->kind = RUN_ZERO_ALLOCATED;
+                piece->kind = PIECE_ZERO_ALLOCATED;
         }
         meter = metered_in_batches(items, COUNT(items));
         one_by_one = metered(items, COUNT(items));
@@ -352,27 +352,27 @@ static void merging_with_tables_is_associative(void **state)
 /* In two places: the head really goes from the end of the second to the first, and on. */
 static void the_ways_to_a_blob_in_two_places_are_the_real_ones(void **state)
 {
-    struct run_piece first = {.kind = RUN_COMPRESSED,
-                              .guest_bytes = MIB,
-                              .begin = 5 * MIB,
-                              .end = 6 * MIB,
-                              .mapped_bytes = MIB};
-    struct run_piece second = first;
+    struct piece first = {.kind = PIECE_COMPRESSED,
+                          .guest_bytes = MIB,
+                          .begin = 5 * MIB,
+                          .end = 6 * MIB,
+                          .mapped_bytes = MIB};
+    struct piece second = first;
     struct meter *meter = meter_new(PART, 1);
     struct meter_jumps way[METER_N_DIRECTIONS] = {0}, expected[METER_N_DIRECTIONS] = {0};
-    struct run_batch *batch = pieces_new_batch(CLUSTER, 0);
+    struct piece_batch *batch = pieces_new_batch(CLUSTER, 0);
 
     (void)state;
     second.guest_off = MIB;
     second.begin = 90 * MIB;
     second.end = 92 * MIB;
     batch->uniform = false;
-    run_batch_add(batch, &first);
-    run_batch_add(batch, &second);
-    run_batch_read_again(batch, 0, first.begin, first.end);
+    piece_batch_add(batch, &first);
+    piece_batch_add(batch, &second);
+    piece_batch_read_again(batch, 0, first.begin, first.end);
     batch->again_blob_bytes = 3 * MIB;
     take_and_clear(meter, batch);
-    run_batch_read_again(batch, 0, second.begin, second.end);
+    piece_batch_read_again(batch, 0, second.begin, second.end);
     batch->again_blob_bytes = 0;
     take_and_clear(meter, batch);
     free(batch);
@@ -401,7 +401,7 @@ static void the_ways_to_a_blob_in_two_places_are_the_real_ones(void **state)
 static struct item in_file(uint16_t file, uint64_t guest, uint64_t host)
 {
     return (struct item){.has_piece = true,
-                         .piece = {.kind = RUN_DATA,
+                         .piece = {.kind = PIECE_DATA,
                                    .guest_off = guest * CLUSTER,
                                    .guest_bytes = CLUSTER,
                                    .begin = host * CLUSTER,

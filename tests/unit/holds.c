@@ -99,14 +99,14 @@ struct list {
     uint32_t entries[4 * ENTRIES];
 };
 
-static void take(void *context, const struct run_holds_batch *batch)
+static void take(void *context, const struct space_holds_batch *batch)
 {
     struct list *list = context;
 
-    assert_in_range(batch->n, 1, RUN_HOLDS_BATCH);
+    assert_in_range(batch->n, 1, SPACE_HOLDS_BATCH);
     for (size_t i = 0; i < batch->n; i++) {
         list->clusters[list->n] = batch->clusters[i];
-        list->entries[list->n++] = run_holds_entry(batch, i);
+        list->entries[list->n++] = space_holds_entry(batch, i);
     }
 }
 
@@ -160,7 +160,7 @@ static void compare(struct dice *dice, bool extended, unsigned oddity)
 {
     struct format_entry_rules rules = plain_rules;
     struct list found = {0}, expected = {0};
-    struct run_holds holds = {&rules, take, &found};
+    struct space_holds holds = {&rules, take, &found};
     uint64_t raw[2 * ENTRIES], left_out = 0;
     size_t words = extended ? 2 : 1, n = ENTRIES / words;
 
@@ -173,7 +173,7 @@ static void compare(struct dice *dice, bool extended, unsigned oddity)
     if (dice_once_in(dice, 4))
         memset(raw + 64, 0, 64 * sizeof(*raw));
     for (size_t at = 0; at < n; at += n / 2) /* in two chunks */
-        left_out += run_holds_chunk(&holds, raw + words * at, words * 8 * (n / 2), (uint32_t)at);
+        left_out += space_holds_chunk(&holds, raw + words * at, words * 8 * (n / 2), (uint32_t)at);
     assert_int_equal(left_out, expect(&rules, raw, n, 0, &expected));
     assert_int_equal(found.n, expected.n);
     assert_memory_equal(found.clusters, expected.clusters, found.n * sizeof(found.clusters[0]));

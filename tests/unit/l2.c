@@ -92,9 +92,9 @@ struct slice_read {
 };
 
 struct outcome {
-    struct run_counts counts;
+    struct piece_counts counts;
     struct format_findings findings;
-    struct run_piece *pieces;
+    struct piece *pieces;
     size_t n_pieces, cap_pieces;
     struct slice_read *slices;
     size_t n_slices, cap_slices;
@@ -108,7 +108,7 @@ static void outcome_free(struct outcome *outcome)
     free(outcome->pieces);
 }
 
-static void add_piece(struct outcome *outcome, struct run_piece piece)
+static void add_piece(struct outcome *outcome, struct piece piece)
 {
     assert_int_equal(vec_reserve(outcome, pieces), 0);
     outcome->pieces[outcome->n_pieces++] = piece;
@@ -117,7 +117,7 @@ static void add_piece(struct outcome *outcome, struct run_piece piece)
 /* A blob that is read again is a piece that holds nothing. */
 static void add_again(struct outcome *outcome, uint64_t begin, uint64_t end)
 {
-    add_piece(outcome, (struct run_piece){.kind = RUN_COMPRESSED, .begin = begin, .end = end});
+    add_piece(outcome, (struct piece){.kind = PIECE_COMPRESSED, .begin = begin, .end = end});
 }
 
 /* Slices with nothing between them are one read. */
@@ -135,11 +135,11 @@ static void add_slice(struct outcome *outcome, uint64_t off, uint64_t bytes)
 }
 
 /* What batch.h says of the shape of a batch. */
-static void check_shape(const struct run_batch *batch)
+static void check_shape(const struct piece_batch *batch)
 {
-    assert_false(run_batch_is_empty(batch));
+    assert_false(piece_batch_is_empty(batch));
     assert_int_equal(batch->hole_bytes, 0);
-    assert_in_range(batch->n, 0, RUN_BATCH_PIECES);
+    assert_in_range(batch->n, 0, PIECE_BATCH_MAX);
     if (batch->n == 0 || !batch->uniform)
         return;
     assert_int_equal(batch->n % 64, 0);
@@ -150,21 +150,21 @@ static void check_shape(const struct run_batch *batch)
     }
 }
 
-static int collect(void *context, const struct run_batch *batch)
+static int collect(void *context, const struct piece_batch *batch)
 {
     struct outcome *outcome = context;
 
     check_shape(batch);
     if (batch->table_bytes > 0) {
-        assert_int_equal(batch->table_file, RUN_FILE_IMAGE);
+        assert_int_equal(batch->table_file, PIECE_FILE_IMAGE);
         add_slice(outcome, batch->table_off, batch->table_bytes);
     }
     outcome->n_uniform += batch->n > 0 && batch->uniform;
     outcome->n_general += batch->n > 0 && !batch->uniform;
     for (uint32_t i = 0; i < batch->n; i++)
-        add_piece(outcome, run_batch_piece(batch, i));
+        add_piece(outcome, piece_batch_piece(batch, i));
     if (batch->again_bytes > 0) {
-        assert_int_equal(batch->again_file, RUN_FILE_IMAGE);
+        assert_int_equal(batch->again_file, PIECE_FILE_IMAGE);
         assert_int_equal(batch->again_blob_bytes, batch->again_bytes);
         add_again(outcome, batch->again_off, batch->again_off + batch->again_bytes);
     }
@@ -190,29 +190,29 @@ static uint64_t *raw_of(const struct table *table)
 
 static struct outcome walk(const struct table *table, bool detail, size_t chunk_bytes)
 {
-    struct run_l2_rules rules = run_l2_rules_of(
+    struct tables_l2_rules rules = tables_l2_rules_of(
         &table->header, &table->entry_rules,
         table->slices_for_bytes > 0 ? table->slices_for_bytes : table->virtual_bytes, detail);
-    struct run_batch *batch = malloc(sizeof(*batch));
+    struct piece_batch *batch = malloc(sizeof(*batch));
     struct outcome outcome = {0};
-    struct run_l2_output output = {.sink = {collect, &outcome},
-                                   .counts = &outcome.counts,
-                                   .findings = &outcome.findings,
-                                   .table_name = ""};
-    struct run_l2_walk walk;
+    struct tables_l2_output output = {.sink = {collect, &outcome},
+                                      .counts = &outcome.counts,
+                                      .findings = &outcome.findings,
+                                      .table_name = ""};
+    struct tables_l2_walk walk;
     uint64_t *raw = raw_of(table);
     size_t table_bytes = table->header.cluster_bytes;
 
     assert_non_null(batch);
     memset(batch, 0xa5, sizeof(*batch)); /* what was there before must not matter */
-    run_l2_begin(&walk, &rules, output, batch, L2_OFF, table->l1_index, table->virtual_bytes);
+    tables_l2_begin(&walk, &rules, output, batch, L2_OFF, table->l1_index, table->virtual_bytes);
     for (size_t at = 0; at < table_bytes; at += chunk_bytes) {
         size_t left = table_bytes - at;
 
-        assert_int_equal(run_l2_chunk(&walk, raw + at / 8, left < chunk_bytes ? left : chunk_bytes),
-                         0);
+        assert_int_equal(
+            tables_l2_chunk(&walk, raw + at / 8, left < chunk_bytes ? left : chunk_bytes), 0);
     }
-    assert_int_equal(run_l2_end(&walk), 0);
+    assert_int_equal(tables_l2_end(&walk), 0);
     free(raw);
     free(batch);
     return outcome;
@@ -241,7 +241,7 @@ struct naive {
 static void naive_check(struct naive *naive, uint64_t word, uint64_t bitmap)
 {
     const struct format_entry_rules *rules = &naive->table->entry_rules;
-    struct run_counts *counts = &naive->outcome->counts;
+    struct piece_counts *counts = &naive->outcome->counts;
     uint64_t off = word & UINT64_C(0x00fffffffffffe00);
     bool zero_flag = (word & ZERO) && !rules->extended_l2;
 
@@ -264,7 +264,7 @@ static void naive_check(struct naive *naive, uint64_t word, uint64_t bitmap)
 static void naive_reads(struct naive *naive, const struct format_entry *entry, uint32_t index)
 {
     const struct table *table = naive->table;
-    struct run_counts *counts = &naive->outcome->counts;
+    struct piece_counts *counts = &naive->outcome->counts;
     uint64_t part_bytes = table->header.cluster_bytes / PARTS;
     bool encrypted = table->header.crypt != FORMAT_CRYPT_NONE;
     uint64_t most = encrypted ? 32 * table->header.cluster_bytes : UINT64_MAX;
@@ -302,25 +302,25 @@ static void naive_subclusters(struct naive *naive, const struct format_entry *en
     int before = -1;
 
     for (unsigned i = 0; i < PARTS; i++) {
-        int now = entry->alloc >> i & 1  ? RUN_DATA
-                  : entry->zero >> i & 1 ? (has_cluster ? RUN_ZERO_ALLOCATED : RUN_ZERO)
+        int now = entry->alloc >> i & 1  ? PIECE_DATA
+                  : entry->zero >> i & 1 ? (has_cluster ? PIECE_ZERO_ALLOCATED : PIECE_ZERO)
                                          : -1;
-        struct run_piece *last;
+        struct piece *last;
 
         if (now >= 0 && now != before)
             add_piece(
                 naive->outcome,
-                (struct run_piece){.kind = (enum run_kind)now,
-                                   .guest_off = guest_off_of(naive->table, index) + i * part_bytes,
-                                   .begin = has_cluster ? entry->begin + i * part_bytes : 0,
-                                   .end = has_cluster ? entry->begin + i * part_bytes : 0});
+                (struct piece){.kind = (enum piece_kind)now,
+                               .guest_off = guest_off_of(naive->table, index) + i * part_bytes,
+                               .begin = has_cluster ? entry->begin + i * part_bytes : 0,
+                               .end = has_cluster ? entry->begin + i * part_bytes : 0});
         before = now;
         if (now < 0)
             continue;
         last = &naive->outcome->pieces[naive->outcome->n_pieces - 1];
         last->guest_bytes += part_bytes;
         last->end += has_cluster ? part_bytes : 0;
-        last->mapped_bytes += now == RUN_DATA ? part_bytes : 0;
+        last->mapped_bytes += now == PIECE_DATA ? part_bytes : 0;
     }
 }
 
@@ -333,24 +333,24 @@ static uint32_t naive_slack(const struct naive *naive, const struct format_entry
 }
 
 static void naive_piece(struct naive *naive, const struct format_entry *entry, uint32_t index,
-                        enum run_kind kind, uint64_t mapped_bytes)
+                        enum piece_kind kind, uint64_t mapped_bytes)
 {
     add_piece(naive->outcome,
-              (struct run_piece){.kind = kind,
-                                 .guest_off = guest_off_of(naive->table, index),
-                                 .guest_bytes = naive->table->header.cluster_bytes,
-                                 .begin = entry->begin,
-                                 .end = kind == RUN_ZERO ? 0 : entry->end,
-                                 .mapped_bytes = mapped_bytes,
-                                 .missing = kind == RUN_DATA ? ~entry->alloc : 0,
-                                 .slack = kind == RUN_COMPRESSED ? naive_slack(naive, entry) : 0,
-                                 .file = naive->table->header.external_data});
+              (struct piece){.kind = kind,
+                             .guest_off = guest_off_of(naive->table, index),
+                             .guest_bytes = naive->table->header.cluster_bytes,
+                             .begin = entry->begin,
+                             .end = kind == PIECE_ZERO ? 0 : entry->end,
+                             .mapped_bytes = mapped_bytes,
+                             .missing = kind == PIECE_DATA ? ~entry->alloc : 0,
+                             .slack = kind == PIECE_COMPRESSED ? naive_slack(naive, entry) : 0,
+                             .file = naive->table->header.external_data});
 }
 
 static void naive_entry(struct naive *naive, uint32_t index)
 {
     const struct table *table = naive->table;
-    struct run_counts *counts = &naive->outcome->counts;
+    struct piece_counts *counts = &naive->outcome->counts;
     uint64_t cluster_bytes = table->header.cluster_bytes, held = 0;
     bool by_subclusters = naive->detail && table->header.extended_l2;
     struct format_entry entry = format_entry_of(&table->entry_rules, table->words[index],
@@ -367,13 +367,13 @@ static void naive_entry(struct naive *naive, uint32_t index)
         if (by_subclusters)
             naive_subclusters(naive, &entry, index);
         else
-            naive_piece(naive, &entry, index, RUN_DATA, held);
+            naive_piece(naive, &entry, index, PIECE_DATA, held);
         return;
     case FORMAT_COMPRESSED:
         counts->mapped_clusters++;
         counts->mapped_bytes += cluster_bytes;
         counts->compressed_clusters++;
-        naive_piece(naive, &entry, index, RUN_COMPRESSED, cluster_bytes);
+        naive_piece(naive, &entry, index, PIECE_COMPRESSED, cluster_bytes);
         for (uint64_t at = 0; at < cluster_bytes; at += MIB) {
             if (guest_off_of(table, index) + at >= table->virtual_bytes)
                 break;
@@ -391,7 +391,7 @@ static void naive_entry(struct naive *naive, uint32_t index)
             naive_subclusters(naive, &entry, index);
         else if (naive->detail)
             naive_piece(naive, &entry, index,
-                        entry.kind == FORMAT_ZERO_PLAIN ? RUN_ZERO : RUN_ZERO_ALLOCATED, 0);
+                        entry.kind == FORMAT_ZERO_PLAIN ? PIECE_ZERO : PIECE_ZERO_ALLOCATED, 0);
         break;
     default:
         break;
@@ -405,8 +405,8 @@ static struct outcome walk_naive(const struct table *table, bool detail)
     struct naive naive = {.table = table, .detail = detail, .outcome = &outcome};
 
     naive.slice_entries =
-        run_l2_slice_bytes(&table->header, table->slices_for_bytes > 0 ? table->slices_for_bytes
-                                                                       : table->virtual_bytes) /
+        tables_l2_slice_bytes(&table->header, table->slices_for_bytes > 0 ? table->slices_for_bytes
+                                                                          : table->virtual_bytes) /
         table->header.l2_entry_bytes;
     for (uint32_t i = 0; i < table->header.l2_entries; i++) {
         if (i % naive.slice_entries == 0 && guest_off_of(table, i) < table->virtual_bytes)
@@ -421,7 +421,7 @@ static struct outcome walk_naive(const struct table *table, bool detail)
 
 /* ---- comparing ---- */
 
-static void assert_same_counts(const struct run_counts *a, const struct run_counts *b)
+static void assert_same_counts(const struct piece_counts *a, const struct piece_counts *b)
 {
     assert_int_equal(a->mapped_clusters, b->mapped_clusters);
     assert_int_equal(a->mapped_bytes, b->mapped_bytes);
@@ -498,11 +498,11 @@ static void slices_shrink_when_the_cache_does_not_cover_the_disk(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct table table = table_of(cases[i].cluster_bits, cases[i].extended_l2);
-        struct run_l2_rules rules;
+        struct tables_l2_rules rules;
 
-        assert_int_equal(run_l2_slice_bytes(&table.header, cases[i].virtual_bytes),
+        assert_int_equal(tables_l2_slice_bytes(&table.header, cases[i].virtual_bytes),
                          cases[i].slice_bytes);
-        rules = run_l2_rules_of(&table.header, &table.entry_rules, cases[i].virtual_bytes, true);
+        rules = tables_l2_rules_of(&table.header, &table.entry_rules, cases[i].virtual_bytes, true);
         assert_int_equal(rules.slice_entries,
                          cases[i].slice_bytes / (cases[i].extended_l2 ? 16 : 8));
         assert_int_equal(rules.entries, table.header.l2_entries);
@@ -517,16 +517,16 @@ static void clusters_and_cache_are_rounded_up(void **state)
     struct table table = table_of(16, false), extended = table_of(16, true);
 
     (void)state;
-    assert_int_equal(run_l2_clusters(&table.header, 0), 0);
-    assert_int_equal(run_l2_clusters(&table.header, 512), 1);
-    assert_int_equal(run_l2_clusters(&table.header, 65536), 1);
-    assert_int_equal(run_l2_clusters(&table.header, 65536 + 512), 2);
-    assert_int_equal(run_l2_cache_bytes(&table.header, 0), 0);
-    assert_int_equal(run_l2_cache_bytes(&table.header, 512), 65536);
-    assert_int_equal(run_l2_cache_bytes(&table.header, 512 * MIB), 65536);
-    assert_int_equal(run_l2_cache_bytes(&table.header, 512 * MIB + 512), 2 * 65536);
-    assert_int_equal(run_l2_cache_bytes(&extended.header, 512 * MIB), 2 * 65536);
-    assert_int_equal(run_l2_cache_bytes(&table.header, UINT64_C(1) << 61), UINT64_C(1) << 48);
+    assert_int_equal(tables_l2_clusters(&table.header, 0), 0);
+    assert_int_equal(tables_l2_clusters(&table.header, 512), 1);
+    assert_int_equal(tables_l2_clusters(&table.header, 65536), 1);
+    assert_int_equal(tables_l2_clusters(&table.header, 65536 + 512), 2);
+    assert_int_equal(tables_l2_cache_bytes(&table.header, 0), 0);
+    assert_int_equal(tables_l2_cache_bytes(&table.header, 512), 65536);
+    assert_int_equal(tables_l2_cache_bytes(&table.header, 512 * MIB), 65536);
+    assert_int_equal(tables_l2_cache_bytes(&table.header, 512 * MIB + 512), 2 * 65536);
+    assert_int_equal(tables_l2_cache_bytes(&extended.header, 512 * MIB), 2 * 65536);
+    assert_int_equal(tables_l2_cache_bytes(&table.header, UINT64_C(1) << 61), UINT64_C(1) << 48);
     table_free(&extended);
     table_free(&table);
 }
@@ -543,7 +543,7 @@ static void an_empty_table_gives_nothing(void **state)
 {
     struct table table = table_of(16, false);
     struct outcome outcome = walk_whole(&table);
-    const struct run_counts none = {0};
+    const struct piece_counts none = {0};
 
     (void)state;
     assert_same_counts(&outcome.counts, &none);
@@ -567,7 +567,7 @@ static void a_table_in_order_is_one_read_a_mebibyte(void **state)
     assert_int_equal(outcome.counts.check_allocated, 8192);
     assert_int_equal(outcome.counts.check_fragmented, 0);
     assert_int_equal(outcome.n_pieces, 8192);
-    assert_int_equal(outcome.n_uniform, 8192 / RUN_BATCH_PIECES);
+    assert_int_equal(outcome.n_uniform, 8192 / PIECE_BATCH_MAX);
     assert_int_equal(outcome.n_general, 0);
     outcome_free(&outcome);
     table_free(&table);
@@ -859,11 +859,11 @@ static void detail_adds_pieces_of_zeros(void **state)
     assert_same_counts(&plain.counts, &detail.counts);
     assert_int_equal(plain.n_pieces, 1);
     assert_int_equal(detail.n_pieces, 3);
-    assert_int_equal(detail.pieces[1].kind, RUN_ZERO);
+    assert_int_equal(detail.pieces[1].kind, PIECE_ZERO);
     assert_int_equal(detail.pieces[1].begin, 0);
     assert_int_equal(detail.pieces[1].end, 0);
     assert_int_equal(detail.pieces[1].mapped_bytes, 0);
-    assert_int_equal(detail.pieces[2].kind, RUN_ZERO_ALLOCATED);
+    assert_int_equal(detail.pieces[2].kind, PIECE_ZERO_ALLOCATED);
     assert_int_equal(detail.pieces[2].begin, cluster(&table, 7));
     assert_int_equal(detail.pieces[2].end, cluster(&table, 8));
     assert_int_equal(detail.pieces[2].mapped_bytes, 0);
@@ -889,12 +889,12 @@ static void detail_cuts_clusters_into_stretches(void **state)
 
     detail = walk(&table, true, 65536);
     assert_int_equal(detail.n_pieces, 3);
-    assert_int_equal(detail.pieces[0].kind, RUN_DATA);
+    assert_int_equal(detail.pieces[0].kind, PIECE_DATA);
     assert_int_equal(detail.pieces[0].guest_bytes, 4 * 2048);
-    assert_int_equal(detail.pieces[1].kind, RUN_ZERO_ALLOCATED);
+    assert_int_equal(detail.pieces[1].kind, PIECE_ZERO_ALLOCATED);
     assert_int_equal(detail.pieces[1].guest_off, 4 * 2048);
     assert_int_equal(detail.pieces[1].guest_bytes, 4 * 2048);
-    assert_int_equal(detail.pieces[2].kind, RUN_DATA);
+    assert_int_equal(detail.pieces[2].kind, PIECE_DATA);
     assert_int_equal(detail.pieces[2].guest_off, 31 * 2048);
     assert_int_equal(detail.pieces[2].begin, cluster(&table, 5) + 31 * 2048);
     assert_int_equal(detail.pieces[2].end, cluster(&table, 6));
@@ -1003,29 +1003,29 @@ static void damage_behind_the_disk_is_not_told(void **state)
 static void a_snapshot_is_named_and_no_list_is_needed(void **state)
 {
     struct table table = table_of(9, false);
-    struct run_l2_rules rules =
-        run_l2_rules_of(&table.header, &table.entry_rules, table.virtual_bytes, false);
+    struct tables_l2_rules rules =
+        tables_l2_rules_of(&table.header, &table.entry_rules, table.virtual_bytes, false);
     struct outcome outcome = {0};
-    struct run_l2_output output = {.sink = {collect, &outcome},
-                                   .counts = &outcome.counts,
-                                   .findings = &outcome.findings,
-                                   .table_name = "snapshot 2 "};
-    struct run_batch *batch = calloc(1, sizeof(*batch));
-    struct run_l2_walk walk;
+    struct tables_l2_output output = {.sink = {collect, &outcome},
+                                      .counts = &outcome.counts,
+                                      .findings = &outcome.findings,
+                                      .table_name = "snapshot 2 "};
+    struct piece_batch *batch = calloc(1, sizeof(*batch));
+    struct tables_l2_walk walk;
     uint64_t *raw;
 
     (void)state;
     table.words[3] = TIB;
     raw = raw_of(&table);
-    run_l2_begin(&walk, &rules, output, batch, L2_OFF, 0, table.virtual_bytes);
-    assert_int_equal(run_l2_chunk(&walk, raw, 512), 0);
-    assert_int_equal(run_l2_end(&walk), 0);
+    tables_l2_begin(&walk, &rules, output, batch, L2_OFF, 0, table.virtual_bytes);
+    assert_int_equal(tables_l2_chunk(&walk, raw, 512), 0);
+    assert_int_equal(tables_l2_end(&walk), 0);
     assert_string_equal(outcome.findings.list[0].where, "snapshot 2 l2[0][3]");
 
     output.findings = NULL;
-    run_l2_begin(&walk, &rules, output, batch, L2_OFF, 0, table.virtual_bytes);
-    assert_int_equal(run_l2_chunk(&walk, raw, 512), 0);
-    assert_int_equal(run_l2_end(&walk), 0);
+    tables_l2_begin(&walk, &rules, output, batch, L2_OFF, 0, table.virtual_bytes);
+    assert_int_equal(tables_l2_chunk(&walk, raw, 512), 0);
+    assert_int_equal(tables_l2_end(&walk), 0);
     assert_int_equal(outcome.findings.total, 1);
     assert_int_equal(outcome.counts.corrupt_entries, 2);
     free(raw);
@@ -1037,7 +1037,7 @@ static void a_snapshot_is_named_and_no_list_is_needed(void **state)
 /* ---- a file that grows meanwhile ---- */
 
 struct growth {
-    struct run_l2_rules *rules;
+    struct tables_l2_rules *rules;
     uint64_t file_bytes; /* what it has grown to */
     unsigned n_asked;
 };
@@ -1056,28 +1056,28 @@ static bool ask(void *context)
 static struct outcome walk_growing(uint64_t file_bytes, uint64_t word, unsigned *n_asked)
 {
     struct table table = table_of(16, false);
-    struct run_l2_rules rules =
-        run_l2_rules_of(&table.header, &table.entry_rules, table.virtual_bytes, false);
+    struct tables_l2_rules rules =
+        tables_l2_rules_of(&table.header, &table.entry_rules, table.virtual_bytes, false);
     struct growth growth = {&rules, file_bytes, 0};
     struct outcome outcome = {0};
-    struct run_l2_output output = {.sink = {collect, &outcome},
-                                   .counts = &outcome.counts,
-                                   .findings = &outcome.findings,
-                                   .table_name = "",
-                                   .file_has_grown = ask,
-                                   .context = &growth};
-    struct run_batch *batch = calloc(1, sizeof(*batch));
-    struct run_l2_walk walk;
+    struct tables_l2_output output = {.sink = {collect, &outcome},
+                                      .counts = &outcome.counts,
+                                      .findings = &outcome.findings,
+                                      .table_name = "",
+                                      .file_has_grown = ask,
+                                      .context = &growth};
+    struct piece_batch *batch = calloc(1, sizeof(*batch));
+    struct tables_l2_walk walk;
     uint64_t *raw;
 
     fill_in_order(&table, 5);
     for (uint32_t i = 100; i < 8192; i += 512)
         table.words[i] = table.words[i + 1] = word;
     raw = raw_of(&table);
-    run_l2_begin(&walk, &rules, output, batch, L2_OFF, 0, table.virtual_bytes);
+    tables_l2_begin(&walk, &rules, output, batch, L2_OFF, 0, table.virtual_bytes);
     for (size_t at = 0; at < 65536; at += 4096)
-        assert_int_equal(run_l2_chunk(&walk, raw + at / 8, 4096), 0);
-    assert_int_equal(run_l2_end(&walk), 0);
+        assert_int_equal(tables_l2_chunk(&walk, raw + at / 8, 4096), 0);
+    assert_int_equal(tables_l2_end(&walk), 0);
     *n_asked = growth.n_asked;
     free(raw);
     free(batch);
@@ -1133,7 +1133,7 @@ struct stopper {
     unsigned calls, stop_at;
 };
 
-static int stop(void *context, const struct run_batch *batch)
+static int stop(void *context, const struct piece_batch *batch)
 {
     struct stopper *stopper = context;
 
@@ -1144,9 +1144,9 @@ static int stop(void *context, const struct run_batch *batch)
 static void what_the_sink_returns_stops_the_walk(void **state)
 {
     struct table table = table_of(16, false);
-    struct run_l2_rules rules =
-        run_l2_rules_of(&table.header, &table.entry_rules, table.virtual_bytes, false);
-    struct run_batch *batch = calloc(1, sizeof(*batch));
+    struct tables_l2_rules rules =
+        tables_l2_rules_of(&table.header, &table.entry_rules, table.virtual_bytes, false);
+    struct piece_batch *batch = calloc(1, sizeof(*batch));
     unsigned n = 0;
     uint64_t *raw;
 
@@ -1157,15 +1157,15 @@ static void what_the_sink_returns_stops_the_walk(void **state)
     raw = raw_of(&table);
     for (int ret = -77; ret != 0;) {
         struct stopper stopper = {.stop_at = ++n};
-        struct run_counts counts = {0};
-        struct run_l2_output output = {
+        struct piece_counts counts = {0};
+        struct tables_l2_output output = {
             .sink = {stop, &stopper}, .counts = &counts, .table_name = ""};
-        struct run_l2_walk walk;
+        struct tables_l2_walk walk;
 
-        run_l2_begin(&walk, &rules, output, batch, L2_OFF, 0, table.virtual_bytes);
-        ret = run_l2_chunk(&walk, raw, 65536);
+        tables_l2_begin(&walk, &rules, output, batch, L2_OFF, 0, table.virtual_bytes);
+        ret = tables_l2_chunk(&walk, raw, 65536);
         if (ret == 0)
-            ret = run_l2_end(&walk);
+            ret = tables_l2_end(&walk);
         assert_true(ret == 0 || ret == -77);
         if (ret != 0)
             assert_int_equal(stopper.calls, n); /* and not called again */

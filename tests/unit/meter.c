@@ -22,28 +22,28 @@
 #define CLUSTER UINT64_C(65536)
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-static struct run_piece standard(uint64_t guest, uint64_t host)
+static struct piece standard(uint64_t guest, uint64_t host)
 {
-    return (struct run_piece){.kind = RUN_DATA,
-                              .guest_off = guest * CLUSTER,
-                              .guest_bytes = CLUSTER,
-                              .begin = host * CLUSTER,
-                              .end = (host + 1) * CLUSTER,
-                              .mapped_bytes = CLUSTER};
+    return (struct piece){.kind = PIECE_DATA,
+                          .guest_off = guest * CLUSTER,
+                          .guest_bytes = CLUSTER,
+                          .begin = host * CLUSTER,
+                          .end = (host + 1) * CLUSTER,
+                          .mapped_bytes = CLUSTER};
 }
 
-static struct run_piece compressed(uint64_t guest, uint64_t begin, uint64_t end)
+static struct piece compressed(uint64_t guest, uint64_t begin, uint64_t end)
 {
-    return (struct run_piece){.kind = RUN_COMPRESSED,
-                              .guest_off = guest * CLUSTER,
-                              .guest_bytes = CLUSTER,
-                              .begin = begin,
-                              .end = end,
-                              .mapped_bytes = CLUSTER,
-                              .slack = -end & (CLUSTER - 1)};
+    return (struct piece){.kind = PIECE_COMPRESSED,
+                          .guest_off = guest * CLUSTER,
+                          .guest_bytes = CLUSTER,
+                          .begin = begin,
+                          .end = end,
+                          .mapped_bytes = CLUSTER,
+                          .slack = -end & (CLUSTER - 1)};
 }
 
-static struct meter *meter_pieces(const struct run_piece *pieces, size_t n)
+static struct meter *meter_pieces(const struct piece *pieces, size_t n)
 {
     return pieces_metered(CLUSTER, pieces, n);
 }
@@ -53,7 +53,7 @@ static struct meter *meter_pieces(const struct run_piece *pieces, size_t n)
 enum step { DENSE, IN_STEP = DENSE, PADDED = DENSE, BACKWARD, FORWARD, NEAR };
 
 struct step_case {
-    struct run_piece before, after;
+    struct piece before, after;
     enum step step; /* DENSE: no break */
     uint64_t distance;
 };
@@ -79,7 +79,7 @@ static void check_step(const struct meter *meter, const struct step_case *expect
 static void check_steps(const struct step_case *cases, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        const struct run_piece pieces[] = {cases[i].before, cases[i].after};
+        const struct piece pieces[] = {cases[i].before, cases[i].after};
         struct meter *together = meter_pieces(pieces, 2), *alone = meter_pieces(pieces, 1);
 
         pieces_take(alone, &pieces[1], 1);
@@ -118,7 +118,7 @@ static void steps_between_standard_clusters(void **state)
 /* A blob at bytes 327,680 to 348,160 of host cluster 5; 393,216 is where cluster 6 begins. */
 static void steps_after_a_compressed_cluster(void **state)
 {
-    const struct run_piece before = compressed(0, 327680, 348160);
+    const struct piece before = compressed(0, 327680, 348160);
     const struct step_case cases[] = {
         {before, compressed(1, 347648, 360000), PADDED, 0}, /* E - 512 */
         {before, compressed(1, 347647, 360000), NEAR, 513}, /* inside the blob: not that */
@@ -144,7 +144,7 @@ static void steps_after_a_compressed_cluster(void **state)
 
 static void steps_to_a_compressed_cluster(void **state)
 {
-    const struct run_piece before = standard(0, 5); /* ends at 393,216, a cluster's border */
+    const struct piece before = standard(0, 5); /* ends at 393,216, a cluster's border */
     const struct step_case cases[] = {
         {before, compressed(1, 393216, 400000), PADDED, 0},
         {before, compressed(1, 393216 - 512, 400000), PADDED, 0},
@@ -160,7 +160,7 @@ static void steps_to_a_compressed_cluster(void **state)
 /* A blob shorter than a sector: the next one must still begin after it. */
 static void a_tiny_blob_does_not_make_a_step_back_contiguous(void **state)
 {
-    const struct run_piece before = compressed(0, 327700, 328192);
+    const struct piece before = compressed(0, 327700, 328192);
     const struct step_case cases[] = {
         {before, compressed(1, 327701, 328192), PADDED, 0},
         {before, compressed(1, 327700, 328192), BACKWARD, 492},
@@ -201,7 +201,7 @@ static void no_piece_is_no_run(void **state)
 
 static void one_piece_is_one_run(void **state)
 {
-    const struct run_piece pieces[] = {standard(7, 5)};
+    const struct piece pieces[] = {standard(7, 5)};
     const struct meter_length expected[] = {{CLUSTER, 1}};
     struct meter *meter = meter_pieces(pieces, 1);
 
@@ -213,7 +213,7 @@ static void one_piece_is_one_run(void **state)
 
 static void the_first_and_the_last_run_count_too(void **state)
 {
-    const struct run_piece pieces[] = {
+    const struct piece pieces[] = {
         standard(0, 20), standard(1, 21), standard(2, 22), /* 3 */
         standard(3, 10),                                   /* 1 */
         standard(4, 40), standard(5, 41),                  /* 2 */
@@ -231,7 +231,7 @@ static void the_first_and_the_last_run_count_too(void **state)
 /* Holes and padding are not part of a run's length; a piece counts with what it maps. */
 static void a_run_is_as_long_as_what_it_maps(void **state)
 {
-    struct run_piece pieces[] = {standard(0, 5), standard(1, 6), standard(4, 9)};
+    struct piece pieces[] = {standard(0, 5), standard(1, 6), standard(4, 9)};
     const struct meter_length expected[] = {{CLUSTER + 4096 + 2048, 1}};
     struct meter *meter;
 
@@ -246,14 +246,14 @@ static void a_run_is_as_long_as_what_it_maps(void **state)
 /* Zero clusters, with a host cluster or without, are not read. */
 static void pieces_of_zeros_are_passed_over(void **state)
 {
-    struct run_piece pieces[] = {standard(0, 0),  standard(1, 5), standard(2, 0),
-                                 standard(3, 99), standard(4, 8), standard(5, 1)};
-    const struct run_piece data[] = {standard(1, 5), standard(4, 8)};
+    struct piece pieces[] = {standard(0, 0),  standard(1, 5), standard(2, 0),
+                             standard(3, 99), standard(4, 8), standard(5, 1)};
+    const struct piece data[] = {standard(1, 5), standard(4, 8)};
     struct meter *meter, *alone = meter_pieces(data, 2);
 
     (void)state;
-    pieces[0].kind = pieces[2].kind = RUN_ZERO;
-    pieces[3].kind = pieces[5].kind = RUN_ZERO_ALLOCATED;
+    pieces[0].kind = pieces[2].kind = PIECE_ZERO;
+    pieces[3].kind = pieces[5].kind = PIECE_ZERO_ALLOCATED;
     meter = meter_pieces(pieces, COUNT(pieces));
     assert_int_equal(meter->breaks, 0);
     assert_same_meter(meter, alone);
@@ -263,9 +263,8 @@ static void pieces_of_zeros_are_passed_over(void **state)
 
 static void clearing_forgets_all_pieces(void **state)
 {
-    const struct run_piece old[] = {standard(0, 9), standard(1, 5), standard(2, 700),
-                                    standard(3, 2)};
-    const struct run_piece new[] = {standard(8, 5), standard(9, 6), standard(10, 50)};
+    const struct piece old[] = {standard(0, 9), standard(1, 5), standard(2, 700), standard(3, 2)};
+    const struct piece new[] = {standard(8, 5), standard(9, 6), standard(10, 50)};
     struct meter *meter = meter_pieces(old, 4), *fresh = meter_new(CLUSTER, PIECES_FILES);
 
     (void)state;
@@ -283,7 +282,7 @@ static void clearing_forgets_all_pieces(void **state)
 #define MOST 400
 
 /* Pieces of every kind and step; @spread makes distances of every size. */
-static size_t random_pieces(struct dice *dice, struct run_piece pieces[MOST], size_t most)
+static size_t random_pieces(struct dice *dice, struct piece pieces[MOST], size_t most)
 {
     size_t n = dice_below(dice, most + 1);
     uint64_t guest = dice_below(dice, 5), host = 5 * CLUSTER;
@@ -307,7 +306,7 @@ static size_t random_pieces(struct dice *dice, struct run_piece pieces[MOST], si
             if (dice_once_in(dice, 8))
                 pieces[i].mapped_bytes = 2048 * (1 + dice_below(dice, 31));
             if (dice_once_in(dice, 9))
-                pieces[i].kind = dice_once_in(dice, 2) ? RUN_ZERO : RUN_ZERO_ALLOCATED;
+                pieces[i].kind = dice_once_in(dice, 2) ? PIECE_ZERO : PIECE_ZERO_ALLOCATED;
         }
         host = dice_once_in(dice, 9) ? pieces[i].end / CLUSTER * CLUSTER + CLUSTER : pieces[i].end;
         guest++;
@@ -319,7 +318,7 @@ static size_t random_pieces(struct dice *dice, struct run_piece pieces[MOST], si
 static void many_at_a_time_are_as_one_at_a_time(void **state)
 {
     struct dice dice = dice_of(37);
-    struct run_piece pieces[MOST];
+    struct piece pieces[MOST];
 
     (void)state;
     for (unsigned round = 0; round < 300; round++) {
@@ -338,7 +337,7 @@ static void many_at_a_time_are_as_one_at_a_time(void **state)
 static void batches_may_be_of_any_size(void **state)
 {
     struct dice dice = dice_of(30);
-    struct run_piece pieces[MOST];
+    struct piece pieces[MOST];
 
     (void)state;
     for (unsigned round = 0; round < 200; round++) {
@@ -359,7 +358,7 @@ static void batches_may_be_of_any_size(void **state)
 static void a_walk_may_be_cut_at_every_place(void **state)
 {
     struct dice dice = dice_of(31);
-    struct run_piece pieces[MOST];
+    struct piece pieces[MOST];
 
     (void)state;
     for (unsigned round = 0; round < 60; round++) {
@@ -386,7 +385,7 @@ static void a_walk_may_be_cut_at_every_place(void **state)
 static void merging_is_associative(void **state)
 {
     struct dice dice = dice_of(32);
-    struct run_piece pieces[MOST];
+    struct piece pieces[MOST];
 
     (void)state;
     for (unsigned round = 0; round < 1000; round++) {
@@ -412,7 +411,7 @@ static void merging_is_associative(void **state)
 static void many_parts_merge_from_left_to_right(void **state)
 {
     struct dice dice = dice_of(33);
-    struct run_piece pieces[MOST];
+    struct piece pieces[MOST];
 
     (void)state;
     for (unsigned round = 0; round < 100; round++) {
@@ -438,7 +437,7 @@ static void many_parts_merge_from_left_to_right(void **state)
 static void a_merged_meter_takes_further_pieces(void **state)
 {
     struct dice dice = dice_of(34);
-    struct run_piece pieces[MOST];
+    struct piece pieces[MOST];
 
     (void)state;
     for (unsigned round = 0; round < 300; round++) {
@@ -463,7 +462,7 @@ static void a_merged_meter_takes_further_pieces(void **state)
 static void a_part_may_be_joined_at_many_places(void **state)
 {
     struct dice dice = dice_of(35);
-    struct run_piece pieces[MOST], moved[MOST];
+    struct piece pieces[MOST], moved[MOST];
 
     (void)state;
     for (unsigned round = 0; round < 300; round++) {
@@ -491,9 +490,8 @@ static void a_part_may_be_joined_at_many_places(void **state)
 /* Metered further on, joined nearer: the shift is modulo 2^64. */
 static void a_part_may_be_joined_at_an_earlier_place(void **state)
 {
-    const struct run_piece there[] = {standard(100, 8), standard(101, 9), standard(102, 5)};
-    const struct run_piece here[] = {standard(0, 5), standard(3, 8), standard(4, 9),
-                                     standard(5, 5)};
+    const struct piece there[] = {standard(100, 8), standard(101, 9), standard(102, 5)};
+    const struct piece here[] = {standard(0, 5), standard(3, 8), standard(4, 9), standard(5, 5)};
     struct meter *left = meter_pieces(here, 1), *part = meter_pieces(there, 3);
     struct meter *whole = meter_pieces(here, 4);
 
@@ -510,7 +508,7 @@ static void a_part_may_be_joined_at_an_earlier_place(void **state)
 /* ---- the two shapes of a batch ---- */
 
 /* One of several kinds of order, 64 clusters at a time. */
-static void random_clusters(struct dice *dice, struct run_piece *pieces, size_t n)
+static void random_clusters(struct dice *dice, struct piece *pieces, size_t n)
 {
     uint64_t guest = dice_below(dice, 1000), host = 5;
 
@@ -527,7 +525,7 @@ static void random_clusters(struct dice *dice, struct run_piece *pieces, size_t 
 static void uniform_batches_say_the_same_as_general_ones(void **state)
 {
     struct dice dice = dice_of(36);
-    static struct run_piece pieces[4 * RUN_BATCH_PIECES];
+    static struct piece pieces[4 * PIECE_BATCH_MAX];
 
     (void)state;
     for (unsigned round = 0; round < 100; round++) {
@@ -535,7 +533,7 @@ static void uniform_batches_say_the_same_as_general_ones(void **state)
 
         random_clusters(&dice, pieces, COUNT(pieces));
         for (size_t at = 0, step; at < COUNT(pieces); at += step) {
-            step = 64 * (1 + dice_below(&dice, RUN_BATCH_PIECES / 64));
+            step = 64 * (1 + dice_below(&dice, PIECE_BATCH_MAX / 64));
             step = step < COUNT(pieces) - at ? step : COUNT(pieces) - at;
             if (dice_once_in(&dice, 4))
                 pieces_take(uniform, pieces + at, step);
@@ -552,7 +550,7 @@ static void uniform_batches_say_the_same_as_general_ones(void **state)
 /* Whatever is before it: nothing, a cluster, a hole in step, a blob. */
 static void the_first_step_of_a_uniform_batch_is_judged_like_any(void **state)
 {
-    const struct run_piece before[] = {
+    const struct piece before[] = {
         standard(63, 4),
         standard(60, 1),
         standard(60, 2),
@@ -562,7 +560,7 @@ static void the_first_step_of_a_uniform_batch_is_judged_like_any(void **state)
         compressed(63, 5 * CLUSTER - 512, 5 * CLUSTER + 512),
         compressed(63, 90, 1024),
     };
-    static struct run_piece pieces[1 + 64];
+    static struct piece pieces[1 + 64];
 
     (void)state;
     for (size_t k = 0; k < COUNT(before); k++) {
@@ -583,7 +581,7 @@ static void the_first_step_of_a_uniform_batch_is_judged_like_any(void **state)
 /* 64 breaks in a row have a way of their own. */
 static void breaks_everywhere_are_counted_one_by_one(void **state)
 {
-    static struct run_piece pieces[RUN_BATCH_PIECES];
+    static struct piece pieces[PIECE_BATCH_MAX];
 
     (void)state;
     for (int64_t stride = -3; stride <= 20; stride++) {
@@ -592,12 +590,12 @@ static void breaks_everywhere_are_counted_one_by_one(void **state)
         if (stride == 1)
             continue; /* no break at all */
         uniform = meter_new(CLUSTER, PIECES_FILES);
-        for (uint64_t i = 0; i < RUN_BATCH_PIECES; i++)
+        for (uint64_t i = 0; i < PIECE_BATCH_MAX; i++)
             pieces[i] = standard(i, (uint64_t)(10000 + (int64_t)i * stride));
-        pieces_take_uniform(uniform, pieces, RUN_BATCH_PIECES);
-        general = meter_pieces(pieces, RUN_BATCH_PIECES);
-        assert_int_equal(uniform->breaks, RUN_BATCH_PIECES - 1);
-        assert_int_equal(uniform->near_jumps, stride > 1 && stride <= 9 ? RUN_BATCH_PIECES - 1 : 0);
+        pieces_take_uniform(uniform, pieces, PIECE_BATCH_MAX);
+        general = meter_pieces(pieces, PIECE_BATCH_MAX);
+        assert_int_equal(uniform->breaks, PIECE_BATCH_MAX - 1);
+        assert_int_equal(uniform->near_jumps, stride > 1 && stride <= 9 ? PIECE_BATCH_MAX - 1 : 0);
         assert_same_meter(uniform, general);
         meter_free(general);
         meter_free(uniform);
@@ -608,16 +606,16 @@ static void breaks_everywhere_are_counted_one_by_one(void **state)
 static void sums_of_distances_stay_exact(void **state)
 {
     const uint64_t far = UINT64_C(1) << 39;
-    static struct run_piece pieces[RUN_BATCH_PIECES];
+    static struct piece pieces[PIECE_BATCH_MAX];
     struct meter *uniform = meter_new(CLUSTER, PIECES_FILES),
                  *general = meter_new(CLUSTER, PIECES_FILES);
 
     (void)state;
     for (uint64_t at = 0; at < 16; at++) {
-        for (uint64_t i = 0; i < RUN_BATCH_PIECES; i++)
-            pieces[i] = standard(at * RUN_BATCH_PIECES + i, i % 2 == 0 ? 1 : far + i);
-        pieces_take_uniform(uniform, pieces, RUN_BATCH_PIECES);
-        pieces_take(general, pieces, RUN_BATCH_PIECES);
+        for (uint64_t i = 0; i < PIECE_BATCH_MAX; i++)
+            pieces[i] = standard(at * PIECE_BATCH_MAX + i, i % 2 == 0 ? 1 : far + i);
+        pieces_take_uniform(uniform, pieces, PIECE_BATCH_MAX);
+        pieces_take(general, pieces, PIECE_BATCH_MAX);
     }
     assert_same_meter(uniform, general);
     assert_int_equal(pieces_jumps(uniform, METER_FORWARD).count, 4096);

@@ -55,7 +55,7 @@ static uint64_t take(struct model *model, uint64_t n)
     return first;
 }
 
-static void refer(struct model *model, uint64_t cluster, enum run_owner owner, size_t table)
+static void refer(struct model *model, uint64_t cluster, enum space_owner owner, size_t table)
 {
     model->references[cluster]++;
     if ((int)owner > model->classes[cluster])
@@ -139,11 +139,11 @@ static void put_snapshots(struct model *model)
 
 /* ---- following it ---- */
 
-static enum run_owner owner_of(const struct model *model, size_t t, uint32_t l1_index)
+static enum space_owner owner_of(const struct model *model, size_t t, uint32_t l1_index)
 {
-    return l1_index >= model->on_disk[t] ? RUN_OWNER_VM_STATE
-           : t == 0                      ? RUN_OWNER_ACTIVE
-                                         : RUN_OWNER_SNAPSHOT;
+    return l1_index >= model->on_disk[t] ? SPACE_OWNER_VM_STATE
+           : t == 0                      ? SPACE_OWNER_ACTIVE
+                                         : SPACE_OWNER_SNAPSHOT;
 }
 
 static uint64_t load(const struct model *model, uint64_t off)
@@ -155,7 +155,7 @@ static uint64_t load(const struct model *model, uint64_t off)
     return n;
 }
 
-static void follow_entry(struct model *model, uint64_t word, enum run_owner owner, size_t t)
+static void follow_entry(struct model *model, uint64_t word, enum space_owner owner, size_t t)
 {
     uint64_t off = word & UINT64_C(0x00fffffffffffe00);
 
@@ -172,18 +172,18 @@ static void follow_entry(struct model *model, uint64_t word, enum run_owner owne
 
 static void follow(struct model *model)
 {
-    refer(model, 0, RUN_OWNER_METADATA, SIZE_MAX);
-    refer(model, 1, RUN_OWNER_METADATA, SIZE_MAX);
+    refer(model, 0, SPACE_OWNER_METADATA, SIZE_MAX);
+    refer(model, 1, SPACE_OWNER_METADATA, SIZE_MAX);
     for (uint64_t i = 0; i < 8; i++)
-        refer(model, model->refblocks + i, RUN_OWNER_METADATA, SIZE_MAX);
+        refer(model, model->refblocks + i, SPACE_OWNER_METADATA, SIZE_MAX);
     for (size_t i = 0; i < (80 * (model->n_tables - 1) + CLUSTER - 1) / CLUSTER; i++)
-        refer(model, model->snapshots + i, RUN_OWNER_METADATA, SIZE_MAX);
+        refer(model, model->snapshots + i, SPACE_OWNER_METADATA, SIZE_MAX);
     for (size_t t = 0; t < model->n_tables; t++) {
-        refer(model, model->l1[t], RUN_OWNER_METADATA, t);
+        refer(model, model->l1[t], SPACE_OWNER_METADATA, t);
         for (uint32_t i = 0; i < L1_ENTRIES; i++) {
             if (model->l2[t][i] == 0)
                 continue;
-            refer(model, model->l2[t][i], RUN_OWNER_METADATA, t);
+            refer(model, model->l2[t][i], SPACE_OWNER_METADATA, t);
             for (uint32_t k = 0; k < ENTRIES; k++)
                 follow_entry(model, load(model, model->l2[t][i] * CLUSTER + 8 * k),
                              owner_of(model, t, i), t);
@@ -239,7 +239,7 @@ static void model_free(struct model *model)
 /* ---- comparing ---- */
 
 struct expected {
-    uint64_t bytes[RUN_N_OWNERS], end, gaps, gap_max, low, high;
+    uint64_t bytes[SPACE_N_OWNERS], end, gaps, gap_max, low, high;
     uint64_t exclusive[TABLES_MAX];
 };
 
@@ -254,11 +254,11 @@ static struct expected expect(const struct model *model, bool judge)
     for (uint64_t c = 0; c < expected.end; c++) {
         uint64_t len = file_bytes - c * CLUSTER < CLUSTER ? file_bytes - c * CLUSTER : CLUSTER;
         int owner = model->classes[c] >= 0             ? model->classes[c]
-                    : model->refcounts[c] > 0 && judge ? RUN_OWNER_LEAKED
-                                                       : RUN_OWNER_FREE;
+                    : model->refcounts[c] > 0 && judge ? SPACE_OWNER_LEAKED
+                                                       : SPACE_OWNER_FREE;
 
         expected.bytes[owner] += len;
-        gap = owner == RUN_OWNER_FREE ? gap + 1 : 0;
+        gap = owner == SPACE_OWNER_FREE ? gap + 1 : 0;
         expected.gaps += gap == 1;
         expected.gap_max = gap > expected.gap_max ? gap : expected.gap_max;
         if (model->references[c] == 0 || !judge)
@@ -274,7 +274,7 @@ static struct expected expect(const struct model *model, bool judge)
     return expected;
 }
 
-static void compare(const struct model *model, const struct run_owners *owners, bool judge)
+static void compare(const struct model *model, const struct space_owners *owners, bool judge)
 {
     struct expected expected = expect(model, judge);
     uint64_t sum = owners->tail_bytes;
@@ -282,7 +282,7 @@ static void compare(const struct model *model, const struct run_owners *owners, 
     assert_true(owners->known);
     assert_int_equal(owners->leaks_known, judge);
     assert_int_equal(owners->end_bytes, expected.end * CLUSTER);
-    for (int owner = 0; owner < RUN_N_OWNERS; owner++) {
+    for (int owner = 0; owner < SPACE_N_OWNERS; owner++) {
         sum += owners->bytes[owner];
         if (owners->bytes[owner] != expected.bytes[owner])
             fail_msg("owner %d has %" PRIu64 " bytes, not %" PRIu64, owner, owners->bytes[owner],
@@ -303,14 +303,14 @@ static void compare(const struct model *model, const struct run_owners *owners, 
     }
 }
 
-static void find(struct small_image *small, struct run_owner_options options,
-                 struct run_owners *owners)
+static void find(struct small_image *small, struct space_owner_options options,
+                 struct space_owners *owners)
 {
     struct format_findings findings = {0};
     struct err err = {0};
 
     options.findings = &findings;
-    if (run_owner_find(&small->image, &options, owners, &err) < 0)
+    if (space_owner_find(&small->image, &options, owners, &err) < 0)
         fail_msg("%s", err.text);
     format_findings_free(&findings);
 }
@@ -322,14 +322,14 @@ static void compare_windows(struct model *model, bool written)
 
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
         uint64_t bytes = sizes[i] << (model->n_tables > 60); /* of two a cluster */
-        const struct run_owner_options options = {.window_bytes = bytes, .written = written};
-        struct run_owners owners;
+        const struct space_owner_options options = {.window_bytes = bytes, .written = written};
+        struct space_owners owners;
 
         find(&model->small, options, &owners);
         compare(model, &owners, !written);
         if (sizes[i] > 0 && sizes[i] <= 64) /* only where something is */
-            assert_in_range(owners.windows, model->next / sizes[i] / 2, RUN_OWNER_WINDOWS_MAX);
-        run_owners_free(&owners);
+            assert_in_range(owners.windows, model->next / sizes[i] / 2, SPACE_OWNER_WINDOWS_MAX);
+        space_owners_free(&owners);
     }
 }
 
@@ -360,7 +360,7 @@ static void random_images_with_many_snapshots(void **state)
 static void many_blobs_in_a_cluster(void **state)
 {
     struct small_image small;
-    struct run_owners owners;
+    struct space_owners owners;
 
     (void)state;
     small_image_init(&small, 9, 4 * SPAN, 4, 20);
@@ -374,14 +374,14 @@ static void many_blobs_in_a_cluster(void **state)
         put_be16(small.bytes + 3 * CLUSTER + 2 * c, 1);
     put_be16(small.bytes + 3 * CLUSTER + 20, 200);
     small_image_open(&small, 20 * CLUSTER);
-    find(&small, (struct run_owner_options){.window_bytes = 7}, &owners);
+    find(&small, (struct space_owner_options){.window_bytes = 7}, &owners);
     assert_true(owners.known);
     assert_int_equal(owners.low + owners.high, 0);
-    assert_int_equal(owners.bytes[RUN_OWNER_ACTIVE], CLUSTER);
-    assert_int_equal(owners.bytes[RUN_OWNER_METADATA], 8 * CLUSTER);
+    assert_int_equal(owners.bytes[SPACE_OWNER_ACTIVE], CLUSTER);
+    assert_int_equal(owners.bytes[SPACE_OWNER_METADATA], 8 * CLUSTER);
     assert_int_equal(owners.gaps, 1);
     assert_int_equal(owners.tail_bytes, 9 * CLUSTER);
-    run_owners_free(&owners);
+    space_owners_free(&owners);
     small_image_free(&small);
 }
 
@@ -402,33 +402,33 @@ static void far_image(struct small_image *small, uint32_t n, uint64_t distance)
 static void windows_are_where_something_is(void **state)
 {
     struct small_image small;
-    struct run_owners owners;
+    struct space_owners owners;
 
     (void)state;
     far_image(&small, 100, UINT64_C(1) << 30);
-    find(&small, (struct run_owner_options){.window_bytes = 1000}, &owners);
+    find(&small, (struct space_owner_options){.window_bytes = 1000}, &owners);
     assert_true(owners.known);
     assert_int_equal(owners.windows, 101);
-    assert_int_equal(owners.bytes[RUN_OWNER_ACTIVE], 100 * CLUSTER);
+    assert_int_equal(owners.bytes[SPACE_OWNER_ACTIVE], 100 * CLUSTER);
     assert_int_equal(owners.gaps, 101); /* one before the first L2 table */
     assert_int_equal(owners.end_bytes, ((UINT64_C(100) << 30) + 1) * CLUSTER);
     assert_int_equal(owners.gap_classes[29].gaps, 100); /* a little less than 2^30 clusters */
     assert_int_equal(owners.tail_bytes, ((UINT64_C(2) << 30) - 1) * CLUSTER);
-    run_owners_free(&owners);
+    space_owners_free(&owners);
     small_image_free(&small);
 }
 
 static void too_far_apart_is_not_known(void **state)
 {
     struct small_image small;
-    struct run_owners owners;
+    struct space_owners owners;
 
     (void)state;
     far_image(&small, 200, UINT64_C(1) << 30);
-    find(&small, (struct run_owner_options){.window_bytes = 1000}, &owners);
+    find(&small, (struct space_owner_options){.window_bytes = 1000}, &owners);
     assert_false(owners.known);
-    assert_int_equal(owners.bytes[RUN_OWNER_ACTIVE], 0);
-    run_owners_free(&owners);
+    assert_int_equal(owners.bytes[SPACE_OWNER_ACTIVE], 0);
+    space_owners_free(&owners);
     small_image_free(&small);
 }
 
@@ -438,9 +438,9 @@ static void too_far_apart_is_not_known(void **state)
 static void a_table_named_at_several_indices_counts_for_each(void **state)
 {
     struct format_findings findings = {0};
-    struct run_owner_options options = {.findings = &findings};
+    struct space_owner_options options = {.findings = &findings};
     struct small_image small;
-    struct run_owners owners;
+    struct space_owners owners;
     struct err err = {0};
 
     (void)state;
@@ -452,11 +452,11 @@ static void a_table_named_at_several_indices_counts_for_each(void **state)
     for (uint64_t c = 0; c < 7; c++)
         put_be16(small.bytes + 3 * CLUSTER + 2 * c, c == 4 || c == 6 ? 3 : c != 5);
     small_image_open(&small, 20 * CLUSTER);
-    assert_int_equal(run_owner_find(&small.image, &options, &owners, &err), 0);
+    assert_int_equal(space_owner_find(&small.image, &options, &owners, &err), 0);
     assert_int_equal(findings.total, 0);
     assert_int_equal(owners.low + owners.high, 0);
-    assert_int_equal(owners.bytes[RUN_OWNER_ACTIVE], CLUSTER);
-    run_owners_free(&owners);
+    assert_int_equal(owners.bytes[SPACE_OWNER_ACTIVE], CLUSTER);
+    space_owners_free(&owners);
     small_image_free(&small);
 }
 
@@ -464,7 +464,7 @@ static void what_is_left_out_is_counted(void **state)
 {
     static const bool told[] = {true};
     struct small_image small;
-    struct run_owners owners;
+    struct space_owners owners;
 
     (void)state;
     small_image_init(&small, 9, 2 * SPAN, 4, 20); /* two L1 entries beyond the disk */
@@ -476,14 +476,14 @@ static void what_is_left_out_is_counted(void **state)
     small_image_l2(&small, 4, 1, 100 * CLUSTER, 0);
     small_image_l2(&small, 5, 1, 101 * CLUSTER, 0);
     small_image_open(&small, 20 * CLUSTER);
-    find(&small, (struct run_owner_options){.told = NULL}, &owners);
+    find(&small, (struct space_owner_options){.told = NULL}, &owners);
     assert_int_equal(owners.left_out, 4);
     assert_int_equal(owners.untold, 4);
-    run_owners_free(&owners);
-    find(&small, (struct run_owner_options){.told = told}, &owners);
+    space_owners_free(&owners);
+    find(&small, (struct space_owner_options){.told = told}, &owners);
     assert_int_equal(owners.left_out, 4);
     assert_int_equal(owners.untold, 2); /* beyond the disk */
-    run_owners_free(&owners);
+    space_owners_free(&owners);
     small_image_free(&small);
 }
 
@@ -491,23 +491,23 @@ static void trouble_with_reading_is_an_error(void **state)
 {
     struct model *model = model_new(7, 5, false);
     uint64_t n_requests;
-    struct run_owners owners;
+    struct space_owners owners;
 
     (void)state;
     n_requests = model->small.memory.n_requests;
-    find(&model->small, (struct run_owner_options){.window_bytes = 300}, &owners);
-    run_owners_free(&owners);
+    find(&model->small, (struct space_owner_options){.window_bytes = 300}, &owners);
+    space_owners_free(&owners);
     n_requests = model->small.memory.n_requests - n_requests;
     assert_in_range(n_requests, 10, 100000);
     for (uint64_t at = 1; at <= n_requests; at += at < 50 ? 1 : 17) {
         struct format_findings findings = {0};
-        struct run_owner_options options = {.window_bytes = 300, .findings = &findings};
+        struct space_owner_options options = {.window_bytes = 300, .findings = &findings};
         struct err err = {0};
 
         model->small.memory.fail_at = model->small.memory.n_requests + at;
-        assert_int_equal(run_owner_find(&model->small.image, &options, &owners, &err), -EIO);
+        assert_int_equal(space_owner_find(&model->small.image, &options, &owners, &err), -EIO);
         assert_string_equal(err.text, IO_MEMORY_FAILS);
-        run_owners_free(&owners);
+        space_owners_free(&owners);
         format_findings_free(&findings);
     }
     model_free(model);

@@ -17,27 +17,27 @@
 
 #define PIECES_FILES 3
 
-static inline struct run_batch *pieces_new_batch(uint64_t cluster_bytes, size_t n)
+static inline struct piece_batch *pieces_new_batch(uint64_t cluster_bytes, size_t n)
 {
-    struct run_batch *batch = malloc(sizeof(*batch));
+    struct piece_batch *batch = malloc(sizeof(*batch));
 
     assert_non_null(batch);
-    assert_true(n <= RUN_BATCH_PIECES);
+    assert_true(n <= PIECE_BATCH_MAX);
     memset(batch, 0xa5, sizeof(*batch)); /* what is not filled must not matter */
-    run_batch_clear(batch);
+    piece_batch_clear(batch);
     batch->cluster_bytes = cluster_bytes;
     batch->n = (uint32_t)n;
     return batch;
 }
 
 /* One general batch. */
-static inline void pieces_take(struct meter *meter, const struct run_piece *pieces, size_t n)
+static inline void pieces_take(struct meter *meter, const struct piece *pieces, size_t n)
 {
-    struct run_batch *batch = pieces_new_batch(0, 0);
+    struct piece_batch *batch = pieces_new_batch(0, 0);
 
     batch->uniform = false;
     for (size_t i = 0; i < n; i++)
-        run_batch_add(batch, &pieces[i]);
+        piece_batch_add(batch, &pieces[i]);
     meter_take(meter, batch);
     free(batch);
 }
@@ -46,7 +46,7 @@ static inline void pieces_take(struct meter *meter, const struct run_piece *piec
 static inline void pieces_take_table(struct meter *meter, uint16_t file, uint64_t off,
                                      uint64_t bytes)
 {
-    struct run_batch *batch = pieces_new_batch(0, 0);
+    struct piece_batch *batch = pieces_new_batch(0, 0);
 
     batch->table_file = file;
     batch->table_off = off;
@@ -57,10 +57,9 @@ static inline void pieces_take_table(struct meter *meter, uint16_t file, uint64_
 
 /* @n is a multiple of 64, and the pieces are whole clusters that follow one another in the guest.
  */
-static inline void pieces_take_uniform(struct meter *meter, const struct run_piece *pieces,
-                                       size_t n)
+static inline void pieces_take_uniform(struct meter *meter, const struct piece *pieces, size_t n)
 {
-    struct run_batch *batch = pieces_new_batch(pieces[0].guest_bytes, n);
+    struct piece_batch *batch = pieces_new_batch(pieces[0].guest_bytes, n);
 
     assert_true(n % 64 == 0 && n > 0);
     batch->uniform = true;
@@ -88,14 +87,14 @@ static inline struct meter_jump_total pieces_jumps(const struct meter *meter,
 }
 
 /* A new meter that has seen the pieces, in general batches. */
-static inline struct meter *pieces_metered(uint64_t cluster_bytes, const struct run_piece *pieces,
+static inline struct meter *pieces_metered(uint64_t cluster_bytes, const struct piece *pieces,
                                            size_t n)
 {
     struct meter *meter = meter_new(cluster_bytes, PIECES_FILES);
 
     assert_non_null(meter);
-    for (size_t at = 0; at < n; at += RUN_BATCH_PIECES)
-        pieces_take(meter, pieces + at, n - at < RUN_BATCH_PIECES ? n - at : RUN_BATCH_PIECES);
+    for (size_t at = 0; at < n; at += PIECE_BATCH_MAX)
+        pieces_take(meter, pieces + at, n - at < PIECE_BATCH_MAX ? n - at : PIECE_BATCH_MAX);
     return meter;
 }
 

@@ -42,7 +42,7 @@ static struct host_map *map_of(const struct host_fiemap_extent *list, size_t n)
  * many they are. Only where the last of them begins counts, since the next step is judged from it.
  */
 struct way {
-    enum run_kind kind;
+    enum piece_kind kind;
     uint64_t guest_off, guest_bytes, begin, end, mapped_bytes, last_begin;
     uint32_t slack;
     uint16_t file;
@@ -62,7 +62,7 @@ static void add_way(struct ways *ways, struct way way)
 {
     struct way *last = ways->n > 0 ? &ways->list[ways->n - 1] : NULL;
 
-    if (last != NULL && way.kind == RUN_DATA && last->kind == RUN_DATA && !way.table &&
+    if (last != NULL && way.kind == PIECE_DATA && last->kind == PIECE_DATA && !way.table &&
         !last->table && last->file == way.file && last->end == way.begin &&
         last->guest_off + last->guest_bytes == way.guest_off) {
         last->guest_bytes += way.guest_bytes;
@@ -75,7 +75,7 @@ static void add_way(struct ways *ways, struct way way)
     ways->list[ways->n++] = way;
 }
 
-static int take(void *context, const struct run_batch *batch)
+static int take(void *context, const struct piece_batch *batch)
 {
     struct ways *ways = context;
 
@@ -90,7 +90,7 @@ static int take(void *context, const struct run_batch *batch)
         assert_int_equal(batch->n % 64, 0);
     }
     for (uint32_t i = 0; i < batch->n; i++) {
-        struct run_piece piece = run_batch_piece(batch, i);
+        struct piece piece = piece_batch_piece(batch, i);
 
         if (batch->uniform && i > 0) {
             uint64_t before = batch->begin[i - 1];
@@ -112,7 +112,7 @@ static int take(void *context, const struct run_batch *batch)
                                    .file = piece.file});
     }
     if (batch->again_bytes > 0)
-        add_way(ways, (struct way){.kind = RUN_COMPRESSED,
+        add_way(ways, (struct way){.kind = PIECE_COMPRESSED,
                                    .again = true,
                                    .begin = batch->again_off,
                                    .end = batch->again_off + batch->again_bytes,
@@ -233,14 +233,14 @@ static uint64_t same_spot(const struct extents *extents, uint64_t off, uint64_t 
     return most;
 }
 
-static void refer_stretch(const struct extents *extents, const struct run_piece *piece,
-                          uint64_t from, uint64_t bytes, struct ways *ways)
+static void refer_stretch(const struct extents *extents, const struct piece *piece, uint64_t from,
+                          uint64_t bytes, struct ways *ways)
 {
     uint64_t length = piece->end - piece->begin;
 
     for (uint64_t n, at = from; at < from + bytes; at += n) {
         struct spot spot = spot_of(extents, piece->begin + at);
-        bool blob = piece->kind == RUN_COMPRESSED;
+        bool blob = piece->kind == PIECE_COMPRESSED;
         uint64_t guest, mapped;
 
         n = same_spot(extents, piece->begin + at, from + bytes - at);
@@ -262,7 +262,7 @@ static void refer_stretch(const struct extents *extents, const struct run_piece 
     }
 }
 
-static void refer_table(const struct extents *extents, const struct run_batch *batch,
+static void refer_table(const struct extents *extents, const struct piece_batch *batch,
                         struct ways *ways)
 {
     for (uint64_t n, at = 0; at < batch->table_bytes; at += n) {
@@ -278,7 +278,7 @@ static void refer_table(const struct extents *extents, const struct run_batch *b
 }
 
 /* The parts that have a place, as if each were read there; the first one knows of them all. */
-static void refer_again(const struct extents *extents, const struct run_batch *batch,
+static void refer_again(const struct extents *extents, const struct piece_batch *batch,
                         struct ways *ways)
 {
     struct way *first = NULL;
@@ -293,7 +293,7 @@ static void refer_again(const struct extents *extents, const struct run_batch *b
         if (bytes == 0)
             continue;
         sum += bytes;
-        add_way(ways, (struct way){.kind = RUN_COMPRESSED,
+        add_way(ways, (struct way){.kind = PIECE_COMPRESSED,
                                    .again = true,
                                    .begin = spot.physical,
                                    .end = spot.physical + bytes,
@@ -305,20 +305,20 @@ static void refer_again(const struct extents *extents, const struct run_batch *b
 }
 
 /* @extents of each file. */
-static void refer(const struct extents *extents, const struct run_batch *batch, struct ways *ways)
+static void refer(const struct extents *extents, const struct piece_batch *batch, struct ways *ways)
 {
     ways->hole_bytes += batch->hole_bytes;
     refer_table(&extents[batch->table_bytes > 0 ? batch->table_file : 0], batch, ways);
     for (uint32_t i = 0; i < batch->n; i++) {
-        struct run_piece piece = run_batch_piece(batch, i);
-        uint64_t part = (piece.end - piece.begin) / RUN_SUBCLUSTERS;
+        struct piece piece = piece_batch_piece(batch, i);
+        uint64_t part = (piece.end - piece.begin) / PIECE_SUBCLUSTERS;
 
-        if (piece.kind != RUN_DATA && piece.kind != RUN_COMPRESSED)
+        if (piece.kind != PIECE_DATA && piece.kind != PIECE_COMPRESSED)
             continue;
         if (piece.missing == 0)
             refer_stretch(&extents[piece.file], &piece, 0, piece.end - piece.begin, ways);
-        for (unsigned j = 0, held; j < RUN_SUBCLUSTERS && piece.missing != 0; j += held + 1) {
-            for (held = 0; j + held < RUN_SUBCLUSTERS && !(piece.missing >> (j + held) & 1);)
+        for (unsigned j = 0, held; j < PIECE_SUBCLUSTERS && piece.missing != 0; j += held + 1) {
+            for (held = 0; j + held < PIECE_SUBCLUSTERS && !(piece.missing >> (j + held) & 1);)
                 held++;
             refer_stretch(&extents[piece.file], &piece, j * part, held * part, ways);
         }
@@ -332,12 +332,12 @@ static void refer(const struct extents *extents, const struct run_batch *batch, 
 /* The stage over the batches gives what the bytes say: with one state, and with a new one for each.
  */
 static void check(const struct extents *extents, unsigned n_files, uint64_t cluster_bytes,
-                  const struct run_batch *batches, size_t n_batches, struct ways *ways)
+                  const struct piece_batch *batches, size_t n_batches, struct ways *ways)
 {
     struct ways *expected = calloc(1, sizeof(*expected)), *cut = calloc(1, sizeof(*cut));
     const struct host_map *maps[2];
     struct host_map *owned[2];
-    struct run_stage stage;
+    struct piece_stage stage;
     void *state;
 
     assert_true(n_files <= 2);
@@ -350,8 +350,8 @@ static void check(const struct extents *extents, unsigned n_files, uint64_t clus
     for (size_t i = 0; i < n_batches; i++) {
         void *another = stage.state_new(stage.shared);
 
-        assert_int_equal(stage.take(state, &batches[i], (struct run_sink){take, ways}), 0);
-        assert_int_equal(stage.take(another, &batches[i], (struct run_sink){take, cut}), 0);
+        assert_int_equal(stage.take(state, &batches[i], (struct piece_sink){take, ways}), 0);
+        assert_int_equal(stage.take(another, &batches[i], (struct piece_sink){take, cut}), 0);
         refer(extents, &batches[i], expected);
         stage.state_free(another);
     }
@@ -366,11 +366,11 @@ static void check(const struct extents *extents, unsigned n_files, uint64_t clus
 }
 
 /* A batch of @n whole clusters, one behind the other on the guest disk. */
-static void fill_uniform(struct run_batch *batch, uint64_t cluster_bytes, uint64_t guest_off,
+static void fill_uniform(struct piece_batch *batch, uint64_t cluster_bytes, uint64_t guest_off,
                          const uint64_t *clusters, uint32_t n)
 {
     memset(batch, 0xa5, sizeof(*batch));
-    run_batch_clear(batch);
+    piece_batch_clear(batch);
     batch->uniform = true;
     batch->cluster_bytes = cluster_bytes;
     batch->guest_first = guest_off;
@@ -384,10 +384,10 @@ static void fill_uniform(struct run_batch *batch, uint64_t cluster_bytes, uint64
     }
 }
 
-static void begin_general(struct run_batch *batch, uint64_t cluster_bytes)
+static void begin_general(struct piece_batch *batch, uint64_t cluster_bytes)
 {
     memset(batch, 0xa5, sizeof(*batch));
-    run_batch_clear(batch);
+    piece_batch_clear(batch);
     batch->uniform = false;
     batch->cluster_bytes = cluster_bytes;
 }
@@ -395,7 +395,7 @@ static void begin_general(struct run_batch *batch, uint64_t cluster_bytes)
 /* ---- single cases ---- */
 
 static struct ways ways;
-static struct run_batch batches[16];
+static struct piece_batch batches[16];
 
 static const struct extents one_piece = {{{0, 4096 * K, 1000 * K, 0}}, 1};
 
@@ -515,15 +515,15 @@ static void a_cluster_in_several_extents_is_split(void **state)
                                             {1 * K, 1 * K, 200 * K, FIEMAP_EXTENT_UNWRITTEN},
                                             {2 * K, 1 * K, 300 * K, 0}},
                                            3};
-    const struct run_piece piece = {.kind = RUN_DATA,
-                                    .guest_off = 64 * K,
-                                    .guest_bytes = 4 * K,
-                                    .end = 4 * K,
-                                    .mapped_bytes = 4 * K};
+    const struct piece piece = {.kind = PIECE_DATA,
+                                .guest_off = 64 * K,
+                                .guest_bytes = 4 * K,
+                                .end = 4 * K,
+                                .mapped_bytes = 4 * K};
 
     (void)state;
     begin_general(batches, 4 * K);
-    run_batch_add(batches, &piece);
+    piece_batch_add(batches, &piece);
     check(&extents, 1, 4 * K, batches, 1, &ways);
     assert_int_equal(ways.n, 2);
     assert_int_equal(ways.list[0].begin, 100 * K);
@@ -539,17 +539,17 @@ static void a_blob_that_is_split_shares_its_guest_bytes_out(void **state)
 {
     static const struct extents extents = {
         {{0, 1000, 100 * K, 0}, {1000, 100, 200 * K, 0}, {1200, 5000, 300 * K, 0}}, 3};
-    const struct run_piece piece = {.kind = RUN_COMPRESSED,
-                                    .guest_off = 0,
-                                    .guest_bytes = 4 * K,
-                                    .begin = 300,
-                                    .end = 1536,
-                                    .mapped_bytes = 4 * K,
-                                    .slack = 2560};
+    const struct piece piece = {.kind = PIECE_COMPRESSED,
+                                .guest_off = 0,
+                                .guest_bytes = 4 * K,
+                                .begin = 300,
+                                .end = 1536,
+                                .mapped_bytes = 4 * K,
+                                .slack = 2560};
 
     (void)state;
     begin_general(batches, 4 * K);
-    run_batch_add(batches, &piece);
+    piece_batch_add(batches, &piece);
     check(&extents, 1, 4 * K, batches, 1, &ways);
     assert_int_equal(ways.n, 3);
     assert_int_equal(ways.list[0].mapped_bytes, 4096 * 700 / 1236);
@@ -565,17 +565,17 @@ static void a_blob_that_is_split_is_read_again_in_its_places(void **state)
 {
     static const struct extents extents = {
         {{0, 1000, 100 * K, 0}, {1000, 100, 200 * K, 0}, {1200, 5000, 300 * K, 0}}, 3};
-    const struct run_piece piece = {.kind = RUN_COMPRESSED,
-                                    .guest_off = 0,
-                                    .guest_bytes = 4 * K,
-                                    .begin = 300,
-                                    .end = 1536,
-                                    .mapped_bytes = 4 * K};
+    const struct piece piece = {.kind = PIECE_COMPRESSED,
+                                .guest_off = 0,
+                                .guest_bytes = 4 * K,
+                                .begin = 300,
+                                .end = 1536,
+                                .mapped_bytes = 4 * K};
 
     (void)state;
     begin_general(batches, 4 * K);
-    run_batch_add(batches, &piece);
-    run_batch_read_again(batches, 0, 300, 1536);
+    piece_batch_add(batches, &piece);
+    piece_batch_read_again(batches, 0, 300, 1536);
     check(&extents, 1, 4 * K, batches, 1, &ways);
     assert_int_equal(ways.n, 6);
     for (size_t i = 0; i < 3; i++) {
@@ -588,17 +588,17 @@ static void a_blob_that_is_split_is_read_again_in_its_places(void **state)
 
 static void what_is_missing_of_a_cluster_is_neither_piece_nor_hole(void **state)
 {
-    const struct run_piece piece = {.kind = RUN_DATA,
-                                    .guest_off = 0,
-                                    .guest_bytes = 32 * K,
-                                    .begin = 64 * K,
-                                    .end = 96 * K,
-                                    .mapped_bytes = 3 * K,
-                                    .missing = ~(UINT32_C(7) << 4)};
+    const struct piece piece = {.kind = PIECE_DATA,
+                                .guest_off = 0,
+                                .guest_bytes = 32 * K,
+                                .begin = 64 * K,
+                                .end = 96 * K,
+                                .mapped_bytes = 3 * K,
+                                .missing = ~(UINT32_C(7) << 4)};
 
     (void)state;
     begin_general(batches, 32 * K);
-    run_batch_add(batches, &piece);
+    piece_batch_add(batches, &piece);
     check(&one_piece, 1, 32 * K, batches, 1, &ways);
     assert_int_equal(ways.n, 1);
     assert_int_equal(ways.list[0].guest_off, 4 * K);
@@ -646,7 +646,7 @@ static void clusters_that_overlap_on_the_device_are_no_uniform_batch(void **stat
     assert_int_equal(ways.n, 64);
 }
 
-static int refuse(void *context, const struct run_batch *batch)
+static int refuse(void *context, const struct piece_batch *batch)
 {
     (void)context;
     (void)batch;
@@ -658,14 +658,14 @@ static void the_error_of_a_sink_is_passed_on(void **state)
     struct host_map *map = map_of(one_piece.list, one_piece.n);
     const struct host_map *maps[] = {map};
     uint64_t clusters[64] = {0};
-    struct run_stage stage;
+    struct piece_stage stage;
     void *own;
 
     (void)state;
     assert_int_equal(host_placing_new(maps, 1, 4 * K, &stage), 0);
     own = stage.state_new(stage.shared);
     fill_uniform(batches, 4 * K, 0, clusters, 64);
-    assert_int_equal(stage.take(own, batches, (struct run_sink){refuse, NULL}), -7);
+    assert_int_equal(stage.take(own, batches, (struct piece_sink){refuse, NULL}), -7);
     stage.state_free(own);
     host_placing_free(&stage);
     host_map_free(map);
@@ -706,7 +706,7 @@ static uint64_t end_of(const struct extents *extents)
     return last->file_off + last->bytes;
 }
 
-static void roll_table(struct dice *dice, const struct extents *extents, struct run_batch *batch)
+static void roll_table(struct dice *dice, const struct extents *extents, struct piece_batch *batch)
 {
     if (dice_once_in(dice, 2))
         return;
@@ -716,9 +716,9 @@ static void roll_table(struct dice *dice, const struct extents *extents, struct 
 }
 
 static void roll_uniform(struct dice *dice, const struct extents *extents, uint64_t cluster_bytes,
-                         struct run_batch *batch)
+                         struct piece_batch *batch)
 {
-    uint64_t clusters[RUN_BATCH_PIECES], most = end_of(extents) / cluster_bytes + 4, at = 0;
+    uint64_t clusters[PIECE_BATCH_MAX], most = end_of(extents) / cluster_bytes + 4, at = 0;
     uint32_t n = 64 * (uint32_t)(1 + dice_below(dice, 4));
     uint64_t jumps = 1 + dice_below(dice, 20); /* one in so many */
 
@@ -731,7 +731,7 @@ static void roll_uniform(struct dice *dice, const struct extents *extents, uint6
 }
 
 static void roll_general(struct dice *dice, const struct extents *extents, unsigned n_files,
-                         uint64_t cluster_bytes, struct run_batch *batch)
+                         uint64_t cluster_bytes, struct piece_batch *batch)
 {
     uint64_t guest_off = 0;
 
@@ -740,16 +740,16 @@ static void roll_general(struct dice *dice, const struct extents *extents, unsig
     for (uint64_t n = dice_below(dice, 100); n > 0; n--) {
         uint16_t file = (uint16_t)dice_below(dice, n_files);
         uint64_t most = end_of(&extents[file]) + 4 * cluster_bytes;
-        struct run_piece piece = {.kind = RUN_DATA,
-                                  .guest_off = guest_off,
-                                  .guest_bytes = cluster_bytes,
-                                  .begin = dice_below(dice, most) & ~(cluster_bytes - 1),
-                                  .mapped_bytes = cluster_bytes,
-                                  .file = file};
+        struct piece piece = {.kind = PIECE_DATA,
+                              .guest_off = guest_off,
+                              .guest_bytes = cluster_bytes,
+                              .begin = dice_below(dice, most) & ~(cluster_bytes - 1),
+                              .mapped_bytes = cluster_bytes,
+                              .file = file};
 
         piece.end = piece.begin + cluster_bytes;
         if (dice_once_in(dice, 3)) {
-            piece.kind = RUN_COMPRESSED;
+            piece.kind = PIECE_COMPRESSED;
             piece.begin = dice_below(dice, most);
             piece.end = piece.begin + 1 + dice_below(dice, 2 * cluster_bytes);
             piece.slack = (uint32_t)dice_below(dice, cluster_bytes);
@@ -758,12 +758,12 @@ static void roll_general(struct dice *dice, const struct extents *extents, unsig
             piece.missing &= ~(UINT32_C(1) << (1 + dice_below(dice, 31)));
             piece.mapped_bytes -= (uint64_t)__builtin_popcount(piece.missing) * cluster_bytes / 32;
         } else if (dice_once_in(dice, 8)) {
-            piece.kind = dice_once_in(dice, 2) ? RUN_ZERO : RUN_ZERO_ALLOCATED;
+            piece.kind = dice_once_in(dice, 2) ? PIECE_ZERO : PIECE_ZERO_ALLOCATED;
         }
-        run_batch_add(batch, &piece);
+        piece_batch_add(batch, &piece);
         guest_off += cluster_bytes * (1 + dice_below(dice, 2));
-        if (n == 1 && piece.kind == RUN_COMPRESSED)
-            run_batch_read_again(batch, file, piece.begin, piece.end);
+        if (n == 1 && piece.kind == PIECE_COMPRESSED)
+            piece_batch_read_again(batch, file, piece.begin, piece.end);
     }
 }
 

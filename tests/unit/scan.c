@@ -32,11 +32,11 @@ struct log {
     size_t begun;
     int end_returns;
     struct pieces {
-        struct run_piece *list;
+        struct piece *list;
         size_t n_list, cap_list;
-    } pieces[RUN_TABLES_MAX]; /* of each table */
-    struct run_members members;
-    size_t members_room[RUN_TABLES_MAX];
+    } pieces[TABLES_SCAN_MAX]; /* of each table */
+    struct tables_members members;
+    size_t members_room[TABLES_SCAN_MAX];
     uint64_t n_pieces; /* of the present table */
 };
 
@@ -50,14 +50,14 @@ static void __attribute__((format(printf, 2, 3))) note(struct log *log, const ch
     va_end(args);
 }
 
-static void note_members(struct log *log, const char *what, struct run_members members)
+static void note_members(struct log *log, const char *what, struct tables_members members)
 {
     note(log, "%s%s", log->text[0] != '\0' ? " " : "", what);
     for (size_t i = 0; i < members.n; i++)
         note(log, "%s%zu", i > 0 ? "," : "", members.list[i]);
 }
 
-static int take(void *context, const struct run_batch *batch)
+static int take(void *context, const struct piece_batch *batch)
 {
     struct log *log = context;
 
@@ -66,29 +66,29 @@ static int take(void *context, const struct run_batch *batch)
             struct pieces *pieces = &log->pieces[log->members.list[k]];
 
             assert_int_equal(vec_reserve(pieces, list), 0);
-            pieces->list[pieces->n_list++] = run_batch_piece(batch, i);
+            pieces->list[pieces->n_list++] = piece_batch_piece(batch, i);
         }
     return 0;
 }
 
-static struct run_sink begin(void *context, struct run_members members, size_t keep)
+static struct piece_sink begin(void *context, struct tables_members members, size_t keep)
 {
     struct log *log = context;
 
-    assert_in_range(members.n, 1, RUN_TABLES_MAX);
+    assert_in_range(members.n, 1, TABLES_SCAN_MAX);
     for (size_t i = 1; i < members.n; i++)
         assert_true(members.list[i] > members.list[i - 1]); /* rising */
     if (!log->again)
-        assert_int_equal(keep, RUN_NOT_KEPT);
+        assert_int_equal(keep, TABLES_NOT_KEPT);
     memcpy(log->members_room, members.list, members.n * sizeof(*members.list));
-    log->members = (struct run_members){log->members_room, members.n};
+    log->members = (struct tables_members){log->members_room, members.n};
     log->n_pieces = 0;
     log->begun++;
     note_members(log, "+", members);
-    return (struct run_sink){take, log};
+    return (struct piece_sink){take, log};
 }
 
-static int end(void *context, struct run_members members, size_t keep)
+static int end(void *context, struct tables_members members, size_t keep)
 {
     struct log *log = context;
 
@@ -98,11 +98,11 @@ static int end(void *context, struct run_members members, size_t keep)
     return log->end_returns;
 }
 
-static int again(void *context, struct run_members members, size_t kept, uint64_t shift)
+static int again(void *context, struct tables_members members, size_t kept, uint64_t shift)
 {
     struct log *log = context;
 
-    assert_true(kept < RUN_KEPT_MAX);
+    assert_true(kept < TABLES_KEPT_MAX);
     note_members(log, "again", members);
     note(log, ">%" PRIu64, shift / SPAN);
     return 0;
@@ -110,21 +110,21 @@ static int again(void *context, struct run_members members, size_t kept, uint64_
 
 static void log_free(struct log *log)
 {
-    for (size_t i = 0; i < RUN_TABLES_MAX; i++)
+    for (size_t i = 0; i < TABLES_SCAN_MAX; i++)
         free(log->pieces[i].list);
 }
 
-static int scan_with(struct small_image *small, struct run_table *tables, size_t n, struct log *log,
+static int scan_with(struct small_image *small, struct table *tables, size_t n, struct log *log,
                      struct err *err)
 {
-    struct run_visitor visitor = {
+    struct tables_visitor visitor = {
         .context = log, .begin = begin, .end = end, .again = log->again ? again : NULL};
 
-    return run_scan(&small->image, tables, n, &visitor, err);
+    return tables_scan(&small->image, tables, n, &visitor, err);
 }
 
 /* A scan that must not fail. */
-static void scan(struct small_image *small, struct run_table *tables, size_t n, struct log *log)
+static void scan(struct small_image *small, struct table *tables, size_t n, struct log *log)
 {
     struct err err = {0};
 
@@ -132,16 +132,16 @@ static void scan(struct small_image *small, struct run_table *tables, size_t n, 
         fail_msg("%s", err.text);
 }
 
-static void tables_free(struct run_table *tables, size_t n)
+static void tables_free(struct table *tables, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         format_findings_free(&tables[i].findings);
 }
 
 /* An L1 table at a cluster; the disk has as many L2 tables as it has entries. */
-static struct run_table table_at(uint64_t l1, uint32_t l1_entries)
+static struct table table_at(uint64_t l1, uint32_t l1_entries)
 {
-    return (struct run_table){
+    return (struct table){
         .l1_off = l1 * CLUSTER, .l1_entries = l1_entries, .virtual_bytes = l1_entries * SPAN};
 }
 
@@ -157,7 +157,7 @@ static void fill(struct small_image *small, uint64_t l2, uint32_t n, uint64_t ho
 static void l2_tables_come_in_guest_order(void **state)
 {
     struct small_image small;
-    struct run_table table;
+    struct table table;
     struct log log = {.begun = 0};
 
     (void)state;
@@ -199,7 +199,7 @@ static void no_tables_are_no_work(void **state)
 static void an_empty_l1_table_gives_nothing(void **state)
 {
     struct small_image small;
-    struct run_table table;
+    struct table table;
     struct log log = {.begun = 0};
 
     (void)state;
@@ -218,7 +218,7 @@ static void a_long_l1_table_is_read_to_its_end(void **state)
     static const uint32_t indices[] = {0, 2047, 2048, 8191, 8192, 8193, 16383, 16384, 20000};
     const uint32_t n_entries = 20001, first_l2 = 2 + (20001 * 8 + CLUSTER - 1) / CLUSTER;
     struct small_image small;
-    struct run_table table;
+    struct table table;
     struct log log = {.begun = 0};
 
     (void)state;
@@ -243,7 +243,7 @@ static void a_long_l1_table_is_read_to_its_end(void **state)
 static void an_l1_table_longer_than_the_disk(void **state)
 {
     struct small_image small;
-    struct run_table whole, rest;
+    struct table whole, rest;
     struct log log = {.begun = 0}, short_log = {.begun = 0};
 
     (void)state;
@@ -275,7 +275,7 @@ static void an_l1_table_longer_than_the_disk(void **state)
 static void an_l1_table_shorter_than_the_disk(void **state)
 {
     struct small_image small;
-    struct run_table table;
+    struct table table;
     struct log log = {.begun = 0};
 
     (void)state;
@@ -298,7 +298,7 @@ static void large_l2_tables_come_whole(void **state)
 {
     const uint64_t cluster = UINT64_C(2) << 20;
     struct small_image small;
-    struct run_table table;
+    struct table table;
     struct log log = {.begun = 0};
 
     (void)state;
@@ -328,7 +328,7 @@ static void large_l2_tables_come_whole(void **state)
 static void a_shared_l2_table_is_walked_once_for_all(void **state)
 {
     struct small_image small;
-    struct run_table tables[3];
+    struct table tables[3];
     struct log log = {.begun = 0};
 
     (void)state;
@@ -364,7 +364,7 @@ static void a_shared_l2_table_is_walked_once_for_all(void **state)
 static void tables_of_other_disk_sizes_share_nothing(void **state)
 {
     struct small_image small;
-    struct run_table tables[3];
+    struct table tables[3];
     struct log log = {.begun = 0};
 
     (void)state;
@@ -388,24 +388,24 @@ static void tables_of_other_disk_sizes_share_nothing(void **state)
 static void as_many_tables_as_a_scan_takes(void **state)
 {
     struct small_image small;
-    struct run_table tables[RUN_TABLES_MAX];
+    struct table tables[TABLES_SCAN_MAX];
     struct log log = {.begun = 0};
     const uint32_t n_l1 = 3000; /* more than a window of so many tables */
 
     (void)state;
-    small_image_init(&small, 9, n_l1 * SPAN, n_l1, 2 + 48 + RUN_TABLES_MAX);
-    for (uint32_t i = 0; i < RUN_TABLES_MAX; i++) {
+    small_image_init(&small, 9, n_l1 * SPAN, n_l1, 2 + 48 + TABLES_SCAN_MAX);
+    for (uint32_t i = 0; i < TABLES_SCAN_MAX; i++) {
         small_image_l1(&small, 2, i * 40, 50 + i); /* all in one table, that all read */
         fill(&small, 50 + i, 1, 1000 + i);
     }
     small_image_open(&small, FAR);
-    for (size_t i = 0; i < RUN_TABLES_MAX; i++)
+    for (size_t i = 0; i < TABLES_SCAN_MAX; i++)
         tables[i] = small_image_table(&small);
-    scan(&small, tables, RUN_TABLES_MAX, &log);
-    assert_int_equal(log.begun, RUN_TABLES_MAX);
-    for (size_t i = 0; i < RUN_TABLES_MAX; i++) {
-        assert_int_equal(tables[i].counts.mapped_clusters, RUN_TABLES_MAX);
-        assert_int_equal(log.pieces[i].n_list, RUN_TABLES_MAX);
+    scan(&small, tables, TABLES_SCAN_MAX, &log);
+    assert_int_equal(log.begun, TABLES_SCAN_MAX);
+    for (size_t i = 0; i < TABLES_SCAN_MAX; i++) {
+        assert_int_equal(tables[i].counts.mapped_clusters, TABLES_SCAN_MAX);
+        assert_int_equal(log.pieces[i].n_list, TABLES_SCAN_MAX);
         assert_int_equal(log.pieces[i].list[i].guest_off, i * 40 * SPAN);
     }
     log_free(&log);
@@ -416,7 +416,7 @@ static void as_many_tables_as_a_scan_takes(void **state)
 static void damage_in_a_shared_table_is_told_once(void **state)
 {
     struct small_image small;
-    struct run_table tables[2];
+    struct table tables[2];
     struct log log = {.begun = 0};
 
     (void)state;
@@ -459,7 +459,7 @@ static void damaged_l1_entries_are_told_and_left_out(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct small_image small;
-        struct run_table table;
+        struct table table;
         struct log log = {.begun = 0};
 
         small_image_init(&small, 9, 4 * SPAN, 4, 20);
@@ -490,7 +490,7 @@ static void damaged_l1_entries_are_told_and_left_out(void **state)
 static void an_unaligned_l1_entry_is_told_and_left_out(void **state)
 {
     struct small_image small;
-    struct run_table table;
+    struct table table;
     struct log log = {.begun = 0};
 
     (void)state;
@@ -512,7 +512,7 @@ static void an_unaligned_l1_entry_is_told_and_left_out(void **state)
 static void damage_behind_the_disk_is_not_told(void **state)
 {
     struct small_image small;
-    struct run_table table;
+    struct table table;
     struct log log = {.begun = 0};
 
     (void)state;
@@ -548,7 +548,7 @@ static void make_repeated(struct small_image *small)
 static void a_table_named_again_is_walked_again_or_known(void **state)
 {
     struct small_image small;
-    struct run_table walked, known;
+    struct table walked, known;
     struct log log = {.begun = 0}, knowing = {.again = true};
 
     (void)state;
@@ -581,7 +581,7 @@ static void a_failing_read_is_passed_on_wherever_it_fails(void **state)
     (void)state;
     for (bool failed = true; failed;) {
         struct small_image small;
-        struct run_table table;
+        struct table table;
         struct log log = {.begun = 0};
         struct err err = {0};
         int ret;
@@ -615,7 +615,7 @@ static void a_failing_read_is_passed_on_wherever_it_fails(void **state)
 static void what_end_returns_stops_the_scan(void **state)
 {
     struct small_image small;
-    struct run_table table;
+    struct table table;
     struct log log = {.end_returns = -77};
     struct err err = {0};
 
@@ -633,7 +633,7 @@ static void what_end_returns_stops_the_scan(void **state)
 static void a_file_that_became_shorter_is_an_error(void **state)
 {
     struct small_image small;
-    struct run_table table;
+    struct table table;
     struct log log = {.begun = 0};
     struct err err = {0};
 
@@ -657,7 +657,7 @@ static void a_file_that_became_shorter_is_an_error(void **state)
 static void a_file_that_has_grown_is_read_to_its_new_end(void **state)
 {
     struct small_image small;
-    struct run_table table;
+    struct table table;
     struct log log = {.begun = 0};
 
     (void)state;
@@ -682,7 +682,7 @@ static void a_file_that_has_grown_is_read_to_its_new_end(void **state)
 static void tables_in_holes_are_empty(void **state)
 {
     struct small_image small;
-    struct run_table table;
+    struct table table;
     struct log log = {.begun = 0};
 
     (void)state;
@@ -724,7 +724,7 @@ static void a_hole_ends_with_the_file_as_it_was(void **state)
     struct small_image small;
     struct growing growing;
     struct io_ops ops;
-    struct run_table table;
+    struct table table;
     struct log log = {.begun = 0};
     enum { N = 201 };
 
@@ -755,20 +755,20 @@ static void a_hole_ends_with_the_file_as_it_was(void **state)
 #define N_INDICES 40
 
 /* The tables one after another, each L2 table read and walked for itself. */
-static void naive_scan(struct small_image *small, struct run_table *table, struct log *log)
+static void naive_scan(struct small_image *small, struct table *table, struct log *log)
 {
     struct format_entry_rules entry = format_image_rules(&small->image);
-    struct run_l2_rules rules =
-        run_l2_rules_of(&small->image.header, &entry, small->image.header.virtual_bytes, false);
-    struct run_batch *batch = malloc(sizeof(*batch));
+    struct tables_l2_rules rules =
+        tables_l2_rules_of(&small->image.header, &entry, small->image.header.virtual_bytes, false);
+    struct piece_batch *batch = malloc(sizeof(*batch));
     uint64_t needed = (table->virtual_bytes + SPAN - 1) / SPAN;
     size_t own[] = {0};
 
-    log->members = (struct run_members){own, 1};
+    log->members = (struct tables_members){own, 1};
     for (uint32_t i = 0; i < table->l1_entries && (table->whole_l1 || i < needed); i++) {
         uint64_t word, l2_off, raw[64], mapped_before = table->counts.mapped_clusters;
-        struct run_l2_walk walk;
-        struct run_l2_output output = {
+        struct tables_l2_walk walk;
+        struct tables_l2_output output = {
             .sink = {take, log}, .counts = &table->counts, .table_name = ""};
 
         memcpy(&word, small->bytes + table->l1_off + 8 * i, 8);
@@ -777,16 +777,15 @@ static void naive_scan(struct small_image *small, struct run_table *table, struc
             continue;
         table->counts.l2_tables++;
         memcpy(raw, small->bytes + l2_off, sizeof(raw));
-        run_l2_begin(&walk, &rules, output, batch, l2_off, i, table->virtual_bytes);
-        assert_int_equal(run_l2_chunk(&walk, raw, sizeof(raw)), 0);
-        assert_int_equal(run_l2_end(&walk), 0);
+        tables_l2_begin(&walk, &rules, output, batch, l2_off, i, table->virtual_bytes);
+        assert_int_equal(tables_l2_chunk(&walk, raw, sizeof(raw)), 0);
+        assert_int_equal(tables_l2_end(&walk), 0);
         table->counts.l2_mapped += table->counts.mapped_clusters > mapped_before;
     }
     free(batch);
 }
 
-static void random_image(struct small_image *small, struct run_table tables[N_L1],
-                         struct dice *dice)
+static void random_image(struct small_image *small, struct table tables[N_L1], struct dice *dice)
 {
     uint64_t first_l2 = 2 + N_L1, n_l2 = 3 * N_INDICES;
 
@@ -814,13 +813,13 @@ static void random_tables_agree_with_a_naive_scan(void **state)
     (void)state;
     for (unsigned round = 0; round < 50; round++) {
         struct small_image small;
-        struct run_table tables[N_L1];
+        struct table tables[N_L1];
         struct log log = {.begun = 0};
 
         random_image(&small, tables, &dice);
         scan(&small, tables, N_L1, &log);
         for (size_t t = 0; t < N_L1; t++) {
-            struct run_table alone = tables[t];
+            struct table alone = tables[t];
             struct log naive = {.begun = 0};
 
             memset(&alone.counts, 0, sizeof(alone.counts));
@@ -843,30 +842,31 @@ static void random_tables_agree_with_a_naive_scan(void **state)
 /* ---- parts ---- */
 
 /* The L1 indices [0, cut) and [cut, end), one after the other. */
-static void scan_in_two(struct small_image *small, struct run_table *tables, size_t n, uint32_t cut,
+static void scan_in_two(struct small_image *small, struct table *tables, size_t n, uint32_t cut,
                         struct log *log)
 {
-    struct run_visitor visitor = {.context = log, .begin = begin, .end = end};
+    struct tables_visitor visitor = {.context = log, .begin = begin, .end = end};
     struct err err = {0};
-    struct run_plan *plan;
-    struct run_scan *scan;
+    struct tables_plan *plan;
+    struct tables_scan *scan;
 
-    assert_int_equal(run_plan_new(&small->image, tables, n, RUN_SPAN_ALL, false, &plan, &err), 0);
-    assert_int_equal(run_plan_end(plan), N_INDICES);
-    assert_true(run_plan_looked(plan));
-    scan = run_scan_new(plan);
+    assert_int_equal(tables_plan_new(&small->image, tables, n, TABLES_SPAN_ALL, false, &plan, &err),
+                     0);
+    assert_int_equal(tables_plan_end(plan), N_INDICES);
+    assert_true(tables_plan_looked(plan));
+    scan = tables_scan_new(plan);
     assert_non_null(scan);
-    assert_int_equal(run_scan_part(scan, 0, cut, tables, &visitor, &err), 0);
-    assert_int_equal(run_scan_part(scan, cut, run_plan_end(plan), tables, &visitor, &err), 0);
-    run_scan_free(scan);
-    run_plan_free(plan);
+    assert_int_equal(tables_scan_part(scan, 0, cut, tables, &visitor, &err), 0);
+    assert_int_equal(tables_scan_part(scan, cut, tables_plan_end(plan), tables, &visitor, &err), 0);
+    tables_scan_free(scan);
+    tables_plan_free(plan);
 }
 
 static void a_scan_may_be_cut_at_every_index(void **state)
 {
     struct dice dice = dice_of(51);
     struct small_image small;
-    struct run_table tables[N_L1];
+    struct table tables[N_L1];
     struct log whole = {.begun = 0};
 
     (void)state;
@@ -879,7 +879,7 @@ static void a_scan_may_be_cut_at_every_index(void **state)
     small_image_l1(&small, 2, 25, 2 + N_L1);
     scan(&small, tables, N_L1, &whole);
     for (uint32_t cut = 0; cut <= N_INDICES; cut++) {
-        struct run_table parts[N_L1];
+        struct table parts[N_L1];
         struct log log = {.begun = 0};
 
         memcpy(parts, tables, sizeof(parts));
@@ -913,15 +913,15 @@ static void a_scan_may_be_cut_at_every_index(void **state)
 static void a_part_does_not_depend_on_the_part_before(void **state)
 {
     const uint64_t cluster = 65536, hole = 1000;
-    struct run_visitor visitor;
+    struct tables_visitor visitor;
     char first[2][64];
 
     (void)state;
     for (unsigned warm = 0; warm < 2; warm++) {
         struct small_image small;
-        struct run_table table;
-        struct run_plan *plan;
-        struct run_scan *scan;
+        struct table table;
+        struct tables_plan *plan;
+        struct tables_scan *scan;
         struct log log = {.begun = 0};
         struct err err = {0};
 
@@ -934,16 +934,17 @@ static void a_part_does_not_depend_on_the_part_before(void **state)
         small_image_put(&small, 2 * cluster + 8 * 7, COPIED); /* found at once */
         small_image_open(&small, FAR);
         table = small_image_table(&small);
-        visitor = (struct run_visitor){.context = &log, .begin = begin, .end = end};
-        assert_int_equal(run_plan_new(&small.image, &table, 1, RUN_SPAN_ALL, false, &plan, &err), 0);
-        scan = run_scan_new(plan);
+        visitor = (struct tables_visitor){.context = &log, .begin = begin, .end = end};
+        assert_int_equal(
+            tables_plan_new(&small.image, &table, 1, TABLES_SPAN_ALL, false, &plan, &err), 0);
+        scan = tables_scan_new(plan);
         if (warm)
-            assert_int_equal(run_scan_part(scan, 0, 1, &table, &visitor, &err), 0);
-        assert_int_equal(run_scan_part(scan, 1, 8, &table, &visitor, &err), 0);
+            assert_int_equal(tables_scan_part(scan, 0, 1, &table, &visitor, &err), 0);
+        assert_int_equal(tables_scan_part(scan, 1, 8, &table, &visitor, &err), 0);
         assert_int_equal(table.findings.n_list, 2);
         snprintf(first[warm], sizeof(first[warm]), "%s", table.findings.list[0].where);
-        run_scan_free(scan);
-        run_plan_free(plan);
+        tables_scan_free(scan);
+        tables_plan_free(plan);
         tables_free(&table, 1);
         small_image_free(&small);
     }

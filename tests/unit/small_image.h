@@ -101,12 +101,12 @@ static inline void small_image_free(struct small_image *small)
 }
 
 /* The active table. */
-static inline struct run_table small_image_table(const struct small_image *small)
+static inline struct table small_image_table(const struct small_image *small)
 {
-    return (struct run_table){.l1_off = small->image.header.l1_off,
-                              .l1_entries = small->image.header.l1_entries,
-                              .virtual_bytes = small->image.header.virtual_bytes,
-                              .whole_l1 = true};
+    return (struct table){.l1_off = small->image.header.l1_off,
+                          .l1_entries = small->image.header.l1_entries,
+                          .virtual_bytes = small->image.header.virtual_bytes,
+                          .whole_l1 = true};
 }
 
 #endif

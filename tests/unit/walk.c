@@ -23,18 +23,18 @@
 #define FILE_BYTES (UINT64_C(1) << 45)
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-static const struct meter_walk_options alone = {.workers = NULL};
+static const struct walk_walk_options alone = {.workers = NULL};
 
-static void walk(struct small_image *small, struct run_table *tables, size_t n,
-                 struct meter_pair *meters, const struct meter_walk_options *options)
+static void walk(struct small_image *small, struct table *tables, size_t n,
+                 struct meter_pair *meters, const struct walk_walk_options *options)
 {
     struct err err = {0};
 
-    if (meter_walk(&small->image, tables, n, meters, options, &err) < 0)
+    if (walk_tables(&small->image, tables, n, meters, options, &err) < 0)
         fail_msg("%s", err.text);
 }
 
-static void release(struct run_table *tables, struct meter_pair *meters, size_t n)
+static void release(struct table *tables, struct meter_pair *meters, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         format_findings_free(&tables[i].findings);
@@ -43,9 +43,9 @@ static void release(struct run_table *tables, struct meter_pair *meters, size_t 
 }
 
 /* As the caller fills it. */
-static struct run_table again(const struct run_table *table)
+static struct table again(const struct table *table)
 {
-    struct run_table fresh = *table;
+    struct table fresh = *table;
 
     memset(&fresh.counts, 0, sizeof(fresh.counts));
     memset(&fresh.findings, 0, sizeof(fresh.findings));
@@ -54,33 +54,33 @@ static struct run_table again(const struct run_table *table)
 
 /* ---- the pieces themselves ---- */
 
-static int take_each(void *context, const struct run_batch *batch)
+static int take_each(void *context, const struct piece_batch *batch)
 {
     if (batch->table_bytes > 0)
         pieces_take_table(context, batch->table_file, batch->table_off, batch->table_bytes);
     for (uint32_t i = 0; i < batch->n; i++) {
-        struct run_piece piece = run_batch_piece(batch, i);
+        struct piece piece = piece_batch_piece(batch, i);
 
         pieces_take(context, &piece, 1);
     }
     return 0;
 }
 
-static struct run_sink begin(void *context, struct run_members members, size_t keep)
+static struct piece_sink begin(void *context, struct tables_members members, size_t keep)
 {
     (void)members;
     (void)keep;
-    return (struct run_sink){take_each, context};
+    return (struct piece_sink){take_each, context};
 }
 
 /* One table, its pieces one by one into one meter: no sharing, no merging, no parts. */
-static struct meter *metered_piece_by_piece(struct small_image *small, struct run_table *table)
+static struct meter *metered_piece_by_piece(struct small_image *small, struct table *table)
 {
-    struct meter *meter = meter_new(small->cluster_bytes, RUN_N_FILES);
-    struct run_visitor visitor = {.context = meter, .begin = begin};
+    struct meter *meter = meter_new(small->cluster_bytes, PIECE_N_FILES);
+    struct tables_visitor visitor = {.context = meter, .begin = begin};
     struct err err = {0};
 
-    assert_int_equal(run_scan(&small->image, table, 1, &visitor, &err), 0);
+    assert_int_equal(tables_scan(&small->image, table, 1, &visitor, &err), 0);
     return meter;
 }
 
@@ -120,7 +120,7 @@ static void fill_l2(struct small_image *small, uint64_t l2, struct dice *dice)
 }
 
 /* @repeats: L2 tables that are named at several indices of one L1 table. */
-static void make_image(struct small_image *small, struct run_table tables[N_TABLES], bool repeats,
+static void make_image(struct small_image *small, struct table tables[N_TABLES], bool repeats,
                        uint64_t seed)
 {
     struct dice dice = dice_of(seed);
@@ -153,13 +153,13 @@ static void make_image(struct small_image *small, struct run_table tables[N_TABL
 static void check_tables(bool repeats, uint64_t seed)
 {
     struct small_image small;
-    struct run_table tables[N_TABLES];
+    struct table tables[N_TABLES];
     struct meter_pair meters[N_TABLES];
 
     make_image(&small, tables, repeats, seed);
     walk(&small, tables, N_TABLES, meters, &alone);
     for (size_t t = 0; t < N_TABLES; t++) {
-        struct run_table single = again(&tables[t]), pieces = again(&tables[t]);
+        struct table single = again(&tables[t]), pieces = again(&tables[t]);
         struct meter_pair one;
         struct meter *naive;
 
@@ -202,14 +202,14 @@ static void no_tables_are_no_work(void **state)
     (void)state;
     small_image_init(&small, 16, 0, 0, 4);
     small_image_open(&small, FILE_BYTES);
-    assert_int_equal(meter_walk(&small.image, NULL, 0, NULL, &alone, &err), 0);
+    assert_int_equal(walk_tables(&small.image, NULL, 0, NULL, &alone, &err), 0);
     small_image_free(&small);
 }
 
 static void an_empty_disk_has_an_empty_meter(void **state)
 {
     struct small_image small;
-    struct run_table table;
+    struct table table;
     struct meter_pair meters;
 
     (void)state;
@@ -227,7 +227,7 @@ static void an_empty_disk_has_an_empty_meter(void **state)
 static void subclusters_are_the_unit_of_runs(void **state)
 {
     struct small_image small;
-    struct run_table table;
+    struct table table;
     struct meter_pair meters;
     struct meter_length *runs;
     size_t n;
@@ -262,17 +262,17 @@ static void any_number_of_threads_gives_the_same(void **state)
     (void)state;
     for (unsigned repeats = 0; repeats < 2; repeats++) {
         struct small_image small;
-        struct run_table tables[N_TABLES];
+        struct table tables[N_TABLES];
         struct meter_pair meters[N_TABLES];
 
         make_image(&small, tables, repeats, 80);
         walk(&small, tables, N_TABLES, meters, &alone);
         assert_true(tables[0].findings.total > 20);
         for (size_t i = 0; i < COUNT(n_threads); i++) {
-            struct run_table same[N_TABLES];
+            struct table same[N_TABLES];
             struct meter_pair same_meters[N_TABLES];
             struct workers workers;
-            const struct meter_walk_options options = {.workers = &workers};
+            const struct walk_walk_options options = {.workers = &workers};
 
             for (size_t t = 0; t < N_TABLES; t++)
                 same[t] = again(&tables[t]);
@@ -298,7 +298,7 @@ static void any_number_of_threads_gives_the_same(void **state)
 static void a_failing_read_is_passed_on_from_any_part(void **state)
 {
     struct small_image small;
-    struct run_table tables[N_TABLES];
+    struct table tables[N_TABLES];
     struct meter_pair meters[N_TABLES];
     unsigned n_failed = 0;
 
@@ -306,7 +306,7 @@ static void a_failing_read_is_passed_on_from_any_part(void **state)
     make_image(&small, tables, true, 81);
     for (uint64_t fail_at = 1; fail_at < 900; fail_at += fail_at < 20 ? 1 : 37) {
         struct workers workers;
-        const struct meter_walk_options options = {.workers = &workers};
+        const struct walk_walk_options options = {.workers = &workers};
         struct err err = {0};
         int ret;
 
@@ -315,7 +315,7 @@ static void a_failing_read_is_passed_on_from_any_part(void **state)
         workers_init(&workers, fail_at % 2 == 0 ? 1 : 4);
         small.memory.n_requests = 0;
         small.memory.fail_at = fail_at;
-        ret = meter_walk(&small.image, tables, N_TABLES, meters, &options, &err);
+        ret = walk_tables(&small.image, tables, N_TABLES, meters, &options, &err);
         if (ret != 0) {
             assert_int_equal(ret, -EIO);
             assert_int_equal(err.code, EIO);
@@ -352,11 +352,11 @@ static void progress_rises_to_one(void **state)
     (void)state;
     for (int n_threads = 1; n_threads <= 4; n_threads += 3) {
         struct small_image small;
-        struct run_table tables[N_TABLES];
+        struct table tables[N_TABLES];
         struct meter_pair meters[N_TABLES];
         struct progress progress = {0};
         struct workers workers;
-        const struct meter_walk_options options = {
+        const struct walk_walk_options options = {
             .workers = &workers, .progress = report, .context = &progress};
 
         make_image(&small, tables, false, 82);

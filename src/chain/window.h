@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A window of the guest disk, seen through all layers of a chain: who holds which range of it, the
+ * topmost layer that has it, data or zeros.
+ *
+ * Damaged entries map nothing, but hide what is below them: the guest gets an error there, not the
+ * data of another image.
+ */
+#ifndef CHAIN_WINDOW_H
+#define CHAIN_WINDOW_H
+
+#include "batch.h"
+#include "counts.h"
+#include "gaps.h"
+#include "layers.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct err;
+
+/* What a range is: an enum piece_kind, or this: no range, but the read of a slice of an L2 table,
+ * @begin is its host offset and @end that behind it. It comes before what it maps. */
+#define CHAIN_RANGE_TABLE 0x80u
+
+struct chain_range {
+    uint64_t guest_off;
+    uint64_t guest_bytes;
+    uint64_t begin, end; /* host offsets; a part of a compressed cluster has all of its blob */
+    uint32_t slack;      /* see batch.h */
+    uint16_t layer;
+    uint8_t kind;
+};
+
+struct chain_window {
+    const struct chain_layers *layers;
+    bool zeros; /* ranges of zeros are wanted as well */
+    struct err *err;
+
+    struct chain_gaps gaps;
+    struct chain_range *ranges; /* the result, in guest order */
+    size_t n_ranges, cap_ranges;
+    struct piece_counts counts; /* of the visible entries: compressed, zero, corrupt */
+
+    /* Below, for window.c alone. */
+    struct chain_range *merged;
+    size_t cap_merged;
+    size_t *starts; /* [layers]: where the ranges of each begin */
+    size_t n_starts;
+    struct chain_window_layer *memory; /* [layers] */
+    struct chain_window_layer *before; /* as it was when the window began */
+    uint64_t begin, end;
+    unsigned char *l1, *l2; /* buffers */
+};
+
+/* NULL without memory. */
+struct chain_window *chain_window_new(const struct chain_layers *layers, bool zeros);
+void chain_window_free(struct chain_window *window);
+
+/* Forgets what was read last: another part of the disk begins. */
+void chain_window_forget(struct chain_window *window);
+
+/*
+ * Composes [begin, end), which begins behind the windows before it. Returns 1; 0 if it comes to
+ * more than @most ranges, and nothing has happened; or -errno.
+ */
+int chain_window_compose(struct chain_window *window, uint64_t begin, uint64_t end, size_t most,
+                         struct err *err);
+
+#endif

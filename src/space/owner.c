@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Owns the passes. For each window over the file: a walk that counts all references, a sweep along
+ * the window, and, if there are snapshots, a second walk that finds what one of them alone owns.
+ */
+#include "owner.h"
+
+#include "cells.h"
+#include "claim.h"
+#include "err.h"
+#include "finding.h"
+#include "image.h"
+#include "refcount.h"
+#include "sweep.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+_Static_assert((int)SPACE_OWNER_SNAPSHOT == SPACE_CLASS_SNAPSHOT &&
+                   (int)SPACE_OWNER_VM_STATE == SPACE_CLASS_VM_STATE &&
+                   (int)SPACE_OWNER_ACTIVE == SPACE_CLASS_ACTIVE &&
+                   (int)SPACE_OWNER_METADATA == SPACE_CLASS_METADATA,
+               "classes are the first owners");
+
+/* With no more tables, narrow cells do for all clusters but those that hold many blobs. */
+#define NARROW_TABLES_MAX 60
+
+#define NEEDS_WIDE 1 /* of a pass: begin anew with wider cells */
+
+struct pass {
+    struct format_image *image;
+    const struct space_owner_options *options;
+    struct space_owners *owners;
+    struct err *err;
+    struct format_refcounts refcounts;
+    struct space_claims *claims;
+    struct space_cells cells;
+    struct space_sweep sweep;
+    struct format_findings findings; /* of the passes */
+    struct format_findings high;     /* refcounts that are too high */
+    uint64_t *owned;                 /* clusters, for each table */
+};
+
+/* ---- sums of all windows ---- */
+
+static void forget(struct space_owners *owners)
+{
+    struct space_owners empty = {.exclusive_clusters = owners->exclusive_clusters,
+                                 .n_snapshots = owners->n_snapshots};
+
+    *owners = empty;
+}
+
+static void sum_up(struct pass *pass)
+{
+    struct space_owners *owners = pass->owners;
+    size_t n_tables = space_claims_tables(pass->claims);
+
+    space_sweep_finish(&pass->sweep);
+    /* Where a reference is damaged, it may be just the one that is missing. */
+    if (space_claims_left_out(pass->claims) == 0 && space_claims_overlaps(pass->claims) == 0)
+        format_findings_merge(&pass->findings, &pass->high);
+    owners->known = true;
+    owners->leaks_known = pass->sweep.judge;
+    owners->left_out = space_claims_left_out(pass->claims);
+    owners->untold = space_claims_untold(pass->claims);
+    for (size_t t = 1; t < n_tables; t++)
+        if (t <= space_cells_table_max(pass->cells.wide))
+            owners->exclusive_clusters[space_claims_snapshot(pass->claims, t)] =
+                opt_u64_of(pass->owned[t]);
+}
+
+/* ---- windows ---- */
+
+/* Refcounts are written late while an image is dirty, or in use. */
+static bool refcounts_are_believed(const struct pass *pass)
+{
+    return pass->refcounts.readable && pass->refcounts.whole && !pass->options->written &&
+           !(pass->image->header.incompatible & FORMAT_INCOMPAT_DIRTY);
+}
+
+static void begin_sweep(struct pass *pass)
+{
+    const struct format_header *header = &pass->image->header;
+
+    pass->sweep = (struct space_sweep){
+        .refcounts = &pass->refcounts,
+        .judge = refcounts_are_believed(pass),
+        .cluster_bits = header->cluster_bits,
+        .refcount_bits = header->refcount_bits,
+        .file_bytes = pass->image->file_bytes,
+        .owners = pass->owners,
+        .low = &pass->findings,
+        .high = &pass->high,
+    };
+}
+
+static int take_window(struct pass *pass, uint64_t first)
+{
+    bool several = space_claims_tables(pass->claims) > 1;
+    int ret;
+
+    space_cells_begin(&pass->cells, first);
+    ret = space_claims_count(pass->claims, &pass->cells, pass->err);
+    if (ret == 0 && pass->cells.full && !pass->cells.wide)
+        return NEEDS_WIDE;
+    if (ret == 0)
+        ret = space_sweep_window(&pass->sweep, &pass->cells, several, pass->err);
+    if (ret == 0 && several)
+        ret = space_claims_own(pass->claims, &pass->cells, pass->owned, pass->err);
+    return ret;
+}
+
+/* Where the next window begins: where something is. UINT64_MAX: there is none. */
+static uint64_t next_window(const struct pass *pass)
+{
+    uint64_t next = pass->cells.beyond;
+
+    if (pass->refcounts.readable) {
+        uint64_t counted = format_refcounts_next(&pass->refcounts, pass->cells.end);
+
+        next = counted < next ? counted : next;
+    }
+    return next < space_sweep_end_cluster(&pass->sweep) ? next : UINT64_MAX;
+}
+
+/* It ends: each window begins behind the one before, and their number is limited. */
+static int take_windows(struct pass *pass)
+{
+    for (uint64_t first = 0; first != UINT64_MAX; first = next_window(pass)) {
+        int ret;
+
+        if (pass->owners->windows++ == SPACE_OWNER_WINDOWS_MAX)
+            return -EFBIG; /* no error: it is not known then */
+        ret = take_window(pass, first);
+        if (ret != 0)
+            return ret;
+    }
+    sum_up(pass);
+    return 0;
+}
+
+static int try_cells(struct pass *pass, bool wide)
+{
+    uint64_t bytes =
+        pass->options->window_bytes > 0 ? pass->options->window_bytes : SPACE_OWNER_WINDOW_BYTES;
+    int ret;
+
+    forget(pass->owners);
+    format_findings_free(&pass->findings);
+    format_findings_free(&pass->high);
+    begin_sweep(pass);
+    memset(pass->owned, 0, space_claims_tables(pass->claims) * sizeof(*pass->owned));
+    ret = space_cells_init(&pass->cells, bytes, space_sweep_end_cluster(&pass->sweep), wide);
+    ret = ret < 0 ? err_no_memory(pass->err) : take_windows(pass);
+    space_cells_free(&pass->cells);
+    return ret;
+}
+
+/* ---- the whole ---- */
+
+static int take_passes(struct pass *pass)
+{
+    const struct space_claims_options options = {
+        .refcounts = &pass->refcounts,
+        /* Half of a change looks like damage. */
+        .findings = pass->options->written ? NULL : &pass->findings,
+        .told = pass->options->told,
+    };
+    int ret = space_claims_new(pass->image, &options, &pass->claims, pass->err);
+
+    if (ret < 0)
+        return ret;
+    pass->owned = calloc(space_claims_tables(pass->claims), sizeof(*pass->owned));
+    if (pass->owned == NULL)
+        return err_no_memory(pass->err);
+    ret =
+        space_claims_tables(pass->claims) > NARROW_TABLES_MAX ? NEEDS_WIDE : try_cells(pass, false);
+    return ret == NEEDS_WIDE ? try_cells(pass, true) : ret;
+}
+
+int space_owner_find(struct format_image *image, const struct space_owner_options *options,
+                     struct space_owners *owners, struct err *err)
+{
+    struct pass pass = {.image = image, .options = options, .owners = owners, .err = err};
+    struct format_findings of_table = {0};
+    int ret;
+
+    memset(owners, 0, sizeof(*owners));
+    owners->n_snapshots = image->snapshots.n_list;
+    owners->exclusive_clusters =
+        calloc(owners->n_snapshots + 1, sizeof(*owners->exclusive_clusters));
+    if (owners->exclusive_clusters == NULL)
+        return err_no_memory(err);
+    ret = format_refcounts_open(image, &pass.refcounts, &of_table, err);
+    if (ret == 0)
+        ret = take_passes(&pass);
+    if (ret == -EFBIG && err->code == 0) {
+        forget(owners);
+        format_findings_free(&pass.findings);
+        ret = 0;
+    }
+    format_findings_merge(options->findings, &of_table);
+    format_findings_merge(options->findings, &pass.findings);
+    format_findings_free(&pass.high);
+    space_claims_free(pass.claims);
+    format_refcounts_close(&pass.refcounts);
+    free(pass.owned);
+    return ret;
+}
+
+void space_owners_free(struct space_owners *owners)
+{
+    free(owners->exclusive_clusters);
+    memset(owners, 0, sizeof(*owners));
+}

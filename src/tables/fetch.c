@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: MIT
+/* Owns the buffer for L2 tables and the order of its contents. Knows nothing of entries. */
+#include "fetch.h"
+
+#include "err.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+int tables_fetch_init(struct tables_fetch *fetch)
+{
+    fetch->buffer_bytes = TABLES_FETCH_BUFFER_BYTES;
+    fetch->buffer = aligned_alloc(64, fetch->buffer_bytes);
+    return fetch->buffer == NULL ? -ENOMEM : 0;
+}
+
+/* Large buffers in use. */
+static atomic_uint n_cold;
+
+void tables_fetch_free(struct tables_fetch *fetch)
+{
+    if (fetch->buffer != NULL && fetch->buffer_bytes == TABLES_FETCH_COLD_BYTES)
+        n_cold--;
+    free(fetch->buffer);
+    fetch->buffer = NULL;
+}
+
+/* Most chunks show at their first bytes that they are not. */
+static bool is_zero(const unsigned char *bytes, size_t len)
+{
+    return bytes[0] == 0 && memcmp(bytes, bytes + 1, len - 1) == 0;
+}
+
+/* A table that reads as zeros may lie in a hole, and others with it. */
+static void note_hole(struct tables_fetch *fetch, const struct io_request *request)
+{
+    uint64_t end = request->off + request->len;
+    uint64_t data = io_next_data(fetch->io, request->off);
+
+    if (data >= end) {
+        fetch->hole_begin = request->off;
+        /* Behind the end that we know of the file may grow meanwhile. */
+        fetch->hole_end = data < fetch->file_bytes ? data : fetch->file_bytes;
+    }
+}
+
+static int check_read(const struct tables_fetch *fetch, const struct io_request *request)
+{
+    uint64_t there = request->off < fetch->file_bytes ? fetch->file_bytes - request->off : 0;
+
+    if (request->got >= request->len || request->got >= there)
+        return 0;
+    return err_set(fetch->err, EIO,
+                   "the file became shorter while it was read: an L2 table at offset 0x%" PRIx64
+                   " is gone; measure again when nobody changes it",
+                   request->off);
+}
+
+/* Without the memory it goes on as it is. The buffer is empty now. */
+static void grow_buffer(struct tables_fetch *fetch)
+{
+    unsigned char *larger;
+
+    if (fetch->buffer_bytes == TABLES_FETCH_COLD_BYTES)
+        return;
+    larger = n_cold++ < TABLES_FETCH_COLD_MAX ? aligned_alloc(64, TABLES_FETCH_COLD_BYTES) : NULL;
+    if (larger == NULL) {
+        n_cold--;
+        return;
+    }
+    free(fetch->buffer);
+    fetch->buffer = larger;
+    fetch->buffer_bytes = TABLES_FETCH_COLD_BYTES;
+}
+
+int tables_fetch_drain(struct tables_fetch *fetch)
+{
+    const struct io_request *request = fetch->requests;
+    bool waited = false;
+    int ret = io_read_batch(fetch->io, fetch->requests, fetch->n_requests, fetch->err);
+
+    for (size_t i = 0; i < fetch->n_chunks && ret == 0; i++) {
+        struct tables_chunk *chunk = &fetch->chunks[i];
+
+        if (chunk->bytes != NULL) {
+            ret = check_read(fetch, request);
+            waited |= request->waited;
+            if (is_zero(chunk->bytes, chunk->len_bytes)) {
+                note_hole(fetch, request);
+                chunk->bytes = NULL;
+            }
+            request++;
+        }
+        if (ret == 0)
+            ret = fetch->deliver(fetch->context, chunk);
+    }
+    fetch->n_chunks = fetch->n_requests = fetch->filled_bytes = 0;
+    if (waited)
+        grow_buffer(fetch);
+    return ret;
+}
+
+static int add(struct tables_fetch *fetch, uint64_t off, struct tables_chunk chunk)
+{
+    bool hole = off >= fetch->hole_begin && off < fetch->hole_end &&
+                chunk.len_bytes <= fetch->hole_end - off;
+
+    if (fetch->n_chunks == TABLES_FETCH_READS ||
+        fetch->filled_bytes + chunk.len_bytes > fetch->buffer_bytes) {
+        int ret = tables_fetch_drain(fetch);
+
+        if (ret < 0)
+            return ret;
+    }
+    if (chunk.len_bytes > 0 && !hole) {
+        chunk.bytes = fetch->buffer + fetch->filled_bytes;
+        fetch->requests[fetch->n_requests++] = (struct io_request){
+            .off = off, .len = chunk.len_bytes, .buf = fetch->buffer + fetch->filled_bytes};
+        fetch->filled_bytes += chunk.len_bytes;
+    }
+    fetch->chunks[fetch->n_chunks++] = chunk;
+    return 0;
+}
+
+int tables_fetch_table(struct tables_fetch *fetch, uint64_t off, uint32_t table_bytes,
+                       size_t cookie)
+{
+    uint32_t step = table_bytes < TABLES_FETCH_CHUNK_BYTES ? table_bytes : TABLES_FETCH_CHUNK_BYTES;
+    int ret = 0;
+
+    for (uint32_t at = 0; at < table_bytes && ret == 0; at += step)
+        ret = add(fetch, off + at,
+                  (struct tables_chunk){.cookie = cookie, .at = at, .len_bytes = step});
+    return ret;
+}
+
+int tables_fetch_mark(struct tables_fetch *fetch, size_t cookie)
+{
+    return add(fetch, 0, (struct tables_chunk){.cookie = cookie});
+}

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: MIT
+/* Owns the choice of the meter that pieces go to. Reads nothing itself. */
+#include "part.h"
+
+#include "entry.h"
+#include "err.h"
+#include "header.h"
+#include "stage.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The meters of an L2 table that is named several times. */
+struct walk_kept {
+    struct meter_pair pair;
+    uint64_t times[TABLES_SCAN_MAX]; /* that it has been joined to the meters of each table */
+};
+
+static int new_pair(const struct walk_part *part, struct meter_pair *pair)
+{
+    const struct format_header *header = part->header;
+
+    return meter_pair_init(pair,
+                           header->extended_l2 ? header->cluster_bytes / FORMAT_SUBCLUSTERS
+                                               : header->cluster_bytes,
+                           PIECE_N_FILES, part->stage);
+}
+
+static int take(void *context, const struct piece_batch *batch)
+{
+    struct walk_part *part = context;
+
+    return meter_pair_take(part->into, part->stage, part->stage_state, batch);
+}
+
+static int refuse(void *context, const struct piece_batch *batch)
+{
+    (void)context;
+    (void)batch;
+    return -ENOMEM;
+}
+
+static struct piece_sink begin(void *context, struct tables_members members, size_t keep)
+{
+    struct walk_part *part = context;
+
+    (void)members;
+    part->into = &part->shared;
+    if (part->n_tables == 1 && keep == TABLES_NOT_KEPT)
+        part->into = &part->meters[0];
+    else if (part->shared.plain != NULL)
+        meter_pair_clear(&part->shared);
+    else if (new_pair(part, &part->shared) < 0)
+        return (struct piece_sink){refuse, NULL};
+    return (struct piece_sink){take, part};
+}
+
+static int again(void *context, struct tables_members members, size_t kept, uint64_t shift)
+{
+    struct walk_part *part = context;
+
+    for (size_t i = 0; i < members.n; i++) {
+        meter_pair_join(&part->meters[members.list[i]], &part->kept[kept]->pair, shift);
+        part->kept[kept]->times[members.list[i]]++;
+    }
+    return 0;
+}
+
+/* The shared meters become the kept ones. */
+static int keep_shared(struct walk_part *part, size_t keep)
+{
+    if (part->kept == NULL)
+        part->kept = calloc(TABLES_KEPT_MAX, sizeof(struct walk_kept *));
+    if (part->kept == NULL)
+        return -ENOMEM;
+    part->kept[keep] = calloc(1, sizeof(*part->kept[keep]));
+    if (part->kept[keep] == NULL)
+        return -ENOMEM;
+    part->kept[keep]->pair = part->shared;
+    part->shared = (struct meter_pair){NULL, NULL};
+    return 0;
+}
+
+static int end(void *context, struct tables_members members, size_t keep)
+{
+    struct walk_part *part = context;
+
+    if (part->into != &part->shared)
+        return 0;
+    meter_pair_settle(&part->shared);
+    if (keep != TABLES_NOT_KEPT) {
+        int ret = keep_shared(part, keep);
+
+        return ret < 0 ? ret : again(context, members, keep, 0);
+    }
+    for (size_t i = 0; i < members.n; i++)
+        meter_pair_merge(&part->meters[members.list[i]], &part->shared);
+    return 0;
+}
+
+/* What was joined at many places is added as often, and forgotten. */
+static void settle_kept(struct walk_part *part)
+{
+    for (size_t k = 0; part->kept != NULL && k < TABLES_KEPT_MAX; k++) {
+        if (part->kept[k] == NULL)
+            continue;
+        for (size_t i = 0; i < part->n_tables; i++)
+            meter_pair_add_inner(&part->meters[i], &part->kept[k]->pair, part->kept[k]->times[i]);
+        meter_pair_free(&part->kept[k]->pair);
+        free(part->kept[k]);
+        part->kept[k] = NULL;
+    }
+}
+
+int walk_part_scan(struct walk_part *part, struct tables_scan *scan, uint32_t first, uint32_t last,
+                   struct err *err)
+{
+    const struct tables_visitor visitor = {
+        .context = part, .begin = begin, .end = end, .again = again};
+    int ret = tables_scan_part(scan, first, last, part->tables, &visitor, err);
+
+    settle_kept(part);
+    for (size_t i = 0; i < part->n_tables && ret == 0; i++) {
+        meter_pair_settle(&part->meters[i]);
+        ret = meter_pair_error(&part->meters[i]);
+    }
+    return ret == -ENOMEM ? err_no_memory(err) : ret;
+}
+
+void walk_part_merge(struct walk_part *left, struct walk_part *right)
+{
+    for (size_t i = 0; i < left->n_tables; i++) {
+        meter_pair_merge(&left->meters[i], &right->meters[i]);
+        piece_counts_add(&left->tables[i].counts, &right->tables[i].counts);
+        format_findings_merge(&left->tables[i].findings, &right->tables[i].findings);
+    }
+}
+
+void walk_part_clear(struct walk_part *part)
+{
+    for (size_t i = 0; i < part->n_tables; i++) {
+        meter_pair_clear(&part->meters[i]);
+        memset(&part->tables[i].counts, 0, sizeof(part->tables[i].counts));
+        format_findings_free(&part->tables[i].findings);
+    }
+}
+
+static int fill(struct walk_part *part, const struct table *tables)
+{
+    part->tables = calloc(part->n_tables, sizeof(*part->tables));
+    part->meters = calloc(part->n_tables, sizeof(*part->meters));
+    if (part->tables == NULL || part->meters == NULL)
+        return -ENOMEM;
+    if (part->stage != NULL) {
+        part->stage_state = part->stage->state_new(part->stage->shared);
+        if (part->stage_state == NULL)
+            return -ENOMEM;
+    }
+    for (size_t i = 0; i < part->n_tables; i++) {
+        part->tables[i] = tables[i];
+        memset(&part->tables[i].counts, 0, sizeof(part->tables[i].counts));
+        memset(&part->tables[i].findings, 0, sizeof(part->tables[i].findings));
+        if (new_pair(part, &part->meters[i]) < 0)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+struct walk_part *walk_part_new(const struct format_header *header, const struct table *tables,
+                                size_t n_tables, const struct piece_stage *stage)
+{
+    struct walk_part *part = calloc(1, sizeof(*part));
+
+    if (part == NULL)
+        return NULL;
+    part->header = header;
+    part->n_tables = n_tables;
+    part->stage = stage;
+    if (fill(part, tables) < 0) {
+        walk_part_free(part);
+        return NULL;
+    }
+    return part;
+}
+
+void walk_part_free(struct walk_part *part)
+{
+    if (part == NULL)
+        return;
+    settle_kept(part);
+    for (size_t i = 0; i < part->n_tables && part->tables != NULL && part->meters != NULL; i++) {
+        format_findings_free(&part->tables[i].findings);
+        meter_pair_free(&part->meters[i]);
+    }
+    meter_pair_free(&part->shared);
+    if (part->stage != NULL)
+        part->stage->state_free(part->stage_state);
+    free(part->kept);
+    free(part->meters);
+    free(part->tables);
+    free(part);
+}

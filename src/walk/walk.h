@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A meter for each of several tables of an image, in one scan by as many threads as may be had.
+ *
+ * The scan is cut into parts that depend on the image alone; each part has meters of its own, and
+ * they are merged from left to right. So the result is the same for any number of threads.
+ */
+#ifndef WALK_WALK_H
+#define WALK_WALK_H
+
+#include "part.h"
+#include "scan.h"
+
+#include <stddef.h>
+
+struct workers;
+
+struct walk_walk_options {
+    struct workers *workers;         /* NULL: only the calling thread */
+    const struct piece_stage *stage; /* NULL: none; meters are then made of the pieces alone */
+    const struct tables_span *span;  /* the part of the guest disk to walk; NULL: all of it */
+    /* Called now and then, by one thread at a time, with the part that is done, 0 .. 1. */
+    void (*progress)(void *context, double done); /* NULL: nobody asks */
+    void *context;
+};
+
+/*
+ * Sets meters[i] to new meters of tables[i] (meter_pair_free each, also on failure, where some may
+ * be empty), and fills the counts and findings of the tables. An L2 table that several of them
+ * share is walked once, and its result merged into each.
+ */
+int walk_tables(struct format_image *image, struct table *tables, size_t n_tables,
+                struct meter_pair *meters, const struct walk_walk_options *options,
+                struct err *err);
+
+#endif

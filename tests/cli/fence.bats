@@ -1,0 +1,42 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# The floors of the house: what goes up does not build.
+
+load helper
+
+setup() {
+    enter_scratch
+    needs cc nm python3
+    BUILD=$(dirname "$QCOW2FRAG")
+    [ -e "$BUILD/compile_commands.json" ] || skip "this build folder has no compile_commands.json"
+}
+
+@test "each folder finds the headers of its own floor and of those below, and no others" {
+    run python3 "$TESTS/cli/fence.py" includes "$BUILD" "$SOURCE"
+    [ "$status" -eq 0 ]
+    [ "$output" = "" ]
+}
+
+@test "no floor calls into a floor above" {
+    run python3 "$TESTS/cli/fence.py" calls "$BUILD"
+    [ "$status" -eq 0 ]
+    [ "$output" = "" ]
+}
+
+# links LIBRARY ...: a program that reads a file, from those libraries alone.
+links() {
+    cat >up.c <<'EOF'
+int io_file_open(const char *path, void *io, void *err);
+int main(void) { return io_file_open("x", 0, 0); }
+EOF
+    run cc -o up up.c "$@" $(pkg-config --silence-errors --libs liburing) -lm -lpthread
+}
+
+@test "a call that goes up does not link: a meter cannot read" {
+    [[ "$(nm "$BUILD/libmeter.a")" != *__asan_* ]] || skip "built with sanitizers"
+    links "$BUILD/libio.a" "$BUILD/libbase.a"
+    [ "$status" -eq 0 ]
+    links "$BUILD/libmeter.a" "$BUILD/libbase.a"
+    [ "$status" -ne 0 ]
+    [[ "$output" == *"undefined reference to \`io_file_open'"* ]]
+}
