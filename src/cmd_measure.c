@@ -68,8 +68,10 @@ static int search(struct measure *measure, const char *folder)
     size_t before = measure->n_paths;
     int ret = io_find(folder, &find);
 
-    if (ret == 0 && measure->n_paths == before)
+    if (ret == 0 && measure->n_paths == before) {
         measure->console->complain(folder, "no qcow2 image in this directory");
+        measure->status = cmd_worse(measure->status, CMD_FAILED);
+    }
     return ret;
 }
 
@@ -78,7 +80,7 @@ static int collect(struct measure *measure)
     const struct options *options = measure->options;
     int ret = 0;
 
-    measure->table = options->n_paths > 1 || options->n_columns > 0;
+    measure->table = options->n_paths > 1 || options->n_columns > 0 || options->sort != NULL;
     for (size_t i = 0; i < options->n_paths && ret == 0; i++) {
         struct stat st;
         bool folder = stat(options->paths[i], &st) == 0 && S_ISDIR(st.st_mode);
@@ -252,6 +254,9 @@ static int render(const struct measure *measure, FILE *stream)
         .histogram = options->histogram,
         .columns = options->n_columns > 0 ? options->columns : NULL,
         .n_columns = options->n_columns,
+        .snapshots = options->all_snapshots || options->n_snapshots > 0,
+        .sort = options->sort,
+        .sort_reversed = options->sort_reversed,
     };
 
     switch (options->format) {

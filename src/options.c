@@ -39,6 +39,7 @@ enum id {
     ID_NO_HOST,
     ID_PROGRESS,
     ID_RANGE,
+    ID_SORT,
     ID_SPACE,
     ID_THREADS,
 };
@@ -59,6 +60,8 @@ static const struct spec {
     {ID_FORMAT, "format", "FORMAT", ON_MEASURE, "text (the default), json or csv"},
     {ID_JSON, "json", NULL, ON_ALL, "the same as --format json; with map, JSON lines"},
     {ID_COLUMNS, "columns", "LIST", ON_MEASURE, "columns of the table, separated by commas"},
+    {ID_SORT, "sort", "COLUMN", ON_MEASURE,
+     "rows by this column: the largest first, texts from A on (-COLUMN: reversed)"},
     {ID_RANGE, "range", "START:LENGTH", ON_MEASURE,
      "the figures of this part of the guest disk only"},
     {ID_HISTOGRAM, "histogram", NULL, ON_MEASURE, "add the histograms of runs and jumps"},
@@ -152,10 +155,23 @@ static int parse_columns(const char *list, struct options *options, struct err *
         if (options->n_columns == RENDER_COLUMNS_MAX)
             return err_set(err, EINVAL, "--columns: more than %d columns", RENDER_COLUMNS_MAX);
         options->columns[options->n_columns++] = column;
+        options->space |= column->when == RENDER_WITH_SPACE;
         if (list[len] == '\0')
             return 0;
         list += len + 1;
     }
+}
+
+static int parse_sort(const char *text, struct options *options, struct err *err)
+{
+    const char *name = text + (*text == '-');
+
+    options->sort = render_column_find(name, strlen(name));
+    options->sort_reversed = *text == '-';
+    if (options->sort == NULL)
+        return err_set(err, EINVAL, "--sort: there is no column \"%s\"; --help lists them", name);
+    options->space |= options->sort->when == RENDER_WITH_SPACE;
+    return 0;
 }
 
 static int parse_threads(const char *text, struct options *options, struct err *err)
@@ -222,6 +238,7 @@ static int parse_threshold(const struct spec *spec, const char *text, enum optio
     struct options_threshold *threshold = &options->thresholds[limit];
     const char *comma = strchr(text, ',');
     size_t len = comma != NULL ? (size_t)(comma - text) : strlen(text);
+    bool below;
 
     threshold->given = true;
     threshold->has_critical = comma != NULL;
@@ -229,6 +246,11 @@ static int parse_threshold(const struct spec *spec, const char *text, enum optio
         (comma != NULL && !parse_limit(comma + 1, strlen(comma + 1), limit, &threshold->critical)))
         return err_set(err, EINVAL, "--%s takes one or two %s, WARN or WARN,CRIT, not \"%s\"",
                        spec->name, kinds[limit], text);
+    below = limit == OPTIONS_MIN_RUN;
+    if (comma != NULL && (below ? threshold->critical > threshold->warning
+                                : threshold->critical < threshold->warning))
+        return err_set(err, EINVAL, "--%s: CRIT must not be %s WARN, as it is in \"%s\"",
+                       spec->name, below ? "above" : "below", text);
     return 0;
 }
 
@@ -308,6 +330,8 @@ static int apply(const struct spec *spec, const char *argument, struct options *
         break;
     case ID_RANGE:
         return parse_range(argument, options, err);
+    case ID_SORT:
+        return parse_sort(argument, options, err);
     case ID_SPACE:
         options->space = true;
         break;
@@ -359,6 +383,8 @@ static int check(const struct options *options, unsigned used[N_SPECS], struct e
         return err_set(err, EINVAL, "--quiet and --output exclude each other");
     if (options->n_columns > 0 && options->format == OPTIONS_JSON)
         return err_set(err, EINVAL, "--columns goes with the table and with CSV; JSON is whole");
+    if (options->sort != NULL && options->format == OPTIONS_JSON)
+        return err_set(err, EINVAL, "--sort goes with the table and with CSV");
     if (options->command != OPTIONS_MAP)
         return 0;
     if (!options->list)
@@ -453,7 +479,7 @@ void options_print_help(FILE *stream)
         print_option(stream, &specs[i]);
     fputs("\nColumns for --columns (* shown by default):\n", stream);
     for (size_t i = 0; i < render_n_columns; i++)
-        fprintf(stream, "  %c %-14s %s\n", render_columns[i].by_default ? '*' : ' ',
+        fprintf(stream, "  %c %-14s %s\n", render_columns[i].when == RENDER_BY_DEFAULT ? '*' : ' ',
                 render_columns[i].name, render_columns[i].help);
     fputs("\nExit status: 0 done; 1 something could not be done; 2 measured, but an image is "
           "damaged;\n3 a limit is exceeded.\nThe manual pages are qcow2frag(1) and "

@@ -54,6 +54,8 @@ struct options {
     size_t n_snapshots, cap_snapshots;
     const struct render_column *columns[RENDER_COLUMNS_MAX];
     size_t n_columns;
+    const struct render_column *sort; /* NULL: not asked for */
+    bool sort_reversed;
     bool has_range;
     struct tables_span range; /* of the guest disk */
     struct options_threshold thresholds[OPTIONS_N_LIMITS];

@@ -4,6 +4,7 @@
 
 #include "cmd.h"
 #include "options.h"
+#include "seconds.h"
 #include "size.h"
 #include "text.h"
 
@@ -13,6 +14,7 @@
 static struct opt_f64 figure_of(const struct report_table *table, enum options_limit limit)
 {
     const struct opt_u64 *half_bytes = &table->walk.contiguous_run_half_bytes;
+    struct report_seconds seconds = report_seconds_of(table);
 
     switch (limit) {
     case OPTIONS_MAX_SCORE:
@@ -20,7 +22,7 @@ static struct opt_f64 figure_of(const struct report_table *table, enum options_l
     case OPTIONS_MIN_RUN:
         return (struct opt_f64){half_bytes->known, (double)half_bytes->value};
     default:
-        return (struct opt_f64){table->disk.known, table->disk.slowdown_low};
+        return (struct opt_f64){seconds.known, seconds.slowdown_low};
     }
 }
 
@@ -60,6 +62,8 @@ static int check(const struct options *options, const struct report_image *image
     if (!threshold->given)
         return CMD_DONE;
     name_table(table, state, sizeof(state));
+    if (table->measured && !figure.known)
+        return CMD_DONE; /* no data: nothing is worse than anything */
     if (!figure.known) {
         snprintf(text, sizeof(text), "%s%s is not known, so it cannot be compared with the limit",
                  state, names[limit]);

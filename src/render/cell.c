@@ -86,7 +86,7 @@ size_t render_chosen_columns(const struct render_options *options, bool all,
         return options->n_columns;
     }
     for (size_t i = 0; i < render_n_columns; i++)
-        if (all || render_columns[i].by_default)
+        if (all || render_columns[i].when == RENDER_BY_DEFAULT)
             list[n++] = &render_columns[i];
     return n;
 }

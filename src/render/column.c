@@ -2,6 +2,9 @@
 /* Owns which figures can stand in a table. Getters only: nothing is computed here. */
 #include "column.h"
 
+#include "seconds.h"
+#include "state.h"
+
 #include <string.h>
 #include <strings.h>
 
@@ -55,9 +58,13 @@ GET(get_run_mean, OPT_REAL, table->walk.contiguous_run_mean_bytes)
 GET(get_half, OPT_INTEGER, table->walk.contiguous_run_half_bytes)
 GET(get_max, OPT_INTEGER, table->walk.contiguous_run_max_bytes)
 #define DISK(n) real(table->disk.known, (n))
-GET(get_lost, DISK, table->disk.seconds - table->disk.ideal_seconds)
-GET(get_seconds, DISK, table->disk.seconds)
-GET(get_slowdown, DISK, table->disk.slowdown_high)
+GET(get_image_lost, DISK, table->disk.seconds - table->disk.ideal_seconds)
+GET(get_image_seconds, DISK, table->disk.seconds)
+GET(get_image_slowdown, DISK, table->disk.slowdown_low)
+#define JUDGED(n) real(report_seconds_of(table).known, report_seconds_of(table).n)
+GET(get_lost, JUDGED, lost)
+GET(get_seconds, JUDGED, seconds)
+GET(get_slowdown, JUDGED, slowdown_low)
 GET(get_split, OPT_REAL, table->read_split)
 
 /* A figure of the way over the device. */
@@ -107,6 +114,14 @@ static struct render_value get_device(const struct report_image *image,
 
     (void)table;
     return text(name, name != NULL ? strlen(name) : 0);
+}
+
+static struct render_value get_action(const struct report_image *image,
+                                      const struct report_table *table)
+{
+    const char *word = report_state_name(image, table);
+
+    return text(word, word != NULL ? strlen(word) : 0);
 }
 
 static struct render_value get_depth(const struct report_image *image,
@@ -207,74 +222,91 @@ static struct render_value get_qemu(const struct report_image *image,
 }
 
 const struct render_column render_columns[] = {
-    {"LOST", RENDER_SECONDS, true, "time lost by fragmentation in reading the whole guest disk",
-     get_lost},
-    {"SECONDS", RENDER_SECONDS, false, "time to read the whole guest disk", get_seconds},
-    {"SLOWDOWN", RENDER_FACTOR, false, "that time, as a multiple of the time without breaks",
-     get_slowdown},
-    {"SCORE", RENDER_RATIO, true, "fragmentation score: backward steps per mapped cluster",
-     get_score},
-    {"RUNS", RENDER_COUNT, true, "contiguous runs", get_runs},
-    {"MEAN", RENDER_MEAN_BYTES, true, "mean length of a contiguous run", get_run_mean},
-    {"HALF", RENDER_BYTES, true, "half of the data lies in contiguous runs of at least this length",
-     get_half},
-    {"MAX", RENDER_BYTES, false, "the longest contiguous run", get_max},
-    {"BREAKS", RENDER_COUNT, false, "steps that are not contiguous", get_breaks},
-    {"BACK", RENDER_COUNT, true, "backward steps", get_backward},
-    {"FORWARD", RENDER_COUNT, true, "forward jumps", get_forward},
-    {"NEAR", RENDER_COUNT, false, "forward jumps over at most 512 KiB", get_near},
-    {"SWITCHES", RENDER_COUNT, false, "steps to another file of the chain", get_switches},
-    {"BACKMEAN", RENDER_MEAN_BYTES, false, "mean distance of a backward step", get_back_mean},
-    {"FORWARDMEAN", RENDER_MEAN_BYTES, false, "mean distance of a forward jump", get_forward_mean},
-    {"ASCENDING", RENDER_COUNT, false, "ascending runs", get_ascending},
-    {"ASCENDINGMEAN", RENDER_MEAN_BYTES, false, "mean length of an ascending run",
+    {"ACTION", RENDER_TEXT, RENDER_BY_DEFAULT, "what to do, or damaged, changing or failed",
+     get_action},
+    {"LOST", RENDER_SECONDS, RENDER_BY_DEFAULT,
+     "time lost by fragmentation, of image and host together", get_lost},
+    {"SECONDS", RENDER_SECONDS, RENDER_IF_ASKED, "time to read the whole guest disk", get_seconds},
+    {"SLOWDOWN", RENDER_FACTOR, RENDER_IF_ASKED,
+     "that time, as a multiple of that without breaks, at least", get_slowdown},
+    {"IMAGE_LOST", RENDER_SECONDS, RENDER_IF_ASKED, "LOST of the image's own order alone",
+     get_image_lost},
+    {"IMAGE_SECONDS", RENDER_SECONDS, RENDER_IF_ASKED, "SECONDS if the file lay in one piece",
+     get_image_seconds},
+    {"IMAGE_SLOWDOWN", RENDER_FACTOR, RENDER_IF_ASKED, "SLOWDOWN if the file lay in one piece",
+     get_image_slowdown},
+    {"SCORE", RENDER_RATIO, RENDER_BY_DEFAULT,
+     "fragmentation score: backward steps per mapped cluster", get_score},
+    {"RUNS", RENDER_COUNT, RENDER_BY_DEFAULT, "contiguous runs", get_runs},
+    {"MEAN", RENDER_MEAN_BYTES, RENDER_BY_DEFAULT, "mean length of a contiguous run", get_run_mean},
+    {"HALF", RENDER_BYTES, RENDER_BY_DEFAULT,
+     "half of the data lies in contiguous runs of at least this length", get_half},
+    {"MAX", RENDER_BYTES, RENDER_IF_ASKED, "the longest contiguous run", get_max},
+    {"BREAKS", RENDER_COUNT, RENDER_IF_ASKED, "steps that are not contiguous", get_breaks},
+    {"BACK", RENDER_COUNT, RENDER_BY_DEFAULT, "backward steps", get_backward},
+    {"FORWARD", RENDER_COUNT, RENDER_BY_DEFAULT, "forward jumps", get_forward},
+    {"NEAR", RENDER_COUNT, RENDER_IF_ASKED, "forward jumps over at most 512 KiB", get_near},
+    {"SWITCHES", RENDER_COUNT, RENDER_IF_ASKED, "steps to another file of the chain", get_switches},
+    {"BACKMEAN", RENDER_MEAN_BYTES, RENDER_IF_ASKED, "mean distance of a backward step",
+     get_back_mean},
+    {"FORWARDMEAN", RENDER_MEAN_BYTES, RENDER_IF_ASKED, "mean distance of a forward jump",
+     get_forward_mean},
+    {"ASCENDING", RENDER_COUNT, RENDER_IF_ASKED, "ascending runs", get_ascending},
+    {"ASCENDINGMEAN", RENDER_MEAN_BYTES, RENDER_IF_ASKED, "mean length of an ascending run",
      get_ascending_mean},
-    {"SPLIT", RENDER_FACTOR, false,
+    {"SPLIT", RENDER_FACTOR, RENDER_IF_ASKED,
      "data reads for the whole disk, as a multiple of those without breaks", get_split},
-    {"QEMU", RENDER_RATIO, false, "\"fragmented\" as qemu-img check computes it", get_qemu},
-    {"MAPPED", RENDER_BYTES, true, "guest bytes that the file holds", get_mapped},
-    {"CLUSTERS", RENDER_COUNT, false, "mapped clusters", get_clusters},
-    {"COMPRESSED", RENDER_COUNT, false, "mapped clusters that are compressed", get_compressed},
-    {"ZERO", RENDER_COUNT, false, "zero clusters", get_zero},
-    {"CORRUPT", RENDER_COUNT, false, "damaged table entries", get_corrupt},
-    {"DEPTH", RENDER_COUNT, false, "images that the figures are of: more than one along a chain",
-     get_depth},
-    {"VIRTUAL", RENDER_BYTES, true, "size of the guest disk", get_virtual},
-    {"FILE", RENDER_BYTES, false, "length of the file", get_file},
-    {"CLUSTER", RENDER_BYTES, false, "cluster size", get_cluster},
-    {"EXTENTS", RENDER_COUNT, false, "extents of the file on the host, as filefrag counts",
-     get_extents},
-    {"EXTENTMEAN", RENDER_MEAN_BYTES, false, "their mean length", get_extent_mean},
-    {"ENDSCORE", RENDER_RATIO, false, "end to end, on the device: the fragmentation score",
-     get_end_score},
-    {"ENDRUNS", RENDER_COUNT, false, "end to end: contiguous runs", get_end_runs},
-    {"ENDMEAN", RENDER_MEAN_BYTES, false, "end to end: mean length of a contiguous run",
+    {"QEMU", RENDER_RATIO, RENDER_IF_ASKED, "\"fragmented\" as qemu-img check computes it",
+     get_qemu},
+    {"MAPPED", RENDER_BYTES, RENDER_BY_DEFAULT, "guest bytes that the file holds", get_mapped},
+    {"CLUSTERS", RENDER_COUNT, RENDER_IF_ASKED, "mapped clusters", get_clusters},
+    {"COMPRESSED", RENDER_COUNT, RENDER_IF_ASKED, "mapped clusters that are compressed",
+     get_compressed},
+    {"ZERO", RENDER_COUNT, RENDER_IF_ASKED, "zero clusters", get_zero},
+    {"CORRUPT", RENDER_COUNT, RENDER_IF_ASKED, "damaged table entries", get_corrupt},
+    {"DEPTH", RENDER_COUNT, RENDER_IF_ASKED,
+     "images that the figures are of: more than one along a chain", get_depth},
+    {"VIRTUAL", RENDER_BYTES, RENDER_BY_DEFAULT, "size of the guest disk", get_virtual},
+    {"FILE", RENDER_BYTES, RENDER_IF_ASKED, "length of the file", get_file},
+    {"CLUSTER", RENDER_BYTES, RENDER_IF_ASKED, "cluster size", get_cluster},
+    {"EXTENTS", RENDER_COUNT, RENDER_IF_ASKED,
+     "extents of the file on the host, as filefrag counts", get_extents},
+    {"EXTENTMEAN", RENDER_MEAN_BYTES, RENDER_IF_ASKED, "their mean length", get_extent_mean},
+    {"ENDSCORE", RENDER_RATIO, RENDER_IF_ASKED,
+     "end to end, on the device: the fragmentation score", get_end_score},
+    {"ENDRUNS", RENDER_COUNT, RENDER_IF_ASKED, "end to end: contiguous runs", get_end_runs},
+    {"ENDMEAN", RENDER_MEAN_BYTES, RENDER_IF_ASKED, "end to end: mean length of a contiguous run",
      get_end_mean},
-    {"ENDHALF", RENDER_BYTES, false, "end to end: half of the data lies in runs of this length",
-     get_end_half},
-    {"HOLES", RENDER_BYTES, false, "mapped guest bytes in holes of the file", get_holes},
-    {"FILESYSTEM", RENDER_TEXT, false, "file system that the file lies on", get_filesystem},
-    {"DEVICE", RENDER_TEXT, false, "device under it", get_device},
-    {"END", RENDER_BYTES, false, "--space: where the image ends in the file", get_end},
-    {"STORED", RENDER_BYTES, false, "--space: bytes of the file that the host stores", get_stored},
-    {"ACTIVE", RENDER_BYTES, false, "--space: bytes of active data", get_active},
-    {"METADATA", RENDER_BYTES, false, "--space: bytes of metadata", get_metadata},
-    {"VMSTATE", RENDER_BYTES, false, "--space: bytes of saved VM state", get_vm_state},
-    {"SNAPSHOTONLY", RENDER_BYTES, false, "--space: bytes that only snapshots hold",
+    {"ENDHALF", RENDER_BYTES, RENDER_IF_ASKED,
+     "end to end: half of the data lies in runs of this length", get_end_half},
+    {"HOLES", RENDER_BYTES, RENDER_IF_ASKED, "mapped guest bytes in holes of the file", get_holes},
+    {"FILESYSTEM", RENDER_TEXT, RENDER_IF_ASKED, "file system that the file lies on",
+     get_filesystem},
+    {"DEVICE", RENDER_TEXT, RENDER_IF_ASKED, "device under it", get_device},
+    {"END", RENDER_BYTES, RENDER_WITH_SPACE, "--space: where the image ends in the file", get_end},
+    {"STORED", RENDER_BYTES, RENDER_WITH_SPACE, "--space: bytes of the file that the host stores",
+     get_stored},
+    {"ACTIVE", RENDER_BYTES, RENDER_WITH_SPACE, "--space: bytes of active data", get_active},
+    {"METADATA", RENDER_BYTES, RENDER_WITH_SPACE, "--space: bytes of metadata", get_metadata},
+    {"VMSTATE", RENDER_BYTES, RENDER_WITH_SPACE, "--space: bytes of saved VM state", get_vm_state},
+    {"SNAPSHOTONLY", RENDER_BYTES, RENDER_WITH_SPACE, "--space: bytes that only snapshots hold",
      get_snapshot_only},
-    {"LEAKED", RENDER_BYTES, false, "--space: bytes with a refcount that nothing refers to",
-     get_leaked},
-    {"FREE", RENDER_BYTES, false, "--space: free bytes before the end", get_free},
-    {"GAPS", RENDER_COUNT, false, "--space: stretches of free clusters", get_gaps},
-    {"TAIL", RENDER_BYTES, false, "--space: bytes of the file behind the end", get_tail},
-    {"RECLAIMABLE", RENDER_BYTES, false, "--space: by how much the file could be shorter",
-     get_reclaimable},
-    {"FINDINGS", RENDER_COUNT, false, "warnings and errors found in the image", get_findings},
-    {"SNAPSHOTID", RENDER_TEXT, false, "id of the snapshot; empty: the active state",
+    {"LEAKED", RENDER_BYTES, RENDER_WITH_SPACE,
+     "--space: bytes with a refcount that nothing refers to", get_leaked},
+    {"FREE", RENDER_BYTES, RENDER_WITH_SPACE, "--space: free bytes before the end", get_free},
+    {"GAPS", RENDER_COUNT, RENDER_WITH_SPACE, "--space: stretches of free clusters", get_gaps},
+    {"TAIL", RENDER_BYTES, RENDER_WITH_SPACE, "--space: bytes of the file behind the end",
+     get_tail},
+    {"RECLAIMABLE", RENDER_BYTES, RENDER_WITH_SPACE,
+     "--space: by how much the file could be shorter", get_reclaimable},
+    {"FINDINGS", RENDER_COUNT, RENDER_IF_ASKED, "warnings and errors found in the image",
+     get_findings},
+    {"SNAPSHOTID", RENDER_TEXT, RENDER_IF_ASKED, "id of the snapshot; empty: the active state",
      get_snapshot_id},
-    {"SNAPSHOT", RENDER_TEXT, false, "name of the snapshot; empty: the active state", get_snapshot},
-    {"IMAGE", RENDER_TEXT, true, "the image file", get_image},
-    {"ERROR", RENDER_TEXT, false, "why the image could not be measured", get_error},
+    {"SNAPSHOT", RENDER_TEXT, RENDER_IF_ASKED, "name of the snapshot; empty: the active state",
+     get_snapshot},
+    {"IMAGE", RENDER_TEXT, RENDER_BY_DEFAULT, "the image file", get_image},
+    {"ERROR", RENDER_TEXT, RENDER_IF_ASKED, "why the image could not be measured", get_error},
 };
 
 _Static_assert(sizeof(render_columns) / sizeof(render_columns[0]) < RENDER_COLUMNS_MAX,

@@ -21,6 +21,13 @@ enum render_type {
     RENDER_SECONDS,    /* a double */
 };
 
+/* When a column is in the table. */
+enum render_when {
+    RENDER_BY_DEFAULT,
+    RENDER_IF_ASKED,
+    RENDER_WITH_SPACE, /* likewise, and known only if who owns the clusters was asked for */
+};
+
 /* One cell. Text is borrowed from the report. */
 struct render_value {
     bool known;
@@ -33,7 +40,7 @@ struct render_value {
 struct render_column {
     const char *name; /* as the user writes it, in upper case */
     enum render_type type;
-    bool by_default; /* in the table */
+    enum render_when when;
     const char *help;
     /* @table is NULL when the image could not be measured. */
     struct render_value (*value)(const struct report_image *image,

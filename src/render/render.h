@@ -20,17 +20,24 @@ struct render_options {
     bool histogram;                             /* text: add the histograms */
     const struct render_column *const *columns; /* table, CSV; NULL: the default ones */
     size_t n_columns;                           /* at most RENDER_COLUMNS_MAX */
+    bool snapshots;                             /* the default ones say whose a row is */
+    const struct render_column *sort;           /* table, CSV; NULL: as each sorts by itself */
+    bool sort_reversed;
 };
 
 /* One image as a page for people. */
 int render_text(FILE *stream, const struct report_image *image,
                 const struct render_options *options);
 
-/* A row for each table of each image, worst first. */
+/*
+ * A row for each table of each image. Unless told otherwise, those first that lose most time, then
+ * by score; a figure by which rows are sorted begins with the largest, a text with A, and what is
+ * not known comes last, also in reverse.
+ */
 int render_table(FILE *stream, const struct report_image *images, size_t n_images,
                  const struct render_options *options);
 
-/* The same rows in the order given, as RFC 4180 wants them but with plain newlines. */
+/* The same rows, unless told otherwise in the order given, as RFC 4180 wants them but with plain newlines. */
 int render_csv(FILE *stream, const struct report_image *images, size_t n_images,
                const struct render_options *options);
 

@@ -2,6 +2,7 @@
 /* Owns the CSV output: one row a table, quoted only where RFC 4180 asks for it. */
 #include "cell.h"
 #include "render.h"
+#include "rows.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -43,16 +44,16 @@ int render_csv(FILE *stream, const struct report_image *images, size_t n_images,
                const struct render_options *options)
 {
     const struct render_column *columns[RENDER_COLUMNS_MAX];
-    size_t n = render_chosen_columns(options, true, columns);
-    int ret = 0;
+    size_t n = render_chosen_columns(options, true, columns), n_rows;
+    struct render_row *rows = render_rows(images, n_images, &n_rows);
+    int ret = rows == NULL ? -ENOMEM : 0;
 
-    for (size_t i = 0; i < n && !options->noheadings; i++)
+    if (ret == 0 && options->sort != NULL)
+        ret = render_rows_sort(rows, n_rows, options->sort, options->sort_reversed);
+    for (size_t i = 0; i < n && ret == 0 && !options->noheadings; i++)
         fprintf(stream, "%s%s", columns[i]->name, i + 1 < n ? "," : "\n");
-    for (size_t i = 0; i < n_images && ret == 0; i++) {
-        if (images[i].n_tables == 0)
-            ret = print_row(stream, columns, n, &images[i], NULL);
-        for (size_t t = 0; t < images[i].n_tables && ret == 0; t++)
-            ret = print_row(stream, columns, n, &images[i], &images[i].tables[t]);
-    }
+    for (size_t i = 0; i < n_rows && ret == 0; i++)
+        ret = print_row(stream, columns, n, rows[i].image, rows[i].table);
+    free(rows);
     return ret;
 }

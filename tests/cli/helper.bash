@@ -129,5 +129,28 @@ matches_oracle() {
     python3 "$TESTS/oracle/oracle.py" --space --compare "$1" ours.json
 }
 
+# with_extents FILE COMMAND ...: under a host that has the extents listed in FILE (see shim.c).
+with_extents() {
+    local list=$1
+
+    shift
+    [ -r "$SHIM" ] || skip "no $SHIM"
+    env SHIM_FIEMAP="$list" LD_PRELOAD="$SHIM" \
+        ASAN_OPTIONS="verify_asan_link_order=0${ASAN_OPTIONS:+:$ASAN_OPTIONS}" "$@"
+}
+
+# scattered_on_the_host IMAGE: 64 MiB in perfect order; from now on the program sees every file in
+# extents of 32 KiB, the last ones first.
+scattered_on_the_host() {
+    local k
+
+    image "$1" <<<'size 64M
+map all'
+    for ((k = 0; k < 2100; k++)); do
+        printf '%#x 0x8000 %#x %d\n' $((k << 15)) $((0x80000000 - (k << 16))) $((k == 2099))
+    done >extents
+    qcow2frag() { with_extents "$PWD/extents" "$QCOW2FRAG" "$@"; }
+}
+
 # has_sanitizer: is the program built with AddressSanitizer or its kin?
 has_sanitizer() { nm -D "$QCOW2FRAG" 2>/dev/null | grep -qE '__(asan|ubsan|tsan|msan)_'; }

@@ -323,16 +323,6 @@ on_device() {
 
 # ---- extents as the test wants them: shim.c answers for the kernel ----
 
-# with_extents FILE COMMAND ...
-with_extents() {
-    local list=$1
-
-    shift
-    [ -r "$SHIM" ] || skip "no $SHIM"
-    env SHIM_FIEMAP="$list" LD_PRELOAD="$SHIM" \
-        ASAN_OPTIONS="verify_asan_link_order=0${ASAN_OPTIONS:+:$ASAN_OPTIONS}" "$@"
-}
-
 three_clusters() {
     image f <<<'size 64M
 map 0..2 at 10'

@@ -23,7 +23,7 @@ column() { awk -v n="$2" '{ print $n }' "$1"; }
     is_empty err
     [ "$(wc -l <out)" = 3 ]
     is <(head -1 out | tr -s ' ' ' ' | sed 's/^ //; s/ $//') \
-        "LOST SCORE RUNS MEAN HALF BACK FORWARD MAPPED VIRTUAL IMAGE"
+        "ACTION LOST SCORE RUNS MEAN HALF BACK FORWARD MAPPED VIRTUAL IMAGE"
 }
 
 # shuffled-groups has the lower score, but loses 1.3 seconds; reversed loses half a second.
@@ -102,6 +102,15 @@ a"
     ! grep -q SCORE out
 }
 
+@test "where snapshots are asked for there is a column for them, even if no image has any" {
+    three
+    try qcow2frag --all-snapshots reversed.qcow2 one-cluster.qcow2
+    exits 0
+    head -1 out | grep -q 'SNAPSHOT *IMAGE'
+    try qcow2frag reversed.qcow2 one-cluster.qcow2
+    ! grep -q SNAPSHOT out
+}
+
 @test "with snapshots, a column says whose the line is" {
     fixture snapshot-shared
     three
@@ -110,6 +119,136 @@ a"
     [ "$(wc -l <out)" = 4 ]
     head -1 out | grep -q 'SNAPSHOT *IMAGE'
     grep -q 'before *snapshot-shared.qcow2' out
+}
+
+# ---- the order ----
+
+@test "--sort begins with the largest number, a dash with the smallest, and both end with what is not known" {
+    three
+    fixture shuffled-groups
+    try qcow2frag --noheadings --columns IMAGE --sort half empty.qcow2 reversed.qcow2 shuffled-groups.qcow2
+    exits 0
+    is <(tr -d ' ' <out) "shuffled-groups.qcow2
+reversed.qcow2
+empty.qcow2"
+    try qcow2frag --noheadings --columns IMAGE --sort -HALF empty.qcow2 shuffled-groups.qcow2 reversed.qcow2
+    is <(tr -d ' ' <out) "reversed.qcow2
+shuffled-groups.qcow2
+empty.qcow2"
+}
+
+@test "--sort by a text begins with A, and with a dash ends with it" {
+    three
+    try qcow2frag --noheadings --columns IMAGE --sort IMAGE reversed.qcow2 one-cluster.qcow2 empty.qcow2
+    is <(tr -d ' ' <out) "empty.qcow2
+one-cluster.qcow2
+reversed.qcow2"
+    try qcow2frag --noheadings --columns IMAGE --sort -IMAGE one-cluster.qcow2 reversed.qcow2 empty.qcow2
+    is <(tr -d ' ' <out) "reversed.qcow2
+one-cluster.qcow2
+empty.qcow2"
+}
+
+@test "what --sort finds equal is sorted by the time lost" {
+    three
+    try qcow2frag --noheadings --columns IMAGE --sort VIRTUAL one-cluster.qcow2 reversed.qcow2
+    is <(tr -d ' ' <out) "reversed.qcow2
+one-cluster.qcow2"
+}
+
+@test "--sort makes a table of one image, and sorts CSV, too" {
+    three
+    try qcow2frag --sort SCORE reversed.qcow2
+    [ "$(wc -l <out)" = 2 ]
+    try qcow2frag --format csv --noheadings --columns IMAGE --sort IMAGE reversed.qcow2 empty.qcow2
+    is out "empty.qcow2
+reversed.qcow2"
+}
+
+@test "--sort by no column, or of JSON, is refused" {
+    three
+    for bad in NOPE "" - --SCORE; do
+        try qcow2frag --sort "$bad" reversed.qcow2
+        exits 1
+        holds err '--sort: there is no column'
+    done
+    try qcow2frag --json --sort SCORE reversed.qcow2
+    exits 1
+    holds err '--sort goes with the table and with CSV'
+}
+
+# ---- single columns ----
+
+@test "a column that needs --space turns it on" {
+    three
+    try qcow2frag --noheadings --columns METADATA reversed.qcow2
+    exits 0
+    is <(tr -d ' ' <out) "$(qcow2frag --noheadings --space --columns METADATA reversed.qcow2 | tr -d ' ')"
+    ! grep -q -- - out
+    fixture sample
+    try qcow2frag --noheadings --columns IMAGE --sort FREE reversed.qcow2 sample.qcow2
+    is <(tr -d ' ' <out) "sample.qcow2
+reversed.qcow2"
+}
+
+@test "ACTION is what the verdict says" {
+    needs jq
+    fixture sample
+    three
+    try qcow2frag --device hdd --no-host --format csv --noheadings --columns ACTION,IMAGE sample.qcow2 empty.qcow2
+    mv out ours
+    qcow2frag --device hdd --no-host --json sample.qcow2 empty.qcow2 >json
+    is ours "$(jq -r '.images[] | .verdict.action + "," + .path' json)"
+    is <(head -1 ours) image,sample.qcow2
+}
+
+@test "ACTION of a damaged image is damaged, of one that cannot be measured failed" {
+    fixture v2-zero
+    echo "no image" >bad
+    try qcow2frag --format csv --noheadings --columns ACTION,IMAGE v2-zero.qcow2 bad
+    is out "damaged,v2-zero.qcow2
+failed,bad"
+}
+
+@test "ACTION of a snapshot is empty, but for a damaged image" {
+    fixture snapshot-shared
+    try qcow2frag --format csv --noheadings --columns SNAPSHOT,ACTION --all-snapshots snapshot-shared.qcow2
+    is <(tail -1 out) before,
+    image f <<<'size 64M
+map 0..9
+snapshot one
+poke be64 l2[5] 1c+512'
+    try qcow2frag --format csv --noheadings --columns SNAPSHOT,ACTION --all-snapshots f
+    exits 2
+    is out ",damaged
+one,damaged"
+}
+
+@test "LOST, SECONDS and SLOWDOWN are of image and host together, and the image has its own" {
+    needs python3
+    scattered_on_the_host f
+    try qcow2frag --device hdd --format csv f
+    is <(csv out '[float(r[0]["LOST"]) > 5, float(r[0]["SLOWDOWN"]) > 10, float(r[0]["IMAGE_LOST"]) < 0.1,
+        float(r[0]["IMAGE_SLOWDOWN"]) < 1.1]') '[True, True, True, True]'
+    is <(csv out 'abs(float(r[0]["SECONDS"]) - float(r[0]["LOST"]) - float(r[0]["SECONDS"]) / float(r[0]["SLOWDOWN"])) < 1e-6') True
+    mv out table
+    try qcow2frag --device hdd --json f
+    json out '[i[0]["tables"][0][k]["seconds"] for k in ("end_to_end", "disk")]' >seconds
+    is <(csv table '[float(r[0][k]) for k in ("SECONDS", "IMAGE_SECONDS")] == __import__("json").load(open("seconds"))') True
+}
+
+@test "without the host they are of the image alone" {
+    needs python3
+    scattered_on_the_host f
+    try qcow2frag --device hdd --no-host --format csv f
+    is <(csv out '[r[0][k] == r[0]["IMAGE_" + k] != "" for k in ("LOST", "SECONDS", "SLOWDOWN")]') '[True, True, True]'
+}
+
+@test "the table begins with what loses most time on the device" {
+    scattered_on_the_host f
+    "$MKQCOW2" "$TESTS/images/shuffled-groups.txt" g
+    try qcow2frag --device hdd --noheadings --columns IMAGE g f
+    is <(tr -d ' ' <out | head -1) f
 }
 
 @test "an unknown column is refused" {
@@ -122,7 +261,7 @@ a"
 
 @test "each column that --help lists can be chosen" {
     three
-    qcow2frag --help | sed -n '/^Columns/,/^$/p' | sed -nE 's/^  [ *] ([A-Z]+) .*/\1/p' >columns
+    qcow2frag --help | sed -n '/^Columns/,/^$/p' | sed -nE 's/^  [ *] ([A-Z_]+) .*/\1/p' >columns
     [ "$(wc -l <columns)" -gt 20 ]
     try qcow2frag --format csv --columns "$(paste -sd, columns)" reversed.qcow2
     exits 0
@@ -301,6 +440,7 @@ folder/image"
 @test "a folder without images is told" {
     mkdir folder
     try qcow2frag folder
+    exits 1
     is_empty out
     is err "qcow2frag: folder: no qcow2 image in this directory"
 }

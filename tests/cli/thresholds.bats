@@ -86,11 +86,43 @@ setup() { enter_scratch; }
     [ "$(wc -l <err)" = 2 ]
 }
 
-@test "a figure that is not known makes status 1" {
+@test "an image without data is within every limit" {
     fixture empty
-    try qcow2frag --quiet --max-score 10 empty.qcow2
+    try qcow2frag --quiet --max-score 0 --max-slowdown 1 --min-run 1E empty.qcow2
+    exits 0
+    is_empty err
+    image f <<<'size 64M
+map all reversed'
+    try qcow2frag --quiet --range 64K:1 --max-score 0 f
+    exits 0
+}
+
+@test "a snapshot without data is within every limit, too" {
+    image f <<<'size 64M
+snapshot none
+map 0..9'
+    try qcow2frag --quiet --all-snapshots --max-score 1 --min-run 1K f
+    exits 0
+    is_empty err
+}
+
+@test "a figure that cannot be read makes status 1" {
+    image f <<<'size 64M
+map 0..9
+snapshot lost
+poke be64 snap[0] 1c+512'
+    try qcow2frag --quiet --all-snapshots --max-score 10 f
     exits 1
-    is err "qcow2frag: empty.qcow2: the fragmentation score is not known, so it cannot be compared with the limit"
+    holds err "qcow2frag: f: snapshot 1: the fragmentation score is not known, so it cannot be compared with the limit"
+}
+
+@test "a slowdown is that of image and host together" {
+    scattered_on_the_host f
+    try qcow2frag --quiet --device hdd --max-slowdown 2 f
+    exits 3
+    grep -qE '^qcow2frag: f: the slowdown is [0-9.]+, above the limit of 2$' err
+    try qcow2frag --quiet --device hdd --no-host --max-slowdown 2 f
+    exits 0
 }
 
 @test "with several images 1 goes before 2, and 2 before 3" {
@@ -125,4 +157,20 @@ setup() { enter_scratch; }
     try qcow2frag --max-slowdown 3K reversed.qcow2
     exits 1
     holds err "--max-slowdown takes one or two factors, WARN or WARN,CRIT, not \"3K\""
+}
+
+@test "a second limit that is reached before the first is refused" {
+    fixture reversed
+    try qcow2frag --max-score 40,5 reversed.qcow2
+    exits 1
+    is_empty out
+    holds err '--max-score: CRIT must not be below WARN, as it is in "40,5"'
+    try qcow2frag --max-slowdown 3,2.9 reversed.qcow2
+    exits 1
+    holds err '--max-slowdown: CRIT must not be below WARN, as it is in "3,2.9"'
+    try qcow2frag --min-run 64K,1M reversed.qcow2
+    exits 1
+    holds err '--min-run: CRIT must not be above WARN, as it is in "64K,1M"'
+    try qcow2frag --quiet --max-score 99,99 reversed.qcow2
+    exits 0
 }

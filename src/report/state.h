@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* An image in one word, for a row among many. */
+#ifndef REPORT_STATE_H
+#define REPORT_STATE_H
+
+struct report_image;
+struct report_table;
+
+/*
+ * The action of the verdict; or "failed", "damaged" or "changing", which no figure of the row must
+ * hide. NULL for a snapshot of a sound image, of which nobody judges. @table may be NULL.
+ */
+const char *report_state_name(const struct report_image *image, const struct report_table *table);
+
+#endif
