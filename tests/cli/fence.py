@@ -36,15 +36,15 @@ def flags_of(build, floor):
 
 def includes(build, source):
     for floor, below in BELOW.items():
-        flags = flags_of(build, floor)
+        text = ""
         for other in FLOORS:
             header = min((source / "src" / other).glob("*.h")).name
-            allowed = other == floor or other in below.split()
-            result = subprocess.run(["cc", *flags, "-fsyntax-only", "-x", "c", "-"], input=f'#include "{header}"\n',
-                                    text=True, capture_output=True, check=False)
-            missing = f"{header}: No such file" in result.stderr
-            if missing == allowed or (allowed and result.returncode != 0):
-                yield f"src/{floor}: {header} of src/{other} is {'not found' if missing else 'found'}\n{result.stderr}"
+            sees = other == floor or other in below.split()
+            text += f'#if {"!" if sees else ""}__has_include("{header}")\n#error {header} of src/{other}\n#endif\n'
+        result = subprocess.run(["cc", *flags_of(build, floor), "-E", "-x", "c", "-"], input=text, text=True,
+                                capture_output=True, check=False)
+        if result.returncode != 0:
+            yield f"src/{floor} sees what it should not, or does not see what it should:\n{result.stderr}"
 
 
 def symbols(build, floor, flag):
