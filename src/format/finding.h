@@ -33,6 +33,9 @@
     X(SNAPSHOT_DUPLICATE_ID, "snapshot-duplicate-id", WARNING)                                     \
     X(SNAPSHOT_SIZE, "snapshot-size", WARNING)                                                     \
     X(SNAPSHOT_L1_SHARED, "snapshot-l1-shared", WARNING)                                           \
+    X(SNAPSHOT_EXTRA_SHORT, "snapshot-extra-short", WARNING)                                       \
+    X(SNAPSHOT_EXTRA_LONG, "snapshot-extra-long", ERROR)                                           \
+    X(SNAPSHOT_TABLE, "snapshot-table", ERROR)                                                     \
     X(BITMAP_TABLE, "bitmap-table", ERROR)                                                         \
     X(SNAPSHOT_L1, "snapshot-l1", ERROR)                                                           \
     X(SNAPSHOT_NAME, "snapshot-name", ERROR)                                                       \

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Owns the walk over the snapshot table. It ends: the header limits the number of entries, each
- * entry goes forward, and the whole stays inside the file and below 64 MiB.
+ * Owns the walk over the snapshot table, as far as it can be followed. It ends: the header limits
+ * the number of entries, each entry goes forward, and the whole stays inside the file and below 64
+ * MiB.
  */
 #include "snapshot.h"
 
@@ -19,6 +20,7 @@
 #include <string.h>
 
 #define ENTRY_BYTES 40
+#define EXTRA_BYTES_NEEDED 16  /* in version 3: the sizes of VM state and disk */
 #define EXTRA_BYTES_WRITTEN 24 /* by QEMU, at least: struct QCowSnapshotExtraData */
 
 struct reader {
@@ -35,12 +37,20 @@ struct entry_lengths {
     uint32_t extra, id, name;
 };
 
-static int fail_entry(struct reader *reader, const char *what)
+#define TABLE_ENDS 1 /* of read_entry: here the table can be followed no further */
+#define FIELD_SNAPSHOTS_OFF 64
+
+/* The active state does not need the table: it is measured, and this tells what is not. */
+static int end_table(const struct reader *reader, const char *problem)
 {
-    return err_set(reader->err, EINVAL,
-                   "snapshot table: entry %zu at offset 0x%" PRIx64 " %s; the image is damaged: "
-                   "restore it from a copy",
-                   reader->index, reader->off, what);
+    char where[64];
+
+    snprintf(where, sizeof(where), "snapshot[%zu]", reader->index);
+    format_findings_add(reader->findings, FORMAT_FINDING_SNAPSHOT_TABLE, where, &reader->off,
+                        "its entry in the snapshot table %s; of %" PRIu32 " snapshots, those from "
+                        "this one on are left out",
+                        problem, reader->header->n_snapshots);
+    return TABLE_ENDS;
 }
 
 /* Are @len bytes behind the entry's begin still inside the file and the limit of the table? */
@@ -86,10 +96,13 @@ static int read_disk_size(struct reader *reader, uint32_t extra_bytes,
     return 0;
 }
 
-/* QEMU writes extra data that it knows, and keeps what it does not know. */
+/* QEMU writes extra data that it knows, and keeps what it does not know, if that is not too much.
+ */
 static uint32_t rewritten_bytes(const struct entry_lengths *lengths)
 {
-    uint32_t extra = lengths->extra < EXTRA_BYTES_WRITTEN ? EXTRA_BYTES_WRITTEN : lengths->extra;
+    uint32_t extra = lengths->extra < EXTRA_BYTES_WRITTEN         ? EXTRA_BYTES_WRITTEN
+                     : lengths->extra > FORMAT_SNAPSHOT_EXTRA_MAX ? FORMAT_SNAPSHOT_EXTRA_MAX
+                                                                  : lengths->extra;
 
     return (ENTRY_BYTES + extra + lengths->id + lengths->name + 7) & ~UINT32_C(7);
 }
@@ -143,35 +156,51 @@ static void check_l1(struct reader *reader, struct format_snapshot *snapshot)
                         snapshot->l1_entries, snapshot->l1_off, problem);
 }
 
-static int check_lengths(struct reader *reader, const struct entry_lengths *lengths)
+/*
+ * Neither keeps us from reading the entry. QEMU does not open an image whose entries have too much
+ * (block/qcow2-snapshot.c, qcow2_do_read_snapshots); with too little it does, and its check tells.
+ */
+static void check_extra(struct reader *reader, uint32_t extra_bytes)
 {
-    if (lengths->extra > FORMAT_SNAPSHOT_EXTRA_MAX)
-        return fail_entry(reader, "has more extra data than the format allows");
-    if (lengths->extra == 0 && reader->header->version >= 3)
-        return fail_entry(reader, "lacks the extra data that version 3 requires");
-    if (!fits(reader, (uint64_t)ENTRY_BYTES + lengths->extra + lengths->id + lengths->name))
-        return fail_entry(reader, "reaches past the end of the file or the limit of 64 MiB");
-    return 0;
+    char where[64];
+
+    snprintf(where, sizeof(where), "snapshot[%zu]", reader->index);
+    if (extra_bytes > FORMAT_SNAPSHOT_EXTRA_MAX)
+        format_findings_add(reader->findings, FORMAT_FINDING_SNAPSHOT_EXTRA_LONG, where,
+                            &reader->off,
+                            "it has %" PRIu32 " bytes of extra data, more than the %u that QEMU "
+                            "opens an image with; `qemu-img check -r all` removes the rest",
+                            extra_bytes, FORMAT_SNAPSHOT_EXTRA_MAX);
+    else if (extra_bytes < EXTRA_BYTES_NEEDED && reader->header->version >= 3)
+        format_findings_add(reader->findings, FORMAT_FINDING_SNAPSHOT_EXTRA_SHORT, where,
+                            &reader->off,
+                            "it has %" PRIu32 " bytes of extra data, where version 3 requires %d: "
+                            "its disk size is taken from the image; `qemu-img check -r all` adds "
+                            "the rest",
+                            extra_bytes, EXTRA_BYTES_NEEDED);
 }
 
+/* 0, TABLE_ENDS, or -errno. */
 static int read_entry(struct reader *reader, struct format_snapshot *snapshot)
 {
+    const char *problem = "reaches past the end of the file or the limit of 64 MiB";
     unsigned char raw[ENTRY_BYTES];
     struct entry_lengths lengths;
     uint64_t text_off;
     int ret;
 
     if (!fits(reader, ENTRY_BYTES))
-        return fail_entry(reader, "reaches past the end of the file or the limit of 64 MiB");
+        return end_table(reader, problem);
     ret = io_read(reader->io, reader->off, raw, sizeof(raw), reader->err);
     if (ret < 0)
         return ret;
     snapshot->l1_off = be64_load(raw);
     snapshot->l1_entries = be32_load(raw + 8);
     lengths = (struct entry_lengths){be32_load(raw + 36), be16_load(raw + 12), be16_load(raw + 14)};
-    ret = check_lengths(reader, &lengths);
-    if (ret == 0)
-        ret = read_disk_size(reader, lengths.extra, snapshot);
+    if (!fits(reader, (uint64_t)ENTRY_BYTES + lengths.extra + lengths.id + lengths.name))
+        return end_table(reader, problem);
+    check_extra(reader, lengths.extra);
+    ret = read_disk_size(reader, lengths.extra, snapshot);
     text_off = reader->off + ENTRY_BYTES + lengths.extra;
     if (ret == 0)
         ret = read_text(reader, text_off, lengths.id, FORMAT_SNAPSHOT_ID_MAX, &snapshot->id);
@@ -308,42 +337,81 @@ static int check_ids(struct format_snapshots *snapshots, struct format_findings 
     return 0;
 }
 
-/* QEMU would write the table and the L1 table over each other. */
-static int check_place(const struct reader *reader, struct err *err)
+/* ---- the whole table ---- */
+
+/* Where no snapshot table can be; NULL: it can begin there. */
+static const char *misplaced(const struct format_header *header, uint64_t file_bytes)
 {
-    const struct format_header *header = reader->header;
+    if (header->snapshots_off == 0)
+        return "overlaps the header";
+    return header->snapshots_off >= file_bytes ? "lies behind the end of the file" : NULL;
+}
+
+/* QEMU would write the table and the L1 table over each other: its bytes mean nothing. */
+static bool lies_on_l1(const struct format_header *header, uint64_t end)
+{
     uint64_t l1_end = header->l1_off + 8 * (uint64_t)header->l1_entries;
 
-    if (header->n_snapshots == 0 || header->l1_entries == 0 || l1_end <= header->snapshots_off ||
-        header->l1_off >= reader->off)
-        return 0;
-    return err_set(err, EINVAL,
-                   "header: the snapshot table at offset 0x%" PRIx64 " overlaps the L1 table at "
-                   "0x%" PRIx64 "; the image is damaged: restore it from a copy",
-                   header->snapshots_off, header->l1_off);
+    return header->l1_entries > 0 && header->snapshots_off < l1_end && header->l1_off < end;
+}
+
+static void tell_misplaced(const struct format_header *header, const char *problem,
+                           struct format_findings *findings)
+{
+    const uint64_t place = FIELD_SNAPSHOTS_OFF;
+
+    format_findings_add(findings, FORMAT_FINDING_SNAPSHOT_TABLE, "header", &place,
+                        "the snapshot table at offset 0x%" PRIx64 " %s; its %" PRIu32
+                        " snapshot%s left out",
+                        header->snapshots_off, problem, header->n_snapshots,
+                        header->n_snapshots == 1 ? " is" : "s are");
+}
+
+/* To the last entry, or to the first that cannot be followed. */
+static int read_entries(struct reader *reader, struct format_snapshots *snapshots)
+{
+    for (; reader->index < reader->header->n_snapshots; reader->index++) {
+        struct format_snapshot *snapshot;
+        int ret;
+
+        if (vec_reserve(snapshots, list) < 0)
+            return err_no_memory(reader->err);
+        snapshot = &snapshots->list[snapshots->n_list++];
+        memset(snapshot, 0, sizeof(*snapshot));
+        ret = read_entry(reader, snapshot);
+        if (ret == TABLE_ENDS) {
+            snapshots->n_list--; /* it holds nothing yet */
+            snapshots->whole = false;
+            return 0;
+        }
+        if (ret < 0)
+            return ret;
+    }
+    return 0;
 }
 
 int format_snapshots_read(struct io *io, uint64_t file_bytes, const struct format_header *header,
                           struct format_snapshots *snapshots, struct format_findings *findings,
                           struct err *err)
 {
-    struct reader reader = {io, file_bytes, header, findings, err, header->snapshots_off, 0};
-    int ret;
+    struct format_findings of_entries = {0};
+    struct reader reader = {io, file_bytes, header, &of_entries, err, header->snapshots_off, 0};
+    const char *problem = header->n_snapshots > 0 ? misplaced(header, file_bytes) : NULL;
+    int ret = 0;
 
-    memset(snapshots, 0, sizeof(*snapshots));
-    for (; reader.index < header->n_snapshots; reader.index++) {
-        struct format_snapshot *snapshot;
-
-        if (vec_reserve(snapshots, list) < 0)
-            return err_no_memory(err);
-        snapshot = &snapshots->list[snapshots->n_list++];
-        memset(snapshot, 0, sizeof(*snapshot));
-        ret = read_entry(&reader, snapshot);
-        if (ret < 0)
-            return ret;
+    *snapshots = (struct format_snapshots){.whole = problem == NULL};
+    if (problem == NULL)
+        ret = read_entries(&reader, snapshots);
+    if (ret == 0 && problem == NULL && header->n_snapshots > 0 && lies_on_l1(header, reader.off)) {
+        problem = "overlaps the L1 table";
+        format_snapshots_free(snapshots); /* with what its entries seemed to be, and their damage */
+        format_findings_free(&of_entries);
     }
-    snapshots->table_bytes = reader.off - header->snapshots_off;
-    ret = check_place(&reader, err);
+    if (problem != NULL)
+        tell_misplaced(header, problem, findings);
+    else
+        snapshots->table_bytes = reader.off - header->snapshots_off;
+    format_findings_merge(findings, &of_entries);
     if (ret == 0)
         ret = check_l1_places(header, snapshots, findings, err);
     if (ret == 0)

@@ -61,7 +61,7 @@ static int fill_format(const struct format_image *image, struct report_format *f
         .lazy_refcounts = header->compatible & FORMAT_COMPAT_LAZY_REFCOUNTS,
         .dirty = header->incompatible & FORMAT_INCOMPAT_DIRTY,
         .corrupt = header->incompatible & FORMAT_INCOMPAT_CORRUPT,
-        .snapshot_count = image->snapshots.n_list,
+        .snapshot_count = header->n_snapshots,
         .bitmap_count = header->n_bitmaps,
         .l1_entries = header->l1_entries,
         .l2_cache_bytes = tables_l2_cache_bytes(header, header->virtual_bytes),

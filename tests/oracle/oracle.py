@@ -185,7 +185,6 @@ class Image:
         refuse_if(self.snapshots_offset % self.cluster, "snapshot table not aligned")
         refuse_if(self.snapshots_offset > INT64_MAX, "snapshot table at a bad offset")
         refuse_if(self.has_data_file and self.snapshot_count, "snapshots with a data file")
-        refuse_if(self.snapshot_count and self.snapshots_offset == 0, "snapshot table over the header")
 
     def _check_table(self, offset, size, most, what):
         refuse_if(size > most, what + " too large")
@@ -234,15 +233,19 @@ class Image:
             self.backing_file = text(self.read(self.backing_offset, self.backing_size)) or None
 
     def _read_snapshots(self):
+        """Those that can be read: the table may end, or lie, where no more of it can be known."""
         self.snapshots = []
         offset = self.snapshots_offset
-        for _ in range(self.snapshot_count):
-            offset = round_up(offset, 8)
-            offset = self._read_snapshot(offset)
-        self.snapshot_table_end = round_up(offset, 8)
-        refuse_if(self.snapshot_count and
-                  overlap((self.snapshots_offset, self.snapshot_table_end),
-                          (self.l1_offset, self.l1_offset + self.l1_size * 8)), "snapshot table over the L1 table")
+        while len(self.snapshots) < self.snapshot_count and 0 < offset < self.file_bytes:
+            after = self._read_snapshot(offset)
+            if after is None:
+                break
+            offset = round_up(after, 8)
+        if self.snapshot_count and overlap((self.snapshots_offset, offset),
+                                           (self.l1_offset, self.l1_offset + self.l1_size * 8)):
+            self.snapshots, offset = [], self.snapshots_offset
+        self.snapshot_table_end = offset
+        self.all_snapshots_known = len(self.snapshots) == self.snapshot_count
         self._judge_snapshot_tables()
 
     def _judge_snapshot_tables(self):
@@ -263,14 +266,15 @@ class Image:
             earlier.append(place)
 
     def _read_snapshot(self, offset):
-        refuse_if(offset + 40 > self.file_bytes, "snapshot table past the end")
+        """Takes an entry, and says where it ends; None if it is not all there."""
+        if offset + 40 > self.file_bytes:
+            return None
         (l1_offset, l1_size, id_size, name_size, _, _, _, _, extra_size) = struct.unpack(
             ">QIHHIIQII", self.read(offset, 40))
-        refuse_if(extra_size > 1024, "snapshot with too much extra data")
-        refuse_if(extra_size == 0 and self.version == 3, "version 3 snapshot without extra data")
-        refuse_if(offset + 40 + extra_size + id_size + name_size - self.snapshots_offset > 64 << 20, "snapshot table too large")
         body_size = extra_size + id_size + name_size
-        refuse_if(offset + 40 + body_size > self.file_bytes, "snapshot table past the end")
+        end = offset + 40 + body_size
+        if end - self.snapshots_offset > 64 << 20 or end > self.file_bytes:
+            return None
         body = self.read(offset + 40, body_size)
         extra, names = body[:extra_size], body[extra_size:]
         # Old snapshots do not say how large the disk was: then it was as large as it is now.
@@ -282,7 +286,7 @@ class Image:
                 disk_size = noted
         self.snapshots.append(Snapshot(len(self.snapshots), text(names[:min(id_size, 127)]),
                                        text(names[id_size:][:255]), l1_offset, l1_size, disk_size))
-        return offset + 40 + body_size
+        return end
 
     def find_overlaps(self, tables):
         """Before the walk: where L2 tables must not lie, and which are named at several L1 indices."""

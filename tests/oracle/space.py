@@ -21,6 +21,7 @@ from oracle import ceil_div, power_of_two
 
 SNAPSHOT_ENTRY_BYTES = 40
 SNAPSHOT_EXTRA_WRITTEN = 24     # QEMU's own, at least
+SNAPSHOT_EXTRA_KEPT = 1024      # at most
 BITMAP_RESERVED = 0xff000000000001fe
 CLASSES = ("metadata", "active", "vm_state", "snapshot_only")   # the first that applies
 
@@ -227,7 +228,8 @@ class Space:
             extra, = struct.unpack(">I", image.read(offset + 36, 4))
             if snapshot is not without:
                 size = oracle.round_up(size, 8)
-                size += SNAPSHOT_ENTRY_BYTES + max(extra, SNAPSHOT_EXTRA_WRITTEN) + id_size + name_size
+                size += SNAPSHOT_ENTRY_BYTES + id_size + name_size
+                size += min(max(extra, SNAPSHOT_EXTRA_WRITTEN), SNAPSHOT_EXTRA_KEPT)
             offset += SNAPSHOT_ENTRY_BYTES + extra + id_size + name_size
         return ceil_div(size, image.cluster)
 

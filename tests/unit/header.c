@@ -740,8 +740,6 @@ static void an_impossible_snapshot_table_is_refused(void **state)
         {{BE32(60, 1), BE64(64, CLUSTER + 512)}, EINVAL, "snapshot table at offset 0x10200"},
         {{BE64(64, 512)}, EINVAL, "snapshot table at offset 0x200"}, /* even if there is none */
         {{BE64(64, UINT64_C(1) << 63)}, EINVAL, "snapshot table at offset 0x8000000000000000"},
-        {{BE32(60, 1), BE64(64, 0)}, EINVAL, "snapshot table at offset 0x0 overlaps"},
-        {{BE32(60, 1), BE64(64, FILE_BYTES)}, EINVAL, "lies past the end of the file"},
     };
 
     (void)state;

@@ -21,6 +21,7 @@
 #define CLUSTER 65536u
 #define FILE_BYTES (8 * CLUSTER)
 #define TABLE CLUSTER
+#define FIELD_SNAPSHOTS_OFF 64 /* of the header */
 #define L1 (4 * CLUSTER)
 #define VIRTUAL (UINT64_C(1) << 30)
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -104,16 +105,23 @@ static void release(struct table *table)
     format_findings_free(&table->findings);
 }
 
-static void assert_refused(struct table *table, const char *words)
+/* It was read up to @n_kept entries, and one finding, with these words, tells why not further. */
+static void assert_ends(struct table *table, size_t n_kept, const char *where, const char *words)
 {
-    if (table->ret == 0)
-        fail_msg("accepted, instead of: %s", words);
-    assert_int_equal(table->ret, -EINVAL);
-    assert_int_equal(table->err.code, EINVAL);
-    assert_non_null(strstr(table->err.text, "snapshot table: entry"));
-    if (strstr(table->err.text, words) == NULL)
-        fail_msg("\"%s\" does not say: %s", table->err.text, words);
-    release(table); /* also on failure */
+    const struct format_finding *finding = table->findings.list;
+
+    assert_int_equal(table->ret, 0);
+    assert_false(table->snapshots.whole);
+    assert_int_equal(table->snapshots.n_list, n_kept);
+    assert_int_equal(table->findings.per_code[FORMAT_FINDING_SNAPSHOT_TABLE], 1);
+    while (finding->code != FORMAT_FINDING_SNAPSHOT_TABLE)
+        finding++;
+    assert_string_equal(finding->where, where);
+    assert_int_equal(finding->host_off,
+                     n_kept > 0 ? TABLE + table->snapshots.table_bytes : FIELD_SNAPSHOTS_OFF);
+    if (strstr(finding->message, words) == NULL)
+        fail_msg("\"%s\" does not say: %s", finding->message, words);
+    release(table);
 }
 
 static void assert_name(const struct format_name *name, const char *text)
@@ -259,8 +267,8 @@ static void short_extra_data_has_no_disk_size(void **state)
         uint64_t virtual_bytes;
     } cases[] = {
         {2, 0, VIRTUAL},      {2, 8, VIRTUAL},        {2, 15, VIRTUAL}, {2, 16, VIRTUAL / 4},
-        {2, 24, VIRTUAL / 4}, {3, 8, VIRTUAL},        {3, 15, VIRTUAL}, {3, 16, VIRTUAL / 4},
-        {3, 17, VIRTUAL / 4}, {3, 1024, VIRTUAL / 4},
+        {2, 24, VIRTUAL / 4}, {3, 0, VIRTUAL},        {3, 8, VIRTUAL},  {3, 15, VIRTUAL},
+        {3, 16, VIRTUAL / 4}, {3, 17, VIRTUAL / 4},   {3, 1024, VIRTUAL / 4},
     };
 
     (void)state;
@@ -269,7 +277,8 @@ static void short_extra_data_has_no_disk_size(void **state)
         struct table table = read_one(cases[i].version, &entry);
 
         assert_int_equal(table.ret, 0);
-        assert_int_equal(table.findings.total, 0);
+        assert_int_equal(table.findings.total,
+                         cases[i].version >= 3 && cases[i].extra_bytes < 16 ? 1 : 0);
         assert_int_equal(table.snapshots.list[0].virtual_bytes, cases[i].virtual_bytes);
         assert_name(&table.snapshots.list[0].id, "7");
         assert_name(&table.snapshots.list[0].name, "name");
@@ -334,31 +343,102 @@ static void the_largest_disk_size_is_taken(void **state)
     release(&table);
 }
 
-/* ---- tables that cannot be parsed ---- */
+/* ---- extra data that QEMU mends ---- */
 
-static void too_much_extra_data_is_refused(void **state)
+/* The entry behind it is found, and what the finding names mends it. */
+static void assert_extra(uint32_t extra_bytes, enum format_finding_code code, const char *words)
 {
-    static const uint32_t sizes[] = {1025, 0xffffffff};
+    struct entry entry = plain;
+    struct table table;
+
+    entry.extra_bytes = extra_bytes;
+    memset(image, 0, sizeof(image));
+    put_entry(put_entry(TABLE, &entry), &other);
+    table = read_table(3, 2, FILE_BYTES);
+    assert_int_equal(table.ret, 0);
+    assert_true(table.snapshots.whole);
+    assert_int_equal(table.snapshots.n_list, 2);
+    assert_true(table.snapshots.list[0].readable && table.snapshots.list[1].readable);
+    assert_name(&table.snapshots.list[0].name, "first");
+    assert_name(&table.snapshots.list[1].name, "third");
+    assert_int_equal(table.findings.total, 1);
+    assert_int_equal(table.findings.list[0].code, code);
+    assert_string_equal(table.findings.list[0].where, "snapshot[0]");
+    assert_int_equal(table.findings.list[0].host_off, TABLE);
+    assert_non_null(strstr(table.findings.list[0].message, words));
+    assert_non_null(strstr(table.findings.list[0].message, "`qemu-img check -r all`"));
+    release(&table);
+}
+
+static void short_extra_data_is_told_in_version_3(void **state)
+{
+    (void)state;
+    assert_extra(0, FORMAT_FINDING_SNAPSHOT_EXTRA_SHORT, "0 bytes of extra data");
+    assert_extra(8, FORMAT_FINDING_SNAPSHOT_EXTRA_SHORT, "8 bytes of extra data");
+    assert_extra(15, FORMAT_FINDING_SNAPSHOT_EXTRA_SHORT, "15 bytes of extra data");
+}
+
+static void long_extra_data_is_told_and_passed_over(void **state)
+{
+    (void)state;
+    assert_extra(1025, FORMAT_FINDING_SNAPSHOT_EXTRA_LONG, "1025 bytes of extra data");
+    assert_extra(70000, FORMAT_FINDING_SNAPSHOT_EXTRA_LONG, "70000 bytes of extra data");
+}
+
+/* As QEMU writes it anew: with at least 24 bytes of extra data and at most 1,024. */
+static void the_length_of_an_entry_is_that_of_a_new_one(void **state)
+{
+    static const struct {
+        uint32_t extra_bytes, entry_bytes;
+    } cases[] = {{0, 72}, {24, 72}, {100, 152}, {1024, 1072}, {2000, 1072}};
 
     (void)state;
-    for (size_t i = 0; i < COUNT(sizes); i++) {
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct entry entry = plain;
         struct table table;
 
-        memset(image, 0, sizeof(image));
-        put_entry(TABLE, &plain);
-        put_be32(image + TABLE + 36, sizes[i]);
-        table = read_table(3, 1, FILE_BYTES);
-        assert_refused(&table, "more extra data");
+        entry.extra_bytes = cases[i].extra_bytes;
+        table = read_one(3, &entry);
+        assert_int_equal(table.snapshots.list[0].entry_bytes, cases[i].entry_bytes);
+        release(&table);
     }
 }
 
-static void version_3_requires_extra_data(void **state)
+/* ---- tables that cannot be followed ---- */
+
+static void extra_data_past_the_end_ends_the_table(void **state)
 {
-    static const struct entry entry = {L1, 2, "1", "name", 0, 0, 0};
-    struct table table = read_one(3, &entry);
+    struct table table;
 
     (void)state;
-    assert_refused(&table, "lacks the extra data");
+    memset(image, 0, sizeof(image));
+    put_be32(image + put_entry(TABLE, &plain) + 36, 0xffffffff);
+    table = read_table(3, 2, FILE_BYTES);
+    assert_ends(&table, 1, "snapshot[1]", "reaches past the end of the file");
+}
+
+static void a_table_that_cannot_be_there_is_left_out(void **state)
+{
+    static const struct {
+        uint64_t off;
+        const char *words;
+    } cases[] = {{0, "overlaps the header"},
+                 {FILE_BYTES, "lies behind the end of the file"},
+                 {UINT64_C(1) << 45, "lies behind the end of the file"}};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct format_header header = header_of(3, 7);
+        struct io_memory memory = io_memory_of(image, sizeof(image));
+        struct table table = {.ret = 0};
+
+        header.snapshots_off = cases[i].off;
+        table.ret = format_snapshots_read(&memory.io, FILE_BYTES, &header, &table.snapshots,
+                                          &table.findings, &table.err);
+        assert_int_equal(table.snapshots.table_bytes, 0);
+        assert_non_null(strstr(table.findings.list[0].message, "its 7 snapshots are left out"));
+        assert_ends(&table, 0, "header", cases[i].words);
+    }
 }
 
 /* Cut at each byte of the second entry: only the whole one is read. */
@@ -379,14 +459,15 @@ static void an_entry_must_end_inside_the_file(void **state)
             assert_int_equal(table.snapshots.n_list, 2);
             release(&table);
         } else {
-            assert_refused(&table, "entry 1 at offset 0x10048 reaches past the end");
+            assert_int_equal(table.snapshots.table_bytes, second - TABLE);
+            assert_ends(&table, 1, "snapshot[1]", "reaches past the end of the file");
         }
     }
 }
 
 /* One entry too many in the header: what follows is no entry, and its lengths run out of the file.
  */
-static void noise_after_the_table_is_refused(void **state)
+static void noise_after_the_table_ends_it(void **state)
 {
     size_t next;
     struct table table;
@@ -398,14 +479,14 @@ static void noise_after_the_table_is_refused(void **state)
     put_be16(image + next + 12, 0xffff);
     put_be16(image + next + 14, 0xffff);
     table = read_table(3, 5, 3 * CLUSTER);
-    assert_refused(&table, "entry 1");
+    assert_ends(&table, 1, "snapshot[1]", "of 5 snapshots, those from this one on");
 }
 
 /* 64 MiB is the limit: entries of 128 KiB, most of them in the part of the file that is not stored.
  */
 static void the_whole_table_has_a_limit(void **state)
 {
-    enum { ENTRY = 40 + 8 + 65535 + 65489 }; /* 131,072: 512 of them are 64 MiB */
+    enum { ENTRY = 40 + 16 + 65535 + 65481 }; /* 131,072: 512 of them are 64 MiB */
     const size_t limit = (size_t)FORMAT_SNAPSHOT_TABLE_BYTES_MAX;
     const size_t file_bytes = TABLE + limit + 4 * ENTRY;
     unsigned char *large = calloc(1, file_bytes);
@@ -418,8 +499,8 @@ static void the_whole_table_has_a_limit(void **state)
         unsigned char *p = large + TABLE + i * ENTRY;
 
         put_be16(p + 12, 65535);
-        put_be16(p + 14, 65489);
-        put_be32(p + 36, 8);
+        put_be16(p + 14, 65481);
+        put_be32(p + 36, 16);
     }
     memory = io_memory_of(large, file_bytes);
     for (uint32_t n = 512; n <= 513; n++) {
@@ -432,19 +513,19 @@ static void the_whole_table_has_a_limit(void **state)
             assert_int_equal(table.ret, 0);
             release(&table);
         } else {
-            assert_refused(&table, "entry 512 at offset 0x4010000 reaches past");
+            assert_ends(&table, 512, "snapshot[512]", "the limit of 64 MiB");
         }
     }
     free(large);
 }
 
-/* The table of one entry of 71 bytes, with the active L1 table before, in and after it. */
-static void a_table_that_overlaps_the_l1_table_is_refused(void **state)
+/* The table of one entry of 70 bytes, with the active L1 table before, in and after it. */
+static void a_table_on_the_l1_table_is_left_out(void **state)
 {
     static const struct {
         uint64_t l1_off;
         uint32_t l1_entries;
-        bool refused;
+        bool overlaps;
     } cases[] = {
         {TABLE, 1, true},
         {TABLE - CLUSTER, CLUSTER / 8, false},
@@ -465,10 +546,13 @@ static void a_table_that_overlaps_the_l1_table_is_refused(void **state)
         header.l1_entries = cases[i].l1_entries;
         table.ret = format_snapshots_read(&memory.io, FILE_BYTES, &header, &table.snapshots,
                                           &table.findings, &table.err);
-        assert_int_equal(table.ret, cases[i].refused ? -EINVAL : 0);
-        if (cases[i].refused)
-            assert_non_null(strstr(table.err.text, "overlaps the L1 table"));
-        release(&table);
+        assert_int_equal(table.ret, 0);
+        assert_int_equal(table.findings.total, cases[i].overlaps ? 1 : 0); /* none of its entries */
+        assert_int_equal(table.snapshots.table_bytes, cases[i].overlaps ? 0 : 72);
+        if (cases[i].overlaps)
+            assert_ends(&table, 0, "header", "overlaps the L1 table");
+        else
+            release(&table);
     }
 }
 
@@ -739,12 +823,15 @@ int main(void)
         cmocka_unit_test(an_impossible_disk_size_is_told),
         cmocka_unit_test(an_impossible_vm_state_size_is_told),
         cmocka_unit_test(the_largest_disk_size_is_taken),
-        cmocka_unit_test(too_much_extra_data_is_refused),
-        cmocka_unit_test(version_3_requires_extra_data),
+        cmocka_unit_test(short_extra_data_is_told_in_version_3),
+        cmocka_unit_test(long_extra_data_is_told_and_passed_over),
+        cmocka_unit_test(the_length_of_an_entry_is_that_of_a_new_one),
+        cmocka_unit_test(extra_data_past_the_end_ends_the_table),
+        cmocka_unit_test(a_table_that_cannot_be_there_is_left_out),
         cmocka_unit_test(an_entry_must_end_inside_the_file),
-        cmocka_unit_test(noise_after_the_table_is_refused),
+        cmocka_unit_test(noise_after_the_table_ends_it),
         cmocka_unit_test(the_whole_table_has_a_limit),
-        cmocka_unit_test(a_table_that_overlaps_the_l1_table_is_refused),
+        cmocka_unit_test(a_table_on_the_l1_table_is_left_out),
         cmocka_unit_test(an_unreadable_l1_table_leaves_its_snapshot_out),
         cmocka_unit_test(an_l1_table_may_end_with_the_file),
         cmocka_unit_test(an_l1_table_may_be_empty),
