@@ -5,6 +5,7 @@
 #include "err.h"
 #include "facts.h"
 #include "find.h"
+#include "folder.h"
 #include "header.h"
 #include "measure.h"
 #include "options.h"
@@ -21,18 +22,29 @@
 #include <sys/stat.h>
 #include <time.h>
 
+/* An image to measure. */
+struct target {
+    char *path;
+    size_t folder;   /* that it was found in, or NAMED: by the user himself */
+    size_t relative; /* where the rest of the path begins */
+};
+
+#define NAMED SIZE_MAX
+
 struct measure {
     const struct options *options;
     const struct cmd_console *console;
-    char **paths;
-    size_t n_paths, cap_paths;
+    struct target *targets;
+    size_t n_targets, cap_targets;
+    struct io_folder *folders; /* named by the user, open until all is measured */
+    size_t n_folders, cap_folders;
     bool table; /* not the page for a single image */
     int status;
 
     struct host_facts_memory *host_memory; /* for many images */
     struct workers workers;
     pthread_mutex_t lock;        /* over all below, while threads are at work */
-    struct report_image *images; /* n_paths of them, as the next */
+    struct report_image *images; /* n_targets of them, as the next */
     bool *finished;
     size_t next;     /* image that nobody has taken yet */
     size_t n_images; /* all before this one are finished and judged */
@@ -41,17 +53,23 @@ struct measure {
 
 /* ---- what to measure ---- */
 
-static int add_path(void *context, const char *path)
+static int add_target(struct measure *measure, const char *path, size_t folder, size_t relative)
 {
-    struct measure *measure = context;
     char *copy = strdup(path);
 
-    if (copy == NULL || vec_reserve(measure, paths) < 0) {
+    if (copy == NULL || vec_reserve(measure, targets) < 0) {
         free(copy);
-        return -1;
+        return -ENOMEM;
     }
-    measure->paths[measure->n_paths++] = copy;
+    measure->targets[measure->n_targets++] = (struct target){copy, folder, relative};
     return 0;
+}
+
+static int found(void *context, const char *path, const char *relative)
+{
+    struct measure *measure = context;
+
+    return add_target(measure, path, measure->n_folders - 1, (size_t)(relative - path));
 }
 
 static void search_failed(void *context, const char *path, int error)
@@ -62,14 +80,29 @@ static void search_failed(void *context, const char *path, int error)
     measure->status = cmd_worse(measure->status, CMD_FAILED);
 }
 
-static int search(struct measure *measure, const char *folder)
+static int search(struct measure *measure, const char *path)
 {
-    const struct io_find find = {format_header_probe, add_path, search_failed, measure};
-    size_t before = measure->n_paths;
-    int ret = io_find(folder, &find);
+    const struct io_find find = {.wanted = format_header_probe,
+                                 .found = found,
+                                 .failed = search_failed,
+                                 .context = measure,
+                                 .one_file_system = measure->options->one_file_system};
+    size_t before = measure->n_targets;
+    struct err err = {0};
+    int ret;
 
-    if (ret == 0 && measure->n_paths == before) {
-        measure->console->complain(folder, "no qcow2 image in this directory");
+    if (vec_reserve(measure, folders) < 0)
+        return -ENOMEM;
+    ret = io_folder_open(path, &measure->folders[measure->n_folders], &err);
+    if (ret < 0) {
+        cmd_complain(measure->console, path, &err);
+        measure->status = cmd_worse(measure->status, CMD_FAILED);
+        return ret == -ENOMEM ? ret : 0;
+    }
+    measure->n_folders++;
+    ret = io_find(&measure->folders[measure->n_folders - 1], &find);
+    if (ret == 0 && measure->n_targets == before) {
+        measure->console->complain(path, "no qcow2 image in this directory");
         measure->status = cmd_worse(measure->status, CMD_FAILED);
     }
     return ret;
@@ -82,11 +115,12 @@ static int collect(struct measure *measure)
 
     measure->table = options->n_paths > 1 || options->n_columns > 0 || options->sort != NULL;
     for (size_t i = 0; i < options->n_paths && ret == 0; i++) {
+        const char *path = options->paths[i];
         struct stat st;
-        bool folder = stat(options->paths[i], &st) == 0 && S_ISDIR(st.st_mode);
+        bool folder = stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 
         measure->table |= folder;
-        ret = folder ? search(measure, options->paths[i]) : add_path(measure, options->paths[i]);
+        ret = folder ? search(measure, path) : add_target(measure, path, NAMED, 0);
     }
     return ret;
 }
@@ -102,11 +136,11 @@ static void show_progress(struct measure *measure, double done)
     if (measure->console->progress == NULL || now == measure->shown)
         return;
     if (measure->shown != 0) {
-        if (measure->n_paths == 1)
+        if (measure->n_targets == 1)
             snprintf(text, sizeof(text), "measuring: %3.0f %%", 100 * done);
         else
             snprintf(text, sizeof(text), "measuring: %zu of %zu images", measure->n_images,
-                     measure->n_paths);
+                     measure->n_targets);
         measure->console->progress(text);
     }
     measure->shown = now;
@@ -158,7 +192,7 @@ static void judge(struct measure *measure, const struct report_image *image)
 /* Images are judged in their order, whichever was finished first. The lock is held. */
 static void judge_finished(struct measure *measure)
 {
-    while (measure->n_images < measure->n_paths && measure->finished[measure->n_images]) {
+    while (measure->n_images < measure->n_targets && measure->finished[measure->n_images]) {
         const struct report_image *image = &measure->images[measure->n_images++];
 
         if (measure->console->progress != NULL && (image->error != NULL || image->findings.total))
@@ -166,6 +200,22 @@ static void judge_finished(struct measure *measure)
         judge(measure, image);
     }
     show_progress(measure, 1);
+}
+
+/* What was found in a folder is opened from there, whatever its path leads to by now. */
+static void measure_target(const struct measure *measure, const struct target *target,
+                           const struct report_choice *choice, struct report_image *image)
+{
+    struct err err = {0};
+    struct io *io;
+
+    if (target->folder == NAMED)
+        report_measure(target->path, choice, image);
+    else if (io_folder_open_file(&measure->folders[target->folder], target->path + target->relative,
+                                 &io, &err) == 0)
+        report_measure_io(io, target->path, choice, image);
+    else
+        report_not_opened(target->path, &err, image);
 }
 
 /* A thread takes image after image; while one is measured, its walk may take further threads. */
@@ -189,11 +239,11 @@ static void *measure_images(void *context)
     };
 
     pthread_mutex_lock(&measure->lock);
-    while (measure->next < measure->n_paths) {
+    while (measure->next < measure->n_targets) {
         size_t i = measure->next++;
 
         pthread_mutex_unlock(&measure->lock);
-        report_measure(measure->paths[i], &choice, &measure->images[i]);
+        measure_target(measure, &measure->targets[i], &choice, &measure->images[i]);
         pthread_mutex_lock(&measure->lock);
         measure->finished[i] = true;
         judge_finished(measure);
@@ -209,17 +259,17 @@ static int measure_all(struct measure *measure)
     pthread_t *threads = calloc((size_t)n_threads, sizeof(*threads));
     int n_started = 0;
 
-    measure->images = calloc(measure->n_paths + 1, sizeof(*measure->images));
-    measure->finished = calloc(measure->n_paths + 1, sizeof(*measure->finished));
-    if (measure->n_paths > 1)
+    measure->images = calloc(measure->n_targets + 1, sizeof(*measure->images));
+    measure->finished = calloc(measure->n_targets + 1, sizeof(*measure->finished));
+    if (measure->n_targets > 1)
         measure->host_memory = host_facts_memory_new();
     if (measure->images == NULL || measure->finished == NULL || threads == NULL ||
-        (measure->n_paths > 1 && measure->host_memory == NULL)) {
+        (measure->n_targets > 1 && measure->host_memory == NULL)) {
         free(threads);
         return -1;
     }
     workers_init(&measure->workers, n_threads);
-    while ((size_t)n_started + 1 < measure->n_paths && workers_try_take(&measure->workers)) {
+    while ((size_t)n_started + 1 < measure->n_targets && workers_try_take(&measure->workers)) {
         if (pthread_create(&threads[n_started], NULL, measure_images, measure) != 0) {
             workers_give(&measure->workers);
             break;
@@ -293,12 +343,15 @@ static void release(struct measure *measure)
 {
     for (size_t i = 0; i < measure->n_images; i++)
         report_image_free(&measure->images[i]);
-    for (size_t i = 0; i < measure->n_paths; i++)
-        free(measure->paths[i]);
+    for (size_t i = 0; i < measure->n_targets; i++)
+        free(measure->targets[i].path);
+    for (size_t i = 0; i < measure->n_folders; i++)
+        io_folder_close(&measure->folders[i]);
     host_facts_memory_free(measure->host_memory);
     free(measure->images);
     free(measure->finished);
-    free(measure->paths);
+    free(measure->targets);
+    free(measure->folders);
 }
 
 int cmd_measure(const struct options *options, const struct cmd_console *console)

@@ -24,6 +24,7 @@ enum id {
     ID_HELP = 'h',
     ID_JSON = 'j',
     ID_NOHEADINGS = 'n',
+    ID_ONE_FILE_SYSTEM = 'x',
     ID_OUTPUT = 'o',
     ID_QUIET = 'q',
     ID_SNAPSHOT = 's',
@@ -55,6 +56,8 @@ static const struct spec {
      "this snapshot instead of the active state (id:ID, name:NAME)"},
     {ID_ALL_SNAPSHOTS, "all-snapshots", NULL, ON_MEASURE, "the active state and every snapshot"},
     {ID_CHAIN, "chain", NULL, ON_ALL, "along the backing chain: opens the files that images name"},
+    {ID_ONE_FILE_SYSTEM, "one-file-system", NULL, ON_MEASURE,
+     "do not search what is mounted below a directory"},
     {ID_DEVICE, "device", "PROFILE", ON_MEASURE,
      "reckon with this disk: auto (the default), hdd, ssd or nvme"},
     {ID_FORMAT, "format", "FORMAT", ON_MEASURE, "text (the default), json or csv"},
@@ -296,6 +299,9 @@ static int apply(const struct spec *spec, const char *argument, struct options *
         break;
     case ID_NOHEADINGS:
         options->noheadings = true;
+        break;
+    case ID_ONE_FILE_SYSTEM:
+        options->one_file_system = true;
         break;
     case ID_OUTPUT:
         options->output = argument;

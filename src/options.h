@@ -49,6 +49,7 @@ struct options {
     bool no_host;
     bool all_snapshots;
     bool chain;
+    bool one_file_system;
     const char *output; /* borrowed from argv, as all texts here; NULL: standard output */
     const char **snapshots;
     size_t n_snapshots, cap_snapshots;

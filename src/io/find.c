@@ -1,61 +1,263 @@
 // SPDX-License-Identifier: MIT
-/* Owns the walk over a folder. Opens regular files only, and never through a link. */
+/*
+ * Owns the walk over a folder. Goes from descriptor to descriptor, so that nobody can lead it
+ * elsewhere by exchanging a folder for a link. Opens regular files only, never through a link, and
+ * nothing that has no storage.
+ */
 #include "find.h"
 
+#include "folder.h"
+#include "open.h"
+#include "vec.h"
+
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <fts.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int by_name(const FTSENT **a, const FTSENT **b)
+/* A folder that is being walked. */
+struct level {
+    int fd;
+    dev_t device;
+    size_t path_len; /* of its own path */
+    char **names;    /* sorted; those before @next are done */
+    size_t n_names, cap_names, next;
+};
+
+/* It ends, since a link is never followed and no folder lies in itself. */
+struct walk {
+    const struct io_find *find;
+    size_t folder_len; /* of the path, up to what is relative */
+    char *path;        /* of what is looked at */
+    size_t n_path, cap_path;
+    struct level *levels;
+    size_t n_levels, cap_levels;
+    int ret;
+};
+
+/* ---- names ---- */
+
+static int by_name(const void *a, const void *b)
 {
-    return strcmp((*a)->fts_name, (*b)->fts_name);
+    return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static int examine(const char *path, const struct io_find *find)
+static int add_name(struct level *level, const char *name)
 {
-    unsigned char head[IO_FIND_HEAD_BYTES];
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW);
-    ssize_t n = -1;
+    char *copy;
 
-    if (fd >= 0) {
-        n = pread(fd, head, sizeof(head), 0);
+    if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+        return 0;
+    copy = strdup(name);
+    if (copy == NULL || vec_reserve(level, names) < 0) {
+        free(copy);
+        return -ENOMEM;
+    }
+    level->names[level->n_names++] = copy;
+    return 0;
+}
+
+/* 0, -ENOMEM, or another -errno with the names read so far. */
+static int read_names(struct level *level)
+{
+    int copy = dup(level->fd), ret = 0;
+    DIR *dir = copy >= 0 ? fdopendir(copy) : NULL;
+    struct dirent *entry;
+
+    if (dir == NULL) {
+        ret = -errno;
+        if (copy >= 0)
+            close(copy);
+        return ret;
+    }
+    while (ret == 0 && (errno = 0, entry = readdir(dir)) != NULL)
+        ret = add_name(level, entry->d_name);
+    if (ret == 0)
+        ret = -errno;
+    closedir(dir);
+    if (level->n_names > 0)
+        qsort(level->names, level->n_names, sizeof(level->names[0]), by_name);
+    return ret;
+}
+
+/* Puts @name behind the path of the innermost folder. */
+static int set_path(struct walk *walk, const char *name)
+{
+    size_t len = strlen(name) + 1; /* with its NUL */
+
+    walk->n_path = walk->n_levels > 0 ? walk->levels[walk->n_levels - 1].path_len : 0;
+    if (walk->n_path > 0 && walk->path[walk->n_path - 1] != '/') {
+        if (vec_reserve(walk, path) < 0)
+            return -ENOMEM;
+        walk->path[walk->n_path++] = '/';
+    }
+    for (size_t i = 0; i < len; i++) {
+        if (vec_reserve(walk, path) < 0)
+            return -ENOMEM;
+        walk->path[walk->n_path++] = name[i];
+    }
+    walk->n_path--; /* the NUL does not count */
+    return 0;
+}
+
+/* ---- going in and out ---- */
+
+static void failed(const struct walk *walk, int error)
+{
+    walk->find->failed(walk->find->context, walk->path, error);
+}
+
+static void leave(struct walk *walk)
+{
+    struct level *level = &walk->levels[--walk->n_levels];
+
+    for (size_t i = 0; i < level->n_names; i++)
+        free(level->names[i]);
+    free(level->names);
+    close(level->fd);
+}
+
+/* Takes @fd, of the folder that the path is of. */
+static int enter(struct walk *walk, int fd, dev_t device)
+{
+    struct level *level;
+    int ret;
+
+    if (vec_reserve(walk, levels) < 0) {
         close(fd);
+        return -ENOMEM;
     }
-    if (n < 0) {
-        find->failed(find->context, path, errno);
-        return 0;
-    }
-    return find->wanted(head, (size_t)n) ? find->found(find->context, path) : 0;
+    level = &walk->levels[walk->n_levels++];
+    *level = (struct level){.fd = fd, .device = device, .path_len = walk->n_path};
+    ret = read_names(level);
+    if (ret < 0 && ret != -ENOMEM)
+        failed(walk, -ret);
+    return ret == -ENOMEM ? ret : 0;
 }
 
-int io_find(const char *folder, const struct io_find *find)
-{
-    char *roots[] = {strdup(folder), NULL}; /* fts_open takes no const */
-    FTS *fts = roots[0] == NULL
-                   ? NULL
-                   : fts_open(roots, FTS_PHYSICAL | FTS_COMFOLLOW | FTS_NOCHDIR, by_name);
-    FTSENT *entry;
-    int ret = 0;
+/* ---- what is found ---- */
 
-    if (fts == NULL) {
-        find->failed(find->context, folder, errno);
-        free(roots[0]);
+/* Something is mounted here: may it be looked at? A descriptor that opens nothing tells. */
+static bool is_passable(const struct walk *walk, const struct level *level, const char *name)
+{
+    bool passable;
+    int fd;
+
+    if (walk->find->one_file_system)
+        return false;
+    fd = io_open_at(level->fd, name, O_PATH | O_NOFOLLOW);
+    passable = fd >= 0 && io_storeless(fd) == NULL;
+    if (fd >= 0)
+        close(fd);
+    return passable;
+}
+
+/* What was opened may be another thing than was looked at, and on another device. */
+static bool is_admitted(const struct walk *walk, const struct level *level, int fd, mode_t type,
+                        dev_t *device)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) < 0 || (st.st_mode & S_IFMT) != type)
+        return false;
+    *device = st.st_dev;
+    return st.st_dev == level->device || (!walk->find->one_file_system && io_storeless(fd) == NULL);
+}
+
+/* ELOOP, ENOTDIR: it has become a link. ENOENT: it is no more. */
+static bool has_gone(int error)
+{
+    return error == ENOENT || error == ELOOP || error == ENOTDIR || error == ENXIO;
+}
+
+static int examine(struct walk *walk, const struct level *level, const char *name)
+{
+    const struct io_find *find = walk->find;
+    unsigned char head[IO_FIND_HEAD_BYTES];
+    int fd = io_open_at(level->fd, name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW);
+    dev_t device;
+    bool admitted = fd >= 0 && is_admitted(walk, level, fd, S_IFREG, &device);
+    ssize_t n = admitted ? pread(fd, head, sizeof(head), 0) : -1;
+    int error = errno;
+
+    if (fd >= 0)
+        close(fd);
+    if (fd >= 0 ? !admitted : has_gone(error))
+        return 0;
+    if (n < 0) {
+        failed(walk, error);
         return 0;
     }
-    while (ret == 0 && (errno = 0, entry = fts_read(fts)) != NULL) {
-        if (entry->fts_info == FTS_F && S_ISREG(entry->fts_statp->st_mode))
-            ret = examine(entry->fts_accpath, find);
-        else if (entry->fts_info == FTS_DNR || entry->fts_info == FTS_ERR ||
-                 entry->fts_info == FTS_NS)
-            find->failed(find->context, entry->fts_path, entry->fts_errno);
+    if (!find->wanted(head, (size_t)n))
+        return 0;
+    return find->found(find->context, walk->path, walk->path + walk->folder_len);
+}
+
+static int descend(struct walk *walk, const struct level *level, const char *name)
+{
+    dev_t device;
+    int fd = io_open_at(level->fd, name, O_RDONLY | O_DIRECTORY | O_NONBLOCK | O_NOFOLLOW);
+
+    if (fd < 0) {
+        if (!has_gone(errno))
+            failed(walk, errno);
+        return 0;
     }
-    if (ret == 0 && errno != 0)
-        find->failed(find->context, folder, errno);
-    fts_close(fts);
-    free(roots[0]);
+    if (!is_admitted(walk, level, fd, S_IFDIR, &device)) {
+        close(fd);
+        return 0;
+    }
+    return enter(walk, fd, device);
+}
+
+static int look_at(struct walk *walk, const struct level *level, const char *name)
+{
+    struct stat st;
+    int ret = set_path(walk, name);
+
+    if (ret < 0)
+        return ret;
+    if (fstatat(level->fd, name, &st, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) < 0) {
+        if (!has_gone(errno))
+            failed(walk, errno);
+        return 0;
+    }
+    if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+        return 0;
+    if (st.st_dev != level->device && !is_passable(walk, level, name))
+        return 0;
+    return S_ISREG(st.st_mode) ? examine(walk, level, name) : descend(walk, level, name);
+}
+
+int io_find(const struct io_folder *folder, const struct io_find *find)
+{
+    struct walk walk = {.find = find};
+    int ret = set_path(&walk, folder->path);
+    struct stat st;
+
+    if (ret == 0) {
+        int fd = io_open_at(folder->fd, ".", O_RDONLY | O_DIRECTORY);
+
+        walk.folder_len = walk.n_path + (walk.path[walk.n_path - 1] != '/');
+        if (fd < 0 || fstat(fd, &st) < 0)
+            failed(&walk, errno);
+        else
+            ret = enter(&walk, fd, st.st_dev);
+    }
+    while (ret == 0 && walk.n_levels > 0) {
+        struct level *level = &walk.levels[walk.n_levels - 1];
+
+        if (level->next == level->n_names)
+            leave(&walk);
+        else
+            ret = look_at(&walk, level, level->names[level->next++]);
+    }
+    while (walk.n_levels > 0)
+        leave(&walk);
+    free(walk.levels);
+    free(walk.path);
     return ret;
 }

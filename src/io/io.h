@@ -108,8 +108,12 @@ void io_close(struct io *io);
 
 /*
  * Opens a regular file or a block device, read only. Never waits: a FIFO, a socket, a character
- * device or a directory is an error at once. Takes no lock and changes nothing.
+ * device or a directory is an error at once, and so is a file of proc and its like, which stores
+ * nothing. Takes no lock and changes nothing.
  */
 int io_file_open(const char *path, struct io **io, struct err *err);
+
+/* The same of a regular file only, by its last @name, not through a link. @folder: a descriptor. */
+int io_file_open_found(int folder, const char *name, struct io **io, struct err *err);
 
 #endif

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
  * Owns one file descriptor, opened read only. Must never write, create, lock, wait, or open
- * anything but the path that it was given.
+ * anything but the path that it was given; nor read what stores nothing.
  */
 #include "err.h"
 #include "io.h"
+#include "open.h"
 #include "ring.h"
 
 #include <errno.h>
@@ -13,7 +14,6 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -237,49 +237,72 @@ static int check_type(mode_t mode, struct err *err)
                                     : "a special file");
 }
 
-/* A long chain has more files than the customary limit of 1,024. */
-static int open_file(const char *path)
+static int check_found_type(mode_t mode, struct err *err)
 {
-    const int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
-    int fd = open(path, flags);
-    struct rlimit limit;
-
-    if (fd >= 0 || errno != EMFILE || getrlimit(RLIMIT_NOFILE, &limit) < 0 ||
-        limit.rlim_cur == limit.rlim_max)
-        return fd;
-    limit.rlim_cur = limit.rlim_max;
-    if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
-        errno = EMFILE;
-    else
-        fd = open(path, flags);
-    return fd;
+    if (S_ISREG(mode))
+        return 0;
+    return err_set(err, EINVAL, "was a file when it was found, and %s",
+                   S_ISLNK(mode) ? "is a link now, which is not followed" : "is none now");
 }
 
-int io_file_open(const char *path, struct io **io, struct err *err)
+/* A device file may lie on devtmpfs; what it stands for has storage. */
+static int check_storage(mode_t mode, const char *system, struct err *err)
 {
-    struct io_file *file;
+    if (!S_ISREG(mode) || system == NULL)
+        return 0;
+    return err_set(err, EINVAL, "is on %s, a file system without storage: it is not read", system);
+}
+
+static int take_descriptor(int fd, struct io **io, struct err *err)
+{
+    struct io_file *file = malloc(sizeof(*file));
+
+    if (file == NULL)
+        return err_no_memory(err);
+    *file = (struct io_file){.io = {&file_ops}, .fd = fd};
+    *io = &file->io;
+    return 0;
+}
+
+/* How every file is opened: should the name have become a FIFO meanwhile, this does not wait. */
+#define OPEN_FLAGS (O_RDONLY | O_NONBLOCK | O_NOCTTY)
+
+static int open_checked(int folder, const char *name, bool found, struct io **io, struct err *err)
+{
+    int (*check)(mode_t mode, struct err * err) = found ? check_found_type : check_type;
     struct stat st;
     int fd, ret;
 
     /* Look before opening: already the opening of a FIFO or of a tape has effects on others. */
-    if (stat(path, &st) < 0)
+    if (fstatat(folder, name, &st, found ? AT_SYMLINK_NOFOLLOW : 0) < 0)
         return err_set(err, errno, "cannot open: %s", strerror(errno));
-    ret = check_type(st.st_mode, err);
+    ret = check(st.st_mode, err);
+    if (ret == 0 && !found)
+        ret = check_storage(st.st_mode, io_storeless_path(name), err);
     if (ret < 0)
         return ret;
-
-    /* O_NONBLOCK: should the name have become a FIFO meanwhile, this does not wait for it. */
-    fd = open_file(path);
+    fd = io_open_at(folder, name, OPEN_FLAGS | (found ? O_NOFOLLOW : 0));
+    if (fd < 0 && found && errno == ELOOP)
+        return check_found_type(S_IFLNK, err);
     if (fd < 0)
         return err_set(err, errno, "cannot open for reading: %s", strerror(errno));
     ret = fstat(fd, &st) < 0 ? err_set(err, errno, "cannot examine: %s", strerror(errno))
-                             : check_type(st.st_mode, err);
-    file = ret < 0 ? NULL : malloc(sizeof(*file));
-    if (file == NULL) {
+                             : check(st.st_mode, err);
+    if (ret == 0)
+        ret = check_storage(st.st_mode, io_storeless(fd), err);
+    if (ret == 0)
+        ret = take_descriptor(fd, io, err);
+    if (ret < 0)
         close(fd);
-        return ret < 0 ? ret : err_no_memory(err);
-    }
-    *file = (struct io_file){.io = {&file_ops}, .fd = fd};
-    *io = &file->io;
-    return 0;
+    return ret;
+}
+
+int io_file_open(const char *path, struct io **io, struct err *err)
+{
+    return open_checked(AT_FDCWD, path, false, io, err);
+}
+
+int io_file_open_found(int folder, const char *name, struct io **io, struct err *err)
+{
+    return open_checked(folder, name, true, io, err);
 }

@@ -561,6 +561,12 @@ void report_measure_io(struct io *io, const char *path, const struct report_choi
     io_close(io);
 }
 
+void report_not_opened(const char *path, const struct err *err, struct report_image *report)
+{
+    begin_report(path, report);
+    fail(report, err);
+}
+
 void report_measure(const char *path, const struct report_choice *choice,
                     struct report_image *report)
 {
@@ -571,6 +577,5 @@ void report_measure(const char *path, const struct report_choice *choice,
         report_measure_io(io, path, choice, report);
         return;
     }
-    begin_report(path, report);
-    fail(report, &err);
+    report_not_opened(path, &err, report);
 }

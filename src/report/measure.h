@@ -30,6 +30,7 @@ struct report_choice {
     struct walk_walk_options walk;
 };
 
+struct err;
 struct host_facts_memory;
 struct host_map;
 struct io;
@@ -45,5 +46,8 @@ void report_measure(const char *path, const struct report_choice *choice,
 /* The same for an image that is already open. Takes @io (closes it); @path is only its name. */
 void report_measure_io(struct io *io, const char *path, const struct report_choice *choice,
                        struct report_image *image);
+
+/* A report that only says why the image could not be opened. */
+void report_not_opened(const char *path, const struct err *err, struct report_image *image);
 
 #endif

@@ -66,7 +66,7 @@ takes_no_lock() {
 # opens_only FILE: outside the folders of the system; a failed attempt counts, too.
 opens_only() {
     opens | sed -E 's/^[^"]*"([^"]*)".*/\1/' | grep -vE '^/(usr|lib[^/]*|etc|proc|sys|dev)/' |
-        sort -u >others || true
+        LC_ALL=C sort -u >others || true
     is others "$1"
 }
 
@@ -103,8 +103,9 @@ asks_only() {
     traced "$QCOW2FRAG" "$PWD/folder"
     opens_nothing_to_write
     takes_no_lock
-    # The walk opens the folder itself, too.
-    opens_only "$(printf '%s\n' "$PWD/folder" "$PWD/folder/image" "$PWD/folder/other")"
+    # The folder itself by its path, all below from its descriptor.
+    opens_only "$(printf '%s\n' . "$PWD/folder" image other | LC_ALL=C sort)"
+    ! opens | grep -E '"(image|other)"' | grep -v O_NOFOLLOW
 }
 
 # never_asks_for NAME: no system call named it.

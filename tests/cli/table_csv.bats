@@ -3,6 +3,7 @@
 # Many images: the table, CSV, and the walk over folders.
 
 load helper
+load filesystem
 
 # three: reversed (99 % steps back), empty (no score), one-cluster (0 %).
 three() {
@@ -453,4 +454,74 @@ folder/image"
     exits 1
     holds out folder/good
     grep -q '^qcow2frag: folder/bad: ' err
+}
+
+# ---- what is mounted below a folder ----
+
+# with_mounts FUNCTION: in a namespace of mounts of its own.
+with_mounts() {
+    needs_root
+    needs unshare mount
+    unshare -m true 2>unshare.log || skip "no namespace of mounts: $(cat unshare.log)"
+    mkdir -p folder/mounted
+    "$MKQCOW2" "$TESTS/images/reversed.txt" folder/image
+    privately "$1"
+}
+
+tmpfs_below() {
+    mount -t tmpfs none folder/mounted || skip "cannot mount tmpfs"
+    "$MKQCOW2" "$TESTS/images/reversed.txt" folder/mounted/other
+    try qcow2frag --format csv --noheadings --columns IMAGE folder
+    exits 0
+    is out "folder/image
+folder/mounted/other"
+    for option in -x --one-file-system; do
+        try qcow2frag $option --format csv --noheadings --columns IMAGE folder
+        exits 0
+        is out folder/image
+    done
+    try qcow2frag -x --format csv --noheadings --columns IMAGE folder/mounted
+    is out folder/mounted/other
+}
+
+@test "what is mounted below a folder is searched, but not with --one-file-system" {
+    with_mounts tmpfs_below
+}
+
+# Reading proc makes messages, of files that cannot be read, and an image of /proc/PID/root.
+proc_below() {
+    mount -t proc none folder/mounted || skip "cannot mount proc"
+    try timeout 20 "$QCOW2FRAG" --format csv --noheadings --columns IMAGE folder
+    exits 0
+    is_empty err
+    is out folder/image
+    try qcow2frag folder/mounted
+    exits 1
+    is err "qcow2frag: folder/mounted: is on proc, a file system without storage: nothing is read there"
+    try qcow2frag folder/mounted/kmsg
+    refused folder/mounted/kmsg "is on proc, a file system without storage: it is not read"
+}
+
+@test "proc below a folder is neither searched nor read" { with_mounts proc_below; }
+
+proc_file_below() {
+    : >folder/file
+    mount --bind /proc/$$/mem folder/file || skip "cannot mount a file"
+    try dd if=folder/file of=/dev/null bs=8 count=1
+    exits 1
+    try qcow2frag --format csv --noheadings --columns IMAGE folder
+    exits 0
+    is_empty err
+    is out folder/image
+}
+
+@test "a file of proc that is mounted on a file of a folder is not read" { with_mounts proc_file_below; }
+
+@test "a folder without images among others: they are measured, and the status is 1" {
+    mkdir -p folder nothing
+    "$MKQCOW2" "$TESTS/images/reversed.txt" folder/image
+    try qcow2frag --format csv --noheadings --columns IMAGE nothing folder
+    exits 1
+    is out folder/image
+    is err "qcow2frag: nothing: no qcow2 image in this directory"
 }

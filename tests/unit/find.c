@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: MIT
+/* The walk over a folder, and how what it finds is opened, while others exchange files for links.
+ */
+#include "find.h"
+#include "err.h"
+#include "folder.h"
+#include "io.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+/* A folder with "a", "sub/b" and, outside of what is searched, "private/b". */
+struct place {
+    char top[64];
+    struct io_folder folder;
+    char found[8][128]; /* relative paths */
+    size_t n_found, n_failed;
+    void (*meanwhile)(void); /* once, when the first is found */
+};
+
+static void write_file(const char *path, const char *text)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    close(fd);
+}
+
+static int set_up(void **state)
+{
+    struct place *place = calloc(1, sizeof(*place));
+    struct err err = {0};
+
+    strcpy(place->top, "/tmp/qcow2frag-find.XXXXXX");
+    assert_non_null(mkdtemp(place->top));
+    assert_int_equal(chdir(place->top), 0);
+    mkdir("named", 0700);
+    mkdir("named/sub", 0700);
+    mkdir("private", 0700);
+    write_file("named/a", "image a");
+    write_file("named/sub/b", "image b");
+    write_file("private/b", "image private");
+    assert_int_equal(io_folder_open("named", &place->folder, &err), 0);
+    *state = place;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct place *place = *state;
+    char command[128];
+
+    io_folder_close(&place->folder);
+    assert_int_equal(chdir("/"), 0);
+    snprintf(command, sizeof(command), "rm -rf %s", place->top);
+    assert_int_equal(system(command), 0);
+    free(place);
+    return 0;
+}
+
+static bool wanted(const unsigned char *head, size_t len)
+{
+    return len >= 5 && memcmp(head, "image", 5) == 0;
+}
+
+static int found(void *context, const char *path, const char *relative)
+{
+    struct place *place = context;
+
+    assert_int_equal(strncmp(path, "named/", 6), 0);
+    assert_string_equal(path + 6, relative);
+    strcpy(place->found[place->n_found++], relative);
+    if (place->meanwhile != NULL)
+        place->meanwhile();
+    place->meanwhile = NULL;
+    return 0;
+}
+
+static void failed(void *context, const char *path, int error)
+{
+    struct place *place = context;
+
+    (void)path;
+    (void)error;
+    place->n_failed++;
+}
+
+static void search(struct place *place)
+{
+    const struct io_find find = {
+        .wanted = wanted, .found = found, .failed = failed, .context = place};
+
+    assert_int_equal(io_find(&place->folder, &find), 0);
+    assert_int_equal(place->n_failed, 0);
+}
+
+/* What the file @relative begins with: "image X". */
+static void reads(const struct place *place, const char *relative, const char *text)
+{
+    struct err err = {0};
+    char bytes[64] = "";
+    struct io *io;
+
+    assert_int_equal(io_folder_open_file(&place->folder, relative, &io, &err), 0);
+    assert_int_equal(io_read(io, 0, bytes, strlen(text), &err), 0);
+    assert_string_equal(bytes, text);
+    io_close(io);
+}
+
+static void is_refused(const struct place *place, const char *relative, const char *message)
+{
+    struct err err = {0};
+    struct io *io;
+
+    assert_true(io_folder_open_file(&place->folder, relative, &io, &err) < 0);
+    assert_non_null(strstr(err.text, message));
+}
+
+static void all_below_is_found_in_the_order_of_names(void **state)
+{
+    struct place *place = *state;
+
+    search(place);
+    assert_int_equal(place->n_found, 2);
+    assert_string_equal(place->found[0], "a");
+    assert_string_equal(place->found[1], "sub/b");
+    reads(place, "a", "image a");
+    reads(place, "sub/b", "image b");
+}
+
+static void a_slash_behind_the_folder_is_not_doubled(void **state)
+{
+    struct place *place = *state;
+    struct err err = {0};
+
+    io_folder_close(&place->folder);
+    assert_int_equal(io_folder_open("named/", &place->folder, &err), 0);
+    search(place);
+    assert_string_equal(place->found[1], "sub/b");
+}
+
+static void a_file_exchanged_for_a_link_is_refused(void **state)
+{
+    struct place *place = *state;
+
+    search(place);
+    unlink("named/a");
+    assert_int_equal(symlink("../private/b", "named/a"), 0);
+    is_refused(place, "a",
+               "was a file when it was found, and is a link now, which is not followed");
+}
+
+static void a_folder_exchanged_for_a_link_is_refused(void **state)
+{
+    struct place *place = *state;
+
+    search(place);
+    assert_int_equal(rename("named/sub", "named/other"), 0);
+    assert_int_equal(symlink("../private", "named/sub"), 0);
+    is_refused(place, "sub/b", "part of its path has become a link or a file");
+    reads(place, "other/b", "image b");
+}
+
+static void the_folder_itself_stays_the_one_that_was_opened(void **state)
+{
+    struct place *place = *state;
+
+    search(place);
+    assert_int_equal(rename("named", "moved"), 0);
+    assert_int_equal(symlink("private", "named"), 0);
+    reads(place, "sub/b", "image b");
+}
+
+static void a_file_exchanged_for_a_fifo_is_refused_without_waiting(void **state)
+{
+    struct place *place = *state;
+
+    search(place);
+    unlink("named/a");
+    assert_int_equal(mkfifo("named/a", 0600), 0);
+    is_refused(place, "a", "was a file when it was found, and is none now");
+}
+
+static void exchange_subfolder(void)
+{
+    assert_int_equal(rename("named/sub", "named/.sub"), 0);
+    assert_int_equal(symlink("../private", "named/sub"), 0);
+}
+
+static void the_walk_itself_goes_through_no_link_that_has_come_meanwhile(void **state)
+{
+    struct place *place = *state;
+
+    place->meanwhile = exchange_subfolder;
+    search(place);
+    assert_int_equal(place->n_found, 1);
+}
+
+static void remove_subfolder(void)
+{
+    unlink("named/sub/b");
+    rmdir("named/sub");
+}
+
+static void what_has_vanished_meanwhile_is_no_failure(void **state)
+{
+    struct place *place = *state;
+
+    place->meanwhile = remove_subfolder;
+    search(place);
+    assert_int_equal(place->n_found, 1);
+}
+
+static void a_deep_tree_needs_no_stack(void **state)
+{
+    struct place *place = *state;
+    int fd = open("named/sub", O_RDONLY | O_DIRECTORY);
+
+    for (int i = 0; i < 500; i++) {
+        int next;
+
+        assert_int_equal(mkdirat(fd, "d", 0700), 0);
+        next = openat(fd, "d", O_RDONLY | O_DIRECTORY);
+        close(fd);
+        fd = next;
+    }
+    close(fd);
+    search(place);
+    assert_int_equal(place->n_found, 2);
+}
+
+static void proc_is_not_searched(void **state)
+{
+    struct io_folder folder;
+    struct err err = {0};
+
+    (void)state;
+    if (access("/proc/self", F_OK) < 0)
+        skip();
+    assert_true(io_folder_open("/proc/self", &folder, &err) < 0);
+    assert_string_equal(err.text,
+                        "is on proc, a file system without storage: nothing is read there");
+}
+
+static void a_file_of_proc_is_not_read(void **state)
+{
+    struct err err = {0};
+    struct io *io;
+
+    (void)state;
+    if (access("/proc/self/status", F_OK) < 0)
+        skip();
+    assert_true(io_file_open("/proc/self/status", &io, &err) < 0);
+    assert_string_equal(err.text, "is on proc, a file system without storage: it is not read");
+}
+
+static void a_link_in_proc_leads_to_a_file_with_storage(void **state)
+{
+    struct err err = {0};
+    char path[64];
+    struct io *io;
+    int fd = open("named/a", O_RDONLY);
+
+    (void)state;
+    if (access("/proc/self/fd", F_OK) < 0)
+        skip();
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    assert_int_equal(io_file_open(path, &io, &err), 0);
+    io_close(io);
+    close(fd);
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(all_below_is_found_in_the_order_of_names),
+        TEST(a_slash_behind_the_folder_is_not_doubled),
+        TEST(a_file_exchanged_for_a_link_is_refused),
+        TEST(a_folder_exchanged_for_a_link_is_refused),
+        TEST(the_folder_itself_stays_the_one_that_was_opened),
+        TEST(a_file_exchanged_for_a_fifo_is_refused_without_waiting),
+        TEST(the_walk_itself_goes_through_no_link_that_has_come_meanwhile),
+        TEST(what_has_vanished_meanwhile_is_no_failure),
+        TEST(a_deep_tree_needs_no_stack),
+        TEST(proc_is_not_searched),
+        TEST(a_file_of_proc_is_not_read),
+        TEST(a_link_in_proc_leads_to_a_file_with_storage),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
