@@ -47,29 +47,64 @@ static bool is_control(uint32_t code)
            (code >= 0x2066 && code <= 0x2069);
 }
 
+struct text_sign text_first(const char *bytes, size_t len)
+{
+    struct text_sign sign = {.len = 1};
+    size_t n = utf8_sequence((const unsigned char *)bytes, len, &sign.code);
+
+    if (n > 0) {
+        sign.len = n;
+        sign.valid = true;
+        sign.control = is_control(sign.code);
+    }
+    return sign;
+}
+
+static size_t spell(const char *bytes, const struct text_sign *sign, bool escape_backslash,
+                    char spelled[TEXT_SPELLED_MAX])
+{
+    bool plain = sign->valid && !sign->control && (sign->code != '\\' || !escape_backslash);
+    char *out = spelled;
+
+    if (plain)
+        out = mempcpy(out, bytes, sign->len);
+    for (size_t i = 0; !plain && i < sign->len; i++)
+        out += sprintf(out, "\\x%02x", (unsigned char)bytes[i]);
+    return (size_t)(out - spelled);
+}
+
+size_t text_spell(const char *bytes, const struct text_sign *sign, char spelled[TEXT_SPELLED_MAX])
+{
+    return spell(bytes, sign, true, spelled);
+}
+
 static char *escape(const char *bytes, size_t len, bool escape_backslash)
 {
-    const unsigned char *p = (const unsigned char *)bytes;
     char *text = malloc(4 * len + 1); /* at worst \xNN for every byte */
     char *out = text;
 
     if (text == NULL)
         return NULL;
     for (size_t i = 0; i < len;) {
-        uint32_t code = 0;
-        size_t n = utf8_sequence(p + i, len - i, &code);
-        bool plain = n > 0 && !is_control(code) && (code != '\\' || !escape_backslash);
+        struct text_sign sign = text_first(bytes + i, len - i);
+        char spelled[TEXT_SPELLED_MAX];
 
-        if (plain) {
-            memcpy(out, p + i, n);
-            out += n;
-        }
-        for (size_t k = 0; !plain && k < (n > 0 ? n : 1); k++)
-            out += sprintf(out, "\\x%02x", p[i + k]);
-        i += n > 0 ? n : 1;
+        out = mempcpy(out, spelled, spell(bytes + i, &sign, escape_backslash, spelled));
+        i += sign.len;
     }
     *out = '\0';
     return text;
+}
+
+void text_print(FILE *stream, const char *bytes, size_t len)
+{
+    for (size_t i = 0; i < len;) {
+        struct text_sign sign = text_first(bytes + i, len - i);
+        char spelled[TEXT_SPELLED_MAX];
+
+        fwrite(spelled, 1, text_spell(bytes + i, &sign, spelled), stream);
+        i += sign.len;
+    }
 }
 
 char *text_escape(const char *bytes, size_t len)
@@ -84,41 +119,14 @@ char *text_one_line(const char *text)
 
 bool text_is_plain(const char *bytes, size_t len)
 {
-    const unsigned char *p = (const unsigned char *)bytes;
-
     for (size_t i = 0; i < len;) {
-        uint32_t code = 0;
-        size_t n = utf8_sequence(p + i, len - i, &code);
+        struct text_sign sign = text_first(bytes + i, len - i);
 
-        if (n > 0 && (code == 0 || (code >= 0x80 && is_control(code))))
+        if (sign.control && (sign.code == 0 || sign.code >= 0x80))
             return false;
-        i += n > 0 ? n : 1;
+        i += sign.len;
     }
     return true;
-}
-
-char *text_to_utf8(const char *bytes, size_t len)
-{
-    static const char replacement[] = "\xef\xbf\xbd"; /* U+FFFD */
-    const unsigned char *p = (const unsigned char *)bytes;
-    char *text = malloc(3 * len + 1);
-    char *out = text;
-
-    if (text == NULL)
-        return NULL;
-    for (size_t i = 0; i < len;) {
-        uint32_t code = 0;
-        size_t n = utf8_sequence(p + i, len - i, &code);
-        bool valid = n > 0 && code != 0;
-        const void *from = valid ? (const void *)(p + i) : replacement;
-        size_t width = valid ? n : 3;
-
-        memcpy(out, from, width);
-        out += width;
-        i += n > 0 ? n : 1;
-    }
-    *out = '\0';
-    return text;
 }
 
 static bool is_bare(const char *text)

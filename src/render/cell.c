@@ -57,23 +57,17 @@ char *render_cell_for_table(const struct render_column *column, struct render_va
     return render_cell_for_people(column, value, bytes);
 }
 
-char *render_cell_for_programs(const struct render_column *column, struct render_value value)
+void render_cell_for_programs(const struct render_column *column, struct render_value value,
+                              char digits[RENDER_DIGITS_MAX])
 {
-    char text[SIZE_TEXT_MAX], digits[JSON_REAL_TEXT_MAX];
+    _Static_assert(RENDER_DIGITS_MAX >= JSON_REAL_TEXT_MAX, "");
 
     if (!value.known)
-        return strdup("");
-    switch (column->type) {
-    case RENDER_TEXT:
-        return text_to_utf8(value.text, value.text_len);
-    case RENDER_COUNT:
-    case RENDER_BYTES:
-        snprintf(text, sizeof(text), "%" PRIu64, value.integer);
-        return strdup(text);
-    default:
+        digits[0] = '\0';
+    else if (column->type == RENDER_COUNT || column->type == RENDER_BYTES)
+        snprintf(digits, RENDER_DIGITS_MAX, "%" PRIu64, value.integer);
+    else
         json_real_text(digits, value.real);
-        return strdup(digits);
-    }
 }
 
 size_t render_chosen_columns(const struct render_options *options, bool all,

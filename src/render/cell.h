@@ -6,6 +6,8 @@
 #include "column.h"
 #include "render.h"
 
+#define RENDER_DIGITS_MAX 32 /* of any number, and its NUL */
+
 /* The same for libsmartcols, which escapes control characters itself, and what looks like one. */
 char *render_cell_for_table(const struct render_column *column, struct render_value value,
                             bool bytes);
@@ -14,8 +16,9 @@ char *render_cell_for_table(const struct render_column *column, struct render_va
 char *render_cell_for_people(const struct render_column *column, struct render_value value,
                              bool bytes);
 
-/* For programs: plain numbers, UTF-8. An unknown value is empty. As above. */
-char *render_cell_for_programs(const struct render_column *column, struct render_value value);
+/* For programs, and of all but text: a plain number; an unknown value is empty. */
+void render_cell_for_programs(const struct render_column *column, struct render_value value,
+                              char digits[RENDER_DIGITS_MAX]);
 
 /* The columns chosen, or those shown by default (@all: every one). @list has room for all. */
 size_t render_chosen_columns(const struct render_options *options, bool all,

@@ -1,12 +1,109 @@
 // SPDX-License-Identifier: MIT
-/* Owns the spelling of JSON values. Commas and braces are json-c's. */
+/* Owns the spelling of JSON: commas, braces, numbers, escapes. Knows no key. */
 #include "json.h"
 
 #include "text.h"
 
-#include <stdio.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define INDENT 2
+
+static void break_line(struct json *json)
+{
+    if (!json->one_line)
+        fprintf(json->stream, "\n%*s", (int)(INDENT * json->depth), "");
+}
+
+/* What stands before a value. */
+static void begin(struct json *json, const char *key)
+{
+    if (json->filled)
+        putc(',', json->stream);
+    if (json->depth > 0)
+        break_line(json);
+    if (key != NULL)
+        fprintf(json->stream, "\"%s\":", key);
+    json->filled = true;
+}
+
+static void open(struct json *json, const char *key, char brace)
+{
+    begin(json, key);
+    putc(brace, json->stream);
+    json->depth++;
+    json->filled = false;
+}
+
+static void close(struct json *json, char brace)
+{
+    json->depth--;
+    if (json->filled)
+        break_line(json);
+    putc(brace, json->stream);
+    json->filled = true;
+}
+
+void json_open_object(struct json *json, const char *key)
+{
+    open(json, key, '{');
+}
+
+void json_close_object(struct json *json)
+{
+    close(json, '}');
+}
+
+void json_open_array(struct json *json, const char *key)
+{
+    open(json, key, '[');
+}
+
+void json_close_array(struct json *json)
+{
+    close(json, ']');
+}
+
+void json_null(struct json *json, const char *key)
+{
+    begin(json, key);
+    fputs("null", json->stream);
+}
+
+void json_bool(struct json *json, const char *key, bool value)
+{
+    begin(json, key);
+    fputs(value ? "true" : "false", json->stream);
+}
+
+void json_opt_bool(struct json *json, const char *key, struct opt_bool value)
+{
+    if (value.known)
+        json_bool(json, key, value.value);
+    else
+        json_null(json, key);
+}
+
+void json_integer(struct json *json, const char *key, int64_t value)
+{
+    begin(json, key);
+    fprintf(json->stream, "%" PRIi64, value);
+}
+
+void json_count(struct json *json, const char *key, uint64_t value)
+{
+    begin(json, key);
+    fprintf(json->stream, "%" PRIu64, value);
+}
+
+void json_opt_count(struct json *json, const char *key, struct opt_u64 value)
+{
+    if (value.known)
+        json_count(json, key, value.value);
+    else
+        json_null(json, key);
+}
 
 void json_real_text(char digits[JSON_REAL_TEXT_MAX], double value)
 {
@@ -17,36 +114,64 @@ void json_real_text(char digits[JSON_REAL_TEXT_MAX], double value)
     }
 }
 
-struct json_object *json_real(double value)
+void json_real(struct json *json, const char *key, double value)
 {
     char digits[JSON_REAL_TEXT_MAX];
 
     json_real_text(digits, value);
+    begin(json, key);
+    fputs(digits, json->stream);
     if (strpbrk(digits, ".e") == NULL) /* a double stays one: 1.0, not 1 */
-        strcat(digits, ".0");
-    return json_object_new_double_s(value, digits);
+        fputs(".0", json->stream);
 }
 
-struct json_object *json_opt_real(struct opt_f64 value)
+void json_opt_real(struct json *json, const char *key, struct opt_f64 value)
 {
-    return value.known ? json_real(value.value) : NULL;
+    if (value.known)
+        json_real(json, key, value.value);
+    else
+        json_null(json, key);
 }
 
-struct json_object *json_count(uint64_t value)
+/* All characters that text_first calls a control lie below U+10000: one \u is enough. */
+static void put_control(FILE *stream, uint32_t code)
 {
-    return json_object_new_uint64(value);
+    static const char codes[] = "\b\f\n\r\t", letters[] = "bfnrt";
+    const char *found = code < 0x20 ? strchr(codes, (int)code) : NULL;
+
+    if (found != NULL)
+        fprintf(stream, "\\%c", letters[found - codes]);
+    else
+        fprintf(stream, "\\u%04" PRIx32, code);
 }
 
-struct json_object *json_opt_count(struct opt_u64 value)
+void json_text(struct json *json, const char *key, const char *bytes, size_t len)
 {
-    return value.known ? json_count(value.value) : NULL;
+    static const char replacement[] = "\xef\xbf\xbd"; /* U+FFFD */
+
+    if (bytes == NULL) {
+        json_null(json, key);
+        return;
+    }
+    begin(json, key);
+    putc('"', json->stream);
+    for (size_t i = 0; i < len;) {
+        struct text_sign sign = text_first(bytes + i, len - i);
+
+        if (!sign.valid || sign.code == 0)
+            fputs(replacement, json->stream);
+        else if (sign.control)
+            put_control(json->stream, sign.code);
+        else if (sign.code == '"' || sign.code == '\\')
+            fprintf(json->stream, "\\%c", (char)sign.code);
+        else
+            fwrite(bytes + i, 1, sign.len, json->stream);
+        i += sign.len;
+    }
+    putc('"', json->stream);
 }
 
-struct json_object *json_text(const char *bytes, size_t len)
+void json_string(struct json *json, const char *key, const char *string)
 {
-    char *utf8 = bytes != NULL ? text_to_utf8(bytes, len) : NULL;
-    struct json_object *object = utf8 != NULL ? json_object_new_string(utf8) : NULL;
-
-    free(utf8);
-    return object;
+    json_text(json, key, string, string != NULL ? strlen(string) : 0);
 }

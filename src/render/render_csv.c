@@ -1,43 +1,72 @@
 // SPDX-License-Identifier: MIT
-/* Owns the CSV output: one row a table, quoted only where RFC 4180 asks for it. */
+/*
+ * Owns the CSV output: one row a table, quoted only where RFC 4180 asks for it. Printing asks for no
+ * memory, so that what was begun is also ended.
+ */
 #include "cell.h"
 #include "render.h"
 #include "rows.h"
+#include "text.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-static void print_quoted(FILE *stream, const char *cell)
+static bool needs_quotes(const char *bytes, size_t len)
 {
-    if (strpbrk(cell, ",\"\r\n") == NULL) {
-        fputs(cell, stream);
-        return;
-    }
-    putc('"', stream);
-    for (; *cell != '\0'; cell++) {
-        if (*cell == '"')
-            putc('"', stream);
-        putc(*cell, stream);
-    }
-    putc('"', stream);
+    return memchr(bytes, ',', len) != NULL || memchr(bytes, '"', len) != NULL ||
+           memchr(bytes, '\n', len) != NULL;
 }
 
-static int print_row(FILE *stream, const struct render_column *const *columns, size_t n,
-                     const struct report_image *image, const struct report_table *table)
+/*
+ * Line breaks and tabs stay, which CSV can hold; the rest is spelled as in the table, where a
+ * backslash is escaped only if it could begin an escape.
+ */
+static bool stays(const char *bytes, size_t len)
+{
+    return *bytes == '\n' || *bytes == '\t' || (*bytes == '\\' && (len == 1 || bytes[1] != 'x'));
+}
+
+static void print_text(FILE *stream, const char *bytes, size_t len)
+{
+    bool quoted = needs_quotes(bytes, len);
+
+    if (quoted)
+        putc('"', stream);
+    for (size_t i = 0; i < len;) {
+        struct text_sign sign = text_first(bytes + i, len - i);
+        char spelled[TEXT_SPELLED_MAX];
+
+        if (bytes[i] == '"')
+            fputs("\"\"", stream);
+        else if (stays(bytes + i, len - i))
+            putc(bytes[i], stream);
+        else
+            fwrite(spelled, 1, text_spell(bytes + i, &sign, spelled), stream);
+        i += sign.len;
+    }
+    if (quoted)
+        putc('"', stream);
+}
+
+static void print_row(FILE *stream, const struct render_column *const *columns, size_t n,
+                      const struct report_image *image, const struct report_table *table)
 {
     for (size_t i = 0; i < n; i++) {
-        char *cell = render_cell_for_programs(columns[i], columns[i]->value(image, table));
+        struct render_value value = columns[i]->value(image, table);
+        char digits[RENDER_DIGITS_MAX];
 
-        if (cell == NULL)
-            return -ENOMEM;
         if (i > 0)
             putc(',', stream);
-        print_quoted(stream, cell);
-        free(cell);
+        if (columns[i]->type == RENDER_TEXT) {
+            if (value.known)
+                print_text(stream, value.text, value.text_len);
+            continue;
+        }
+        render_cell_for_programs(columns[i], value, digits);
+        fputs(digits, stream);
     }
     putc('\n', stream);
-    return 0;
 }
 
 int render_csv(FILE *stream, const struct report_image *images, size_t n_images,
@@ -53,7 +82,7 @@ int render_csv(FILE *stream, const struct report_image *images, size_t n_images,
     for (size_t i = 0; i < n && ret == 0 && !options->noheadings; i++)
         fprintf(stream, "%s%s", columns[i]->name, i + 1 < n ? "," : "\n");
     for (size_t i = 0; i < n_rows && ret == 0; i++)
-        ret = print_row(stream, columns, n, rows[i].image, rows[i].table);
+        print_row(stream, columns, n, rows[i].image, rows[i].table);
     free(rows);
     return ret;
 }

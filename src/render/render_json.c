@@ -9,99 +9,92 @@
 #include "json.h"
 #include "verdict.h"
 
-#include <errno.h>
-#include <string.h>
-
 #define JSON_SCHEMA 1
 
-static void put(struct json_object *object, const char *key, struct json_object *value)
+static void put_name(struct json *json, const char *key, const struct format_name *name)
 {
-    json_object_object_add(object, key, value);
+    json_text(json, key, name->bytes, name->len);
 }
 
-static void put_count(struct json_object *object, const char *key, uint64_t value)
+/* An object, or null in its place: then it is not opened. */
+static bool open_or_null(struct json *json, const char *key, bool known)
 {
-    put(object, key, json_count(value));
+    if (known)
+        json_open_object(json, key);
+    else
+        json_null(json, key);
+    return known;
 }
 
-static void put_bool(struct json_object *object, const char *key, bool value)
-{
-    put(object, key, json_object_new_boolean(value));
-}
-
-static void put_name(struct json_object *object, const char *key, const struct format_name *name)
-{
-    put(object, key, json_text(name->bytes, name->len));
-}
-
-static void put_string(struct json_object *object, const char *key, const char *string)
-{
-    put(object, key, string != NULL ? json_text(string, strlen(string)) : NULL);
-}
-
-static struct json_object *format_object(const struct report_format *format)
+static void put_format(struct json *json, const struct report_image *image)
 {
     static const char *const encryption[] = {"none", "aes", "luks"};
-    struct json_object *object = json_object_new_object();
+    const struct report_format *format = &image->format;
 
-    put_count(object, "version", format->version);
-    put_count(object, "cluster_bytes", format->cluster_bytes);
-    put_count(object, "virtual_bytes", format->virtual_bytes);
-    put_count(object, "file_bytes", format->file_bytes);
-    put_count(object, "refcount_bits", format->refcount_bits);
-    put_bool(object, "extended_l2", format->extended_l2);
-    put_string(object, "compression", format->compression == FORMAT_ZSTD ? "zstd" : "zlib");
-    put_string(object, "encryption", encryption[format->encryption]);
-    put_name(object, "backing_file", &format->backing_file);
-    put_name(object, "backing_format", &format->backing_format);
-    put_name(object, "data_file", &format->data_file);
-    put_bool(object, "data_file_raw", format->data_file_raw);
-    put_bool(object, "lazy_refcounts", format->lazy_refcounts);
-    put_bool(object, "dirty", format->dirty);
-    put_bool(object, "corrupt", format->corrupt);
-    put_count(object, "snapshot_count", format->snapshot_count);
-    put_count(object, "bitmap_count", format->bitmap_count);
-    put_count(object, "l1_entries", format->l1_entries);
-    put(object, "l2_tables", json_opt_count(format->l2_tables));
-    put(object, "l2_bytes", json_opt_count(format->l2_bytes));
-    put_count(object, "l2_cache_bytes", format->l2_cache_bytes);
-    return object;
+    if (!open_or_null(json, "format", image->has_format))
+        return;
+    json_count(json, "version", format->version);
+    json_count(json, "cluster_bytes", format->cluster_bytes);
+    json_count(json, "virtual_bytes", format->virtual_bytes);
+    json_count(json, "file_bytes", format->file_bytes);
+    json_count(json, "refcount_bits", format->refcount_bits);
+    json_bool(json, "extended_l2", format->extended_l2);
+    json_string(json, "compression", format->compression == FORMAT_ZSTD ? "zstd" : "zlib");
+    json_string(json, "encryption", encryption[format->encryption]);
+    put_name(json, "backing_file", &format->backing_file);
+    put_name(json, "backing_format", &format->backing_format);
+    put_name(json, "data_file", &format->data_file);
+    json_bool(json, "data_file_raw", format->data_file_raw);
+    json_bool(json, "lazy_refcounts", format->lazy_refcounts);
+    json_bool(json, "dirty", format->dirty);
+    json_bool(json, "corrupt", format->corrupt);
+    json_count(json, "snapshot_count", format->snapshot_count);
+    json_count(json, "bitmap_count", format->bitmap_count);
+    json_count(json, "l1_entries", format->l1_entries);
+    json_opt_count(json, "l2_tables", format->l2_tables);
+    json_opt_count(json, "l2_bytes", format->l2_bytes);
+    json_count(json, "l2_cache_bytes", format->l2_cache_bytes);
+    json_close_object(json);
 }
 
-static struct json_object *jump_histogram(const struct report_jump_histogram *histogram)
+static void put_jump_histogram(struct json *json, const struct report_jump_histogram *histogram)
 {
-    struct json_object *array = json_object_new_array();
-
-    for (size_t i = 0; i < histogram->n; i++) {
-        struct json_object *object = json_object_new_object();
-
-        put_count(object, "from_bytes", histogram->list[i].from_bytes);
-        put_count(object, "backward", histogram->list[i].backward);
-        put_count(object, "forward", histogram->list[i].forward);
-        json_object_array_add(array, object);
+    if (histogram == NULL) {
+        json_null(json, "jump_histogram");
+        return;
     }
-    return array;
+    json_open_array(json, "jump_histogram");
+    for (size_t i = 0; i < histogram->n; i++) {
+        json_open_object(json, NULL);
+        json_count(json, "from_bytes", histogram->list[i].from_bytes);
+        json_count(json, "backward", histogram->list[i].backward);
+        json_count(json, "forward", histogram->list[i].forward);
+        json_close_object(json);
+    }
+    json_close_array(json);
 }
 
-static struct json_object *run_histogram(const struct report_run_histogram *histogram)
+static void put_run_histogram(struct json *json, const struct report_run_histogram *histogram)
 {
-    struct json_object *array = json_object_new_array();
-
-    for (size_t i = 0; i < histogram->n; i++) {
-        struct json_object *object = json_object_new_object();
-
-        put_count(object, "from_bytes", histogram->list[i].from_bytes);
-        put_count(object, "runs", histogram->list[i].runs);
-        put_count(object, "bytes", histogram->list[i].bytes);
-        json_object_array_add(array, object);
+    if (histogram == NULL) {
+        json_null(json, "run_histogram");
+        return;
     }
-    return array;
+    json_open_array(json, "run_histogram");
+    for (size_t i = 0; i < histogram->n; i++) {
+        json_open_object(json, NULL);
+        json_count(json, "from_bytes", histogram->list[i].from_bytes);
+        json_count(json, "runs", histogram->list[i].runs);
+        json_count(json, "bytes", histogram->list[i].bytes);
+        json_close_object(json);
+    }
+    json_close_array(json);
 }
 
 /* @known is false for a table that could not be read: its figures are null. */
-static void put_walk(struct json_object *object, const struct report_walk *walk, bool known)
+static void put_walk(struct json *json, const struct report_walk *walk, bool known)
 {
-#define COUNT(key) put(object, #key, known ? json_count(walk->key) : NULL)
+#define COUNT(key) json_opt_count(json, #key, (struct opt_u64){known, walk->key})
     COUNT(mapped_bytes);
     COUNT(compressed_clusters);
     COUNT(zero_clusters);
@@ -112,332 +105,241 @@ static void put_walk(struct json_object *object, const struct report_walk *walk,
     COUNT(near_jumps);
     COUNT(file_switches);
     COUNT(breaks);
-    put(object, "backward_jump_mean_bytes", json_opt_real(walk->backward_jump_mean_bytes));
-    put(object, "forward_jump_mean_bytes", json_opt_real(walk->forward_jump_mean_bytes));
-    put(object, "jump_histogram", known ? jump_histogram(&walk->jump_histogram) : NULL);
-    put(object, "fragmentation_score", json_opt_real(walk->fragmentation_score));
+    json_opt_real(json, "backward_jump_mean_bytes", walk->backward_jump_mean_bytes);
+    json_opt_real(json, "forward_jump_mean_bytes", walk->forward_jump_mean_bytes);
+    put_jump_histogram(json, known ? &walk->jump_histogram : NULL);
+    json_opt_real(json, "fragmentation_score", walk->fragmentation_score);
     COUNT(ascending_runs);
-    put(object, "ascending_run_mean_bytes", json_opt_real(walk->ascending_run_mean_bytes));
+    json_opt_real(json, "ascending_run_mean_bytes", walk->ascending_run_mean_bytes);
     COUNT(contiguous_runs);
-    put(object, "contiguous_run_mean_bytes", json_opt_real(walk->contiguous_run_mean_bytes));
-    put(object, "contiguous_run_half_bytes", json_opt_count(walk->contiguous_run_half_bytes));
-    put(object, "contiguous_run_max_bytes", json_opt_count(walk->contiguous_run_max_bytes));
-    put(object, "run_histogram", known ? run_histogram(&walk->run_histogram) : NULL);
+    json_opt_real(json, "contiguous_run_mean_bytes", walk->contiguous_run_mean_bytes);
+    json_opt_count(json, "contiguous_run_half_bytes", walk->contiguous_run_half_bytes);
+    json_opt_count(json, "contiguous_run_max_bytes", walk->contiguous_run_max_bytes);
+    put_run_histogram(json, known ? &walk->run_histogram : NULL);
 #undef COUNT
 }
 
-static struct json_object *snapshot_object(const struct report_table *table)
+static void put_snapshot(struct json *json, const struct report_table *table)
 {
-    struct json_object *object;
-
-    if (!table->is_snapshot)
-        return NULL;
-    object = json_object_new_object();
-    put_name(object, "id", &table->id);
-    put_name(object, "name", &table->name);
-    return object;
+    if (!open_or_null(json, "snapshot", table->is_snapshot))
+        return;
+    put_name(json, "id", &table->id);
+    put_name(json, "name", &table->name);
+    json_close_object(json);
 }
 
-static struct json_object *check_object(const struct report_table *table)
+static void put_check(struct json *json, const struct report_table *table)
 {
-    struct json_object *object;
-
-    if (!table->has_check)
-        return NULL;
-    object = json_object_new_object();
-    put_count(object, "allocated_clusters", table->check.allocated_clusters);
-    put_count(object, "total_clusters", table->check.total_clusters);
-    put_count(object, "fragmented_clusters", table->check.fragmented_clusters);
-    put_count(object, "compressed_clusters", table->check.compressed_clusters);
-    return object;
+    if (!open_or_null(json, "qemu_img_check", table->has_check))
+        return;
+    json_count(json, "allocated_clusters", table->check.allocated_clusters);
+    json_count(json, "total_clusters", table->check.total_clusters);
+    json_count(json, "fragmented_clusters", table->check.fragmented_clusters);
+    json_count(json, "compressed_clusters", table->check.compressed_clusters);
+    json_close_object(json);
 }
 
-static struct json_object *disk_object(const struct report_disk *disk)
+static void put_disk(struct json *json, const struct report_disk *disk)
 {
-    struct json_object *object;
-
-    if (!disk->known)
-        return NULL;
-    object = json_object_new_object();
-    put_string(object, "profile", meter_disk_name(disk->profile));
-    put(object, "ideal_seconds", json_real(disk->ideal_seconds));
-    put(object, "seconds", json_real(disk->seconds));
-    put(object, "slowdown_low", json_real(disk->slowdown_low));
-    put(object, "slowdown_high", json_real(disk->slowdown_high));
-    put(object, "after_defrag_seconds", json_opt_real(disk->after_defrag_seconds));
-    return object;
+    if (!open_or_null(json, "disk", disk->known))
+        return;
+    json_string(json, "profile", meter_disk_name(disk->profile));
+    json_real(json, "ideal_seconds", disk->ideal_seconds);
+    json_real(json, "seconds", disk->seconds);
+    json_real(json, "slowdown_low", disk->slowdown_low);
+    json_real(json, "slowdown_high", disk->slowdown_high);
+    json_opt_real(json, "after_defrag_seconds", disk->after_defrag_seconds);
+    json_close_object(json);
 }
 
-static struct json_object *end_to_end_object(const struct report_end_to_end *end_to_end)
+static void put_end_to_end(struct json *json, const struct report_end_to_end *end_to_end)
 {
-    struct json_object *object;
-
-    if (!end_to_end->known)
-        return NULL;
-    object = json_object_new_object();
-    put_walk(object, &end_to_end->walk, true);
-    put_count(object, "hole_bytes", end_to_end->hole_bytes);
-    put(object, "seconds", json_opt_real(end_to_end->seconds));
-    put(object, "slowdown", json_opt_real(end_to_end->slowdown));
-    return object;
+    if (!open_or_null(json, "end_to_end", end_to_end->known))
+        return;
+    put_walk(json, &end_to_end->walk, true);
+    json_count(json, "hole_bytes", end_to_end->hole_bytes);
+    json_opt_real(json, "seconds", end_to_end->seconds);
+    json_opt_real(json, "slowdown", end_to_end->slowdown);
+    json_close_object(json);
 }
 
-static struct json_object *host_object(const struct report_host *host)
+static void put_host(struct json *json, const struct report_host *host)
 {
-    struct json_object *object;
-
-    if (!host->known)
-        return NULL;
-    object = json_object_new_object();
-    put_string(object, "filesystem", host->filesystem);
-    put_string(object, "device", host->device);
-    put(object, "rotational",
-        host->rotational.known ? json_object_new_boolean(host->rotational.value) : NULL);
-    put_count(object, "extents", host->extents);
-    put(object, "extent_mean_bytes", json_opt_real(host->extent_mean_bytes));
-    put_count(object, "unplaced_bytes", host->unplaced_bytes);
-    return object;
+    if (!open_or_null(json, "host", host->known))
+        return;
+    json_string(json, "filesystem", host->filesystem);
+    json_string(json, "device", host->device);
+    json_opt_bool(json, "rotational", host->rotational);
+    json_count(json, "extents", host->extents);
+    json_opt_real(json, "extent_mean_bytes", host->extent_mean_bytes);
+    json_count(json, "unplaced_bytes", host->unplaced_bytes);
+    json_close_object(json);
 }
 
-static struct json_object *layers_array(const struct report_table *table)
+static void put_layers(struct json *json, const struct report_table *table)
 {
-    struct json_object *array;
-
-    if (table->layers == NULL)
-        return NULL;
-    array = json_object_new_array();
+    if (table->layers == NULL) {
+        json_null(json, "layers");
+        return;
+    }
+    json_open_array(json, "layers");
     for (size_t i = 0; i < table->n_layers; i++) {
         const struct report_layer *layer = &table->layers[i];
-        struct json_object *object = json_object_new_object();
-
-        put_string(object, "path", layer->path);
-        put_count(object, "depth", layer->depth);
-        put_count(object, "bytes", layer->bytes);
-        put_count(object, "runs", layer->runs);
-        put(object, "shadowed_bytes", json_opt_count(layer->shadowed_bytes));
-        json_object_array_add(array, object);
+        json_open_object(json, NULL);
+        json_string(json, "path", layer->path);
+        json_count(json, "depth", layer->depth);
+        json_count(json, "bytes", layer->bytes);
+        json_count(json, "runs", layer->runs);
+        json_opt_count(json, "shadowed_bytes", layer->shadowed_bytes);
+        json_close_object(json);
     }
-    return array;
+    json_close_array(json);
 }
 
-static struct json_object *range_object(const struct report_range *range)
+static void put_range(struct json *json, const struct report_range *range)
 {
-    struct json_object *object;
-
-    if (!range->known)
-        return NULL;
-    object = json_object_new_object();
-    put_count(object, "guest_offset", range->guest_off);
-    put_count(object, "length", range->len_bytes);
-    return object;
+    if (!open_or_null(json, "range", range->known))
+        return;
+    json_count(json, "guest_offset", range->guest_off);
+    json_count(json, "length", range->len_bytes);
+    json_close_object(json);
 }
 
-static struct json_object *table_object(const struct report_table *table)
+static void put_table(struct json *json, const struct report_table *table)
 {
-    struct json_object *object = json_object_new_object();
-
-    put(object, "snapshot", snapshot_object(table));
-    put_count(object, "chain_depth", table->chain_depth);
-    put_count(object, "virtual_bytes", table->virtual_bytes);
-    put(object, "range", range_object(&table->range));
-    put(object, "mapped_clusters", table->measured ? json_count(table->mapped_clusters) : NULL);
-    put_walk(object, &table->walk, table->measured);
-    put(object, "read_split", json_opt_real(table->read_split));
-    put(object, "qemu_img_check", check_object(table));
-    put(object, "layers", layers_array(table));
-    put(object, "end_to_end", end_to_end_object(&table->end_to_end));
-    put(object, "disk", disk_object(&table->disk));
-    return object;
+    json_open_object(json, NULL);
+    put_snapshot(json, table);
+    json_count(json, "chain_depth", table->chain_depth);
+    json_count(json, "virtual_bytes", table->virtual_bytes);
+    put_range(json, &table->range);
+    json_opt_count(json, "mapped_clusters",
+                   (struct opt_u64){table->measured, table->mapped_clusters});
+    put_walk(json, &table->walk, table->measured);
+    json_opt_real(json, "read_split", table->read_split);
+    put_check(json, table);
+    put_layers(json, table);
+    put_end_to_end(json, &table->end_to_end);
+    put_disk(json, &table->disk);
+    json_close_object(json);
 }
 
-static struct json_object *verdict_object(const struct report_verdict *verdict)
+static void put_verdict(struct json *json, const struct report_verdict *verdict)
 {
-    struct json_object *object, *causes;
-
-    if (!verdict->known)
-        return NULL;
-    object = json_object_new_object();
-    put_string(object, "action", report_action_name(verdict->action));
-    put_string(object, "reason", verdict->reason);
-    put(object, "image_share", json_opt_real(verdict->image_share));
-    put(object, "host_share", json_opt_real(verdict->host_share));
-    put(object, "copy_bytes", json_opt_count(verdict->copy_bytes));
-    causes = json_object_new_array();
+    if (!open_or_null(json, "verdict", verdict->known))
+        return;
+    json_string(json, "action", report_action_name(verdict->action));
+    json_string(json, "reason", verdict->reason);
+    json_opt_real(json, "image_share", verdict->image_share);
+    json_opt_real(json, "host_share", verdict->host_share);
+    json_opt_count(json, "copy_bytes", verdict->copy_bytes);
+    json_open_array(json, "causes");
     for (size_t i = 0; i < verdict->n_causes; i++) {
-        struct json_object *cause = json_object_new_object();
-
-        put_string(cause, "code", report_cause_name(verdict->causes[i].code));
-        put_string(cause, "option", verdict->causes[i].option);
-        json_object_array_add(causes, cause);
+        json_open_object(json, NULL);
+        json_string(json, "code", report_cause_name(verdict->causes[i].code));
+        json_string(json, "option", verdict->causes[i].option);
+        json_close_object(json);
     }
-    put(object, "causes", causes);
-    return object;
+    json_close_array(json);
+    json_close_object(json);
 }
 
-static struct json_object *gap_histogram(const struct report_gap_histogram *histogram)
+static void put_gap_histogram(struct json *json, const struct report_gap_histogram *histogram)
 {
-    struct json_object *array = json_object_new_array();
-
+    json_open_array(json, "free_gap_histogram");
     for (size_t i = 0; i < histogram->n; i++) {
-        struct json_object *object = json_object_new_object();
-
-        put_count(object, "from_bytes", histogram->list[i].from_bytes);
-        put_count(object, "gaps", histogram->list[i].gaps);
-        put_count(object, "bytes", histogram->list[i].bytes);
-        json_object_array_add(array, object);
+        json_open_object(json, NULL);
+        json_count(json, "from_bytes", histogram->list[i].from_bytes);
+        json_count(json, "gaps", histogram->list[i].gaps);
+        json_count(json, "bytes", histogram->list[i].bytes);
+        json_close_object(json);
     }
-    return array;
+    json_close_array(json);
 }
 
-static struct json_object *space_object(const struct report_space *space)
+static void put_space_snapshot(struct json *json, const struct report_space_snapshot *snapshot)
 {
-    struct json_object *object;
-
-    if (space == NULL)
-        return NULL;
-    object = json_object_new_object();
-    put_count(object, "end_offset_bytes", space->end_offset_bytes);
-    put(object, "host_allocated_bytes", json_opt_count(space->host_allocated_bytes));
-    put_count(object, "active_bytes", space->active_bytes);
-    put_count(object, "metadata_bytes", space->metadata_bytes);
-    put_count(object, "vm_state_bytes", space->vm_state_bytes);
-    put_count(object, "snapshot_only_bytes", space->snapshot_only_bytes);
-    put(object, "leaked_bytes", json_opt_count(space->leaked_bytes));
-    put_count(object, "free_bytes", space->free_bytes);
-    put_count(object, "free_gaps", space->free_gaps);
-    put(object, "free_gap_max_bytes", json_opt_count(space->free_gap_max_bytes));
-    put(object, "free_gap_histogram", gap_histogram(&space->free_gap_histogram));
-    put_count(object, "tail_bytes", space->tail_bytes);
-    put_count(object, "reclaimable_bytes", space->reclaimable_bytes);
-    put(object, "snapshots", NULL); /* its place: see print_image */
-    return object;
+    json_open_object(json, NULL);
+    put_name(json, "id", &snapshot->id);
+    put_name(json, "name", &snapshot->name);
+    json_opt_count(json, "exclusive_bytes", snapshot->exclusive_bytes);
+    json_close_object(json);
 }
 
-static struct json_object *space_snapshot_object(const struct report_space_snapshot *snapshot)
+static void put_space(struct json *json, const struct report_space *space)
 {
-    struct json_object *object = json_object_new_object();
-
-    put_name(object, "id", &snapshot->id);
-    put_name(object, "name", &snapshot->name);
-    put(object, "exclusive_bytes", json_opt_count(snapshot->exclusive_bytes));
-    return object;
+    if (!open_or_null(json, "space", space != NULL))
+        return;
+    json_count(json, "end_offset_bytes", space->end_offset_bytes);
+    json_opt_count(json, "host_allocated_bytes", space->host_allocated_bytes);
+    json_count(json, "active_bytes", space->active_bytes);
+    json_count(json, "metadata_bytes", space->metadata_bytes);
+    json_count(json, "vm_state_bytes", space->vm_state_bytes);
+    json_count(json, "snapshot_only_bytes", space->snapshot_only_bytes);
+    json_opt_count(json, "leaked_bytes", space->leaked_bytes);
+    json_count(json, "free_bytes", space->free_bytes);
+    json_count(json, "free_gaps", space->free_gaps);
+    json_opt_count(json, "free_gap_max_bytes", space->free_gap_max_bytes);
+    put_gap_histogram(json, &space->free_gap_histogram);
+    json_count(json, "tail_bytes", space->tail_bytes);
+    json_count(json, "reclaimable_bytes", space->reclaimable_bytes);
+    json_open_array(json, "snapshots");
+    for (size_t i = 0; i < space->n_snapshots; i++)
+        put_space_snapshot(json, &space->snapshots[i]);
+    json_close_array(json);
+    json_close_object(json);
 }
 
-static struct json_object *findings_array(const struct format_findings *findings)
+static void put_findings(struct json *json, const struct format_findings *findings)
 {
-    struct json_object *array = json_object_new_array();
-
+    json_open_array(json, "findings");
     for (size_t i = 0; i < findings->n_list; i++) {
         const struct format_finding *finding = &findings->list[i];
         bool error = format_finding_severity(finding->code) == FORMAT_ERROR;
-        struct json_object *object = json_object_new_object();
-
-        put_string(object, "code", format_finding_name(finding->code));
-        put_string(object, "severity", error ? "error" : "warning");
-        put_string(object, "where", finding->where);
-        put(object, "host_offset", finding->has_host_off ? json_count(finding->host_off) : NULL);
-        put_string(object, "message", finding->message);
-        json_object_array_add(array, object);
+        json_open_object(json, NULL);
+        json_string(json, "code", format_finding_name(finding->code));
+        json_string(json, "severity", error ? "error" : "warning");
+        json_string(json, "where", finding->where);
+        json_opt_count(json, "host_offset",
+                       (struct opt_u64){finding->has_host_off, finding->host_off});
+        json_string(json, "message", finding->message);
+        json_close_object(json);
     }
-    return array;
+    json_close_array(json);
 }
 
-static struct json_object *image_object(const struct report_image *image)
+static void put_image(struct json *json, const struct report_image *image)
 {
-    struct json_object *object = json_object_new_object();
-
-    put_string(object, "path", image->path);
-    put(object, "measured_at", json_object_new_int64(image->measured_at));
-    put_bool(object, "complete", image->complete);
-    put_string(object, "error", image->error);
-    put(object, "in_use",
-        image->in_use.known ? json_object_new_boolean(image->in_use.value) : NULL);
-    put(object, "format", image->has_format ? format_object(&image->format) : NULL);
-    put(object, "tables", NULL); /* its place: see print_image */
-    put(object, "host", host_object(&image->host));
-    put(object, "space", space_object(image->space));
-    put(object, "verdict", verdict_object(&image->verdict));
-    put_count(object, "findings_total", image->findings.total);
-    put(object, "findings", findings_array(&image->findings));
-    return object;
+    json_open_object(json, NULL);
+    json_string(json, "path", image->path);
+    json_integer(json, "measured_at", image->measured_at);
+    json_bool(json, "complete", image->complete);
+    json_string(json, "error", image->error);
+    json_opt_bool(json, "in_use", image->in_use);
+    put_format(json, image);
+    json_open_array(json, "tables");
+    for (size_t i = 0; i < image->n_tables; i++)
+        put_table(json, &image->tables[i]);
+    json_close_array(json);
+    put_host(json, &image->host);
+    put_space(json, image->space);
+    put_verdict(json, &image->verdict);
+    json_count(json, "findings_total", image->findings.total);
+    put_findings(json, &image->findings);
+    json_close_object(json);
 }
 
-static const char *text_of(struct json_object *object)
-{
-    return json_object_to_json_string_ext(object,
-                                          JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE);
-}
-
-/* The @i-th element of an array; it is put away. */
-static int print_element(FILE *stream, size_t i, struct json_object *object)
-{
-    const char *text = text_of(object);
-
-    if (text != NULL)
-        fprintf(stream, "%s\n%s", i > 0 ? "," : "", text);
-    json_object_put(object);
-    return text != NULL ? 0 : -ENOMEM;
-}
-
-/* Prints @text up to the place of an array, and the key of that. Returns what follows, or NULL. */
-static const char *print_up_to(FILE *stream, const char *text, const char *place)
-{
-    const char *found = strstr(text, place);
-    const char *value = "null";
-
-    if (found == NULL)
-        return NULL;
-    fprintf(stream, "%.*s[", (int)(found - text + (ptrdiff_t)(strlen(place) - strlen(value))),
-            text);
-    return found + strlen(place);
-}
-
-/*
- * Tables, and the space of snapshots, are printed one at a time into the object of their image,
- * since there may be 65,536 of them. Inside a string the quotes of the place would have
- * backslashes, so it cannot be mistaken; the tables, which may hold such a key, come first.
- */
-static int print_image(FILE *stream, const struct report_image *image)
-{
-    const struct report_space *space = image->space;
-    struct json_object *object = image_object(image);
-    const char *text = text_of(object);
-    const char *rest = text != NULL ? print_up_to(stream, text, "\"tables\":null") : NULL;
-    int ret = rest != NULL ? 0 : -ENOMEM;
-
-    for (size_t i = 0; i < image->n_tables && ret == 0; i++)
-        ret = print_element(stream, i, table_object(&image->tables[i]));
-    if (ret == 0)
-        fprintf(stream, "%s]", image->n_tables > 0 ? "\n  " : "");
-    if (ret == 0 && space != NULL) {
-        rest = print_up_to(stream, rest, "\"snapshots\":null");
-        ret = rest != NULL ? 0 : -ENOMEM;
-        for (size_t i = 0; i < space->n_snapshots && ret == 0; i++)
-            ret = print_element(stream, i, space_snapshot_object(&space->snapshots[i]));
-        fprintf(stream, "%s]", space->n_snapshots > 0 ? "\n    " : "");
-    }
-    if (ret == 0)
-        fputs(rest, stream);
-    json_object_put(object);
-    return ret;
-}
-
-/*
- * Images, too, are printed one at a time, so that ten thousand of them do not all stand in memory
- * as objects: the frame around them is written by hand.
- */
 int render_json(FILE *stream, const struct report_image *images, size_t n_images)
 {
-    fprintf(stream, "{\n  \"qcow2frag\":\"%s\",\n  \"schema\":%d,\n  \"images\":[",
-            QCOW2FRAG_VERSION, JSON_SCHEMA);
-    for (size_t i = 0; i < n_images; i++) {
-        int ret;
+    struct json json = {.stream = stream};
 
-        fputs(i > 0 ? ",\n" : "\n", stream);
-        ret = print_image(stream, &images[i]);
-        if (ret < 0)
-            return ret;
-    }
-    fprintf(stream, "%s]\n}\n", n_images > 0 ? "\n  " : "");
+    json_open_object(&json, NULL);
+    json_string(&json, "qcow2frag", QCOW2FRAG_VERSION);
+    json_integer(&json, "schema", JSON_SCHEMA);
+    json_open_array(&json, "images");
+    for (size_t i = 0; i < n_images; i++)
+        put_image(&json, &images[i]);
+    json_close_array(&json);
+    json_close_object(&json);
+    putc('\n', stream);
     return 0;
 }

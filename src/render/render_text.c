@@ -55,10 +55,7 @@ static const char *count_text(uint64_t count)
 
 static void print_name(const struct page *page, const char *bytes, size_t len)
 {
-    char *escaped = text_escape(bytes, len);
-
-    fputs(escaped != NULL ? escaped : "?", page->stream);
-    free(escaped);
+    text_print(page->stream, bytes, len);
 }
 
 static void explain(const struct page *page, const char *sentence)

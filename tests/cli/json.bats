@@ -329,6 +329,20 @@ named() {
 @test "a name with control characters" { named $'\x01\x1b[31m\x7f' "'\\x01\\x1b[31m\\x7f'"; }
 @test "a name with slashes" { mkdir -p a/b && named ./a//b/image "'./a//b/image'"; }
 @test "a name in UTF-8" { named $'d\xc3\xafsk' "'d\\xefsk'"; }
+@test "a name with C1 controls" { named $'\xc2\x9b31m\xc2\x85' "'\\x9b31m\\x85'"; }
+@test "a name that turns the line around" { named $'\u202eab\u2066' "'\\u202eab\\u2066'"; }
+@test "a name with line and paragraph separators" { named $'\u2028\u2029' "'\\u2028\\u2029'"; }
+
+@test "no control, and nothing that turns or breaks a line, is in a document as it stands" {
+    local name=$'\x1b\x07\x7f\xc2\x9b\u202e\u2067\u200f\u2028\u061c\r'
+    fixture one-cluster
+    mv one-cluster.qcow2 "$name"
+    try qcow2frag --json "$name"
+    holds out '"path":"\u001b\u0007\u007f\u009b\u202e\u2067\u200f\u2028\u061c\r"'
+    try qcow2frag map --list --json "$name"
+    holds out '"file":"\u001b\u0007\u007f\u009b\u202e\u2067\u200f\u2028\u061c\r"'
+}
+
 @test "a name that is no UTF-8" { named $'bad\xff\xc3(' "'bad\\ufffd\\ufffd('"; }
 
 @test "slashes are not escaped" {

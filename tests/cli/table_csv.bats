@@ -336,6 +336,23 @@ PYTHON
     is <(csv out 'r[0]["IMAGE"] == "a,\"b\"\nc"') True
 }
 
+# csv_name NAME TEXT: what stands in CSV for a file of that name.
+csv_name() {
+    fixture one-cluster
+    mv one-cluster.qcow2 "$1"
+    try qcow2frag --format csv --noheadings --columns IMAGE "$1"
+    exits 0
+    is out "$2"
+}
+
+@test "CSV escapes controls" { csv_name $'a\x1b[31m\rb\x7f\x07' 'a\x1b[31m\x0db\x7f\x07'; }
+@test "CSV escapes C1 controls" { csv_name $'\xc2\x9b31m\xc2\x85' '\xc2\x9b31m\xc2\x85'; }
+@test "CSV escapes what turns a line around" { csv_name $'\u202eab\u2066' '\xe2\x80\xaeab\xe2\x81\xa6'; }
+@test "CSV escapes line and paragraph separators" { csv_name $'\u2028\u2029' '\xe2\x80\xa8\xe2\x80\xa9'; }
+@test "CSV escapes what is no UTF-8" { csv_name $'a\xff\xc3(' 'a\xff\xc3('; }
+@test "CSV escapes what looks like an escape" { csv_name 'a\x1b\b' 'a\x5cx1b\b'; }
+@test "CSV leaves tabs and letters of all scripts" { csv_name $'d\tï日' $'d\tï日'; }
+
 @test "CSV has a row for each snapshot" {
     needs python3
     fixture snapshot-shared

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Proves that no byte of a hostile name reaches a terminal or a JSON text as more than a sign: what
+ * Proves that no byte of a hostile name reaches a terminal as more than a sign: what
  * is a control, reorders a line or is no UTF-8 is written out, and all else stays as it is.
  */
 #include "text.h"
@@ -130,36 +130,6 @@ static void escape_writes_out_what_is_no_utf8(void **state)
     CHECK(text_escape, malformed);
 }
 
-static void utf8_replaces_each_bad_byte_and_nul(void **state)
-{
-    static const struct text_case cases[] = {
-        CASE("", ""),
-        CASE("plain \\ \n\x1b", "plain \\ \n\x1b"), /* JSON has its own escapes for these */
-        CASE("gr\xc3\xbc\xc3\x9f", "gr\xc3\xbc\xc3\x9f"),
-        CASE("a\0b", "a" REPLACEMENT "b"),
-        CASE("\xff\xfe", REPLACEMENT REPLACEMENT),
-        CASE("\xed\xa0\x80", REPLACEMENT REPLACEMENT REPLACEMENT),
-        CASE("\xe2\x82", REPLACEMENT REPLACEMENT),
-        CASE("\xf0\x9f\x98\x80\xf0\x9f\x98",
-             "\xf0\x9f\x98\x80" REPLACEMENT REPLACEMENT REPLACEMENT),
-    };
-
-    (void)state;
-    CHECK(text_to_utf8, cases);
-}
-
-static void utf8_finds_the_same_bytes_malformed(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < sizeof(malformed) / sizeof(malformed[0]); i++) {
-        char *text = text_to_utf8(malformed[i].bytes, malformed[i].len);
-
-        assert_non_null(text);
-        assert_non_null(strstr(text, REPLACEMENT));
-        free(text);
-    }
-}
-
 /* Of each character from U+0000 on, in UTF-8. */
 static size_t encode(uint32_t code, char *out)
 {
@@ -188,39 +158,54 @@ static size_t encode(uint32_t code, char *out)
 static void every_character_but_the_surrogates_is_valid(void **state)
 {
     (void)state;
-    for (uint32_t code = 1; code <= 0x10ffff; code++) {
+    for (uint32_t code = 0; code <= 0x10ffff; code++) {
         bool surrogate = code >= 0xd800 && code < 0xe000;
-        char bytes[5] = "", *text;
+        char bytes[5] = "";
         size_t n = encode(code, bytes);
+        struct text_sign sign = text_first(bytes, n);
 
-        text = text_to_utf8(bytes, n);
-        assert_non_null(text);
-        if ((strcmp(text, bytes) == 0) == surrogate)
+        if (sign.valid == surrogate || (!surrogate && (sign.code != code || sign.len != n)))
             fail_msg("U+%04X", (unsigned)code);
-        free(text);
     }
 }
 
-/* Whatever goes in: what comes out has no control byte, and is UTF-8 to the other function. */
+static void what_is_malformed_is_one_byte(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(malformed) / sizeof(malformed[0]); i++) {
+        struct text_sign sign;
+        size_t at = 0;
+
+        do {
+            assert_true(at < malformed[i].len);
+            sign = text_first(malformed[i].bytes + at, malformed[i].len - at);
+            at += sign.len;
+        } while (sign.valid);
+        assert_int_equal(sign.len, 1);
+        assert_false(sign.control);
+    }
+}
+
+/* Whatever goes in: what comes out has no control byte, and is UTF-8. */
 static void noise_becomes_printable_utf8(void **state)
 {
     struct dice dice = dice_of(2);
 
     (void)state;
     for (unsigned round = 0; round < 20000; round++) {
-        char bytes[24], *escaped, *again;
+        char bytes[24], *escaped;
         size_t len = dice_below(&dice, sizeof(bytes) + 1);
 
         for (size_t i = 0; i < len; i++)
             bytes[i] = (char)dice_u64(&dice);
         escaped = text_escape(bytes, len);
         assert_non_null(escaped);
-        for (const char *c = escaped; *c != '\0'; c++)
-            assert_false((unsigned char)*c < 0x20 || *c == 0x7f);
-        again = text_to_utf8(escaped, strlen(escaped));
-        assert_non_null(again);
-        assert_string_equal(again, escaped);
-        free(again);
+        for (size_t i = 0; escaped[i] != '\0';) {
+            struct text_sign sign = text_first(escaped + i, strlen(escaped + i));
+
+            assert_true(sign.valid && !sign.control);
+            i += sign.len;
+        }
         free(escaped);
     }
 }
@@ -288,9 +273,8 @@ int main(void)
         cmocka_unit_test(escape_writes_controls_out),
         cmocka_unit_test(escape_writes_out_what_reorders_a_line),
         cmocka_unit_test(escape_writes_out_what_is_no_utf8),
-        cmocka_unit_test(utf8_replaces_each_bad_byte_and_nul),
-        cmocka_unit_test(utf8_finds_the_same_bytes_malformed),
         cmocka_unit_test(every_character_but_the_surrogates_is_valid),
+        cmocka_unit_test(what_is_malformed_is_one_byte),
         cmocka_unit_test(noise_becomes_printable_utf8),
         cmocka_unit_test(a_word_of_a_shell_is_bare_or_quoted),
         cmocka_unit_test(a_long_text_is_shortened_between_characters),
