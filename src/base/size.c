@@ -69,21 +69,47 @@ void size_format_count(char text[SIZE_TEXT_MAX], uint64_t count)
     *out = '\0';
 }
 
-/* The exponent of 1024 that a suffix stands for, or -1. An empty suffix means bytes. */
-static int suffix_exponent(const char *suffix)
+#define SECTOR_BYTES 512 /* as partition tables count */
+
+/* The bytes that a suffix stands for, or 0: it is none. An empty one means bytes. */
+static uint64_t suffix_bytes(const char *suffix)
 {
     const char *found;
 
     if (*suffix == '\0')
-        return 0;
+        return 1;
+    if (strcasecmp(suffix, "s") == 0)
+        return SECTOR_BYTES;
     found = strchr(units, toupper((unsigned char)*suffix));
     if (found == NULL)
-        return -1;
+        return 0;
     if (found == units)
-        return suffix[1] == '\0' ? 0 : -1;
+        return suffix[1] == '\0';
     if (suffix[1] == '\0' || strcasecmp(suffix + 1, "iB") == 0 || strcasecmp(suffix + 1, "B") == 0)
-        return (int)(found - units);
-    return -1;
+        return UINT64_C(1) << (10 * (found - units));
+    return 0;
+}
+
+static int digit_value(char digit)
+{
+    if (isdigit((unsigned char)digit))
+        return digit - '0';
+    return isxdigit((unsigned char)digit) ? tolower((unsigned char)digit) - 'a' + 10 : 16;
+}
+
+/* The digits up to the first that is none of @base. False: there is no digit, or there are too
+ * many. */
+static bool parse_digits(const char **text, unsigned base, uint64_t *whole)
+{
+    const char *begin = *text;
+
+    *whole = 0;
+    for (; (unsigned)digit_value(**text) < base; (*text)++) {
+        if (__builtin_mul_overflow(*whole, (uint64_t)base, whole) ||
+            __builtin_add_overflow(*whole, (uint64_t)digit_value(**text), whole))
+            return false;
+    }
+    return *text > begin;
 }
 
 /* Digits after the point, as a fraction of 10^n; more than 15 digits are refused. */
@@ -107,26 +133,21 @@ static bool parse_fraction(const char **text, uint64_t *fraction, uint64_t *deno
 
 bool size_parse(const char *text, uint64_t *bytes)
 {
-    uint64_t whole = 0, fraction, denominator;
+    bool hexadecimal = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
+    uint64_t whole, fraction = 0, denominator = 1, unit;
     unsigned __int128 total;
-    int exponent;
 
-    if (!isdigit((unsigned char)*text))
+    text += hexadecimal ? 2 : 0;
+    if (!parse_digits(&text, hexadecimal ? 16 : 10, &whole))
         return false;
-    for (; isdigit((unsigned char)*text); text++) {
-        if (__builtin_mul_overflow(whole, UINT64_C(10), &whole) ||
-            __builtin_add_overflow(whole, (uint64_t)(*text - '0'), &whole))
-            return false;
-    }
-    if (!parse_fraction(&text, &fraction, &denominator))
+    if (!hexadecimal && !parse_fraction(&text, &fraction, &denominator))
         return false;
     if (text[0] == ' ' && text[1] != '\0') /* as size_format writes it */
         text++;
-    exponent = suffix_exponent(text);
-    if (exponent < 0)
+    unit = suffix_bytes(text);
+    if (unit == 0)
         return false;
-    total = ((unsigned __int128)whole << (10 * exponent)) +
-            ((unsigned __int128)fraction << (10 * exponent)) / denominator;
+    total = (unsigned __int128)whole * unit + (unsigned __int128)fraction * unit / denominator;
     if (total > UINT64_MAX)
         return false;
     *bytes = (uint64_t)total;

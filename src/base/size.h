@@ -21,9 +21,10 @@ void size_format_mean(char text[SIZE_TEXT_MAX], double bytes);
 void size_format_count(char text[SIZE_TEXT_MAX], uint64_t count);
 
 /*
- * Reads "4096", "64K", "1.5G", "2TiB": a number, then optionally K, M, G, T, P or E (powers of
- * 1024, upper or lower case) with an optional "iB" or "B", and one space before it at most. False
- * when the text is anything else, is negative or exceeds 2^64 - 1.
+ * Reads "4096", "64K", "1.5G", "2TiB", "2048s", "0x10000": a number, then optionally K, M, G, T, P
+ * or E (powers of 1024, upper or lower case) with an optional "iB" or "B", or s (sectors of 512
+ * bytes), and one space before it at most. After 0x the number is hexadecimal, as far as its digits
+ * go. False when the text is anything else, is negative or exceeds 2^64 - 1.
  */
 bool size_parse(const char *text, uint64_t *bytes);
 

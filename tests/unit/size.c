@@ -182,6 +182,38 @@ static void sizes_are_read_in_every_spelling(void **state)
     }
 }
 
+static void is_read_as(const char *text, uint64_t expected)
+{
+    uint64_t bytes = 0;
+
+    if (!size_parse(text, &bytes))
+        fail_msg("\"%s\" is refused", text);
+    if (bytes != expected)
+        fail_msg("\"%s\" is read as %" PRIu64, text, bytes);
+}
+
+static void numbers_may_be_hexadecimal(void **state)
+{
+    (void)state;
+    is_read_as("0x0", 0);
+    is_read_as("0x10000", 65536);
+    is_read_as("0XfF", 255);
+    is_read_as("0x1B", 27); /* a digit */
+    is_read_as("0x1E", 30);
+    is_read_as("0x10K", 16384);
+    is_read_as("0xffffffffffffffff", UINT64_MAX);
+    is_read_as("010", 10); /* never octal */
+}
+
+static void sectors_have_512_bytes(void **state)
+{
+    (void)state;
+    is_read_as("2048s", 1048576);
+    is_read_as("1S", 512);
+    is_read_as("0x800s", 1048576);
+    is_read_as("36028797018963967s", UINT64_MAX - 511);
+}
+
 static void what_is_no_size_is_refused(void **state)
 {
     static const char *const texts[] = {
@@ -196,7 +228,18 @@ static void what_is_no_size_is_refused(void **state)
         "1..5",
         "1.5.5",
         "1.K",
-        "0x10",
+        "0x",
+        "0xg",
+        "x10",
+        "0x-1",
+        "0x1.5",
+        "0x10000000000000000", /* 2^64 */
+        "0b1",
+        "s",
+        "1ss",
+        "1siB",
+        "1Ks",
+        "36028797018963968s", /* 2^64 */
         "1e3",
         "1X",
         "1KK",
@@ -279,6 +322,8 @@ int main(void)
         cmocka_unit_test(a_mean_is_rounded_to_a_byte),
         cmocka_unit_test(counts_have_commas_every_three_digits),
         cmocka_unit_test(sizes_are_read_in_every_spelling),
+        cmocka_unit_test(numbers_may_be_hexadecimal),
+        cmocka_unit_test(sectors_have_512_bytes),
         cmocka_unit_test(what_is_no_size_is_refused),
         cmocka_unit_test(whole_units_survive_a_round_trip),
         cmocka_unit_test(any_size_comes_back_within_half_a_percent),
