@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Owns the course of `qcow2frag map --list`. Runs are printed as they come, none is kept. */
+/* Owns the course of `qcow2frag map --list`. Runs are printed as they come. */
 #include "cmd.h"
 
 #include "err.h"
@@ -28,20 +28,27 @@ static int take(void *context, const struct report_run *run)
     return ret;
 }
 
-static int tell_damage(const struct options *options, const struct cmd_console *console,
-                       const struct format_findings *findings)
+/* What is wrong, and what to know of an image in use. */
+static int tell(const struct options *options, const struct cmd_console *console,
+                const struct report_listed *listed)
 {
-    if (!format_findings_have_error(findings))
-        return CMD_DONE;
+    const struct format_findings *findings = &listed->findings;
+
     for (size_t i = 0; i < findings->n_list; i++) {
+        const struct format_finding *finding = &findings->list[i];
+        bool changing = finding->code == FORMAT_FINDING_IMAGE_CHANGING;
         char text[512];
 
-        if (format_finding_severity(findings->list[i].code) != FORMAT_ERROR)
+        if (!changing && format_finding_severity(finding->code) != FORMAT_ERROR)
             continue;
-        snprintf(text, sizeof(text), "%s: %s", findings->list[i].where, findings->list[i].message);
+        snprintf(text, sizeof(text), "%s%s%s", changing ? "" : finding->where, changing ? "" : ": ",
+                 finding->message);
         console->complain(options->paths[0], text);
     }
-    return CMD_DAMAGED;
+    if (listed->being_written && !listed->changing)
+        console->complain(options->paths[0],
+                          "in use, and may be written to: the list may be a moment old");
+    return format_findings_have_error(findings) ? CMD_DAMAGED : CMD_DONE;
 }
 
 int cmd_map(const struct options *options, const struct cmd_console *console)
@@ -54,17 +61,18 @@ int cmd_map(const struct options *options, const struct cmd_console *console)
         .snapshot = options->n_snapshots > 0 ? options->snapshots[0] : NULL,
         .no_host = options->no_host,
         .chain = options->chain,
+        .span = options->has_range ? &options->range : NULL,
         .take = take,
         .context = &map,
     };
-    struct format_findings findings = {0};
+    struct report_listed listed = {.changing = false};
     int status = CMD_FAILED;
 
     if (io_output_open(&map.output, options->output, &map.output_err) == 0) {
         int ret;
 
         map.list.stream = map.output.stream;
-        ret = report_list(options->paths[0], &choice, &findings, &err);
+        ret = report_list(options->paths[0], &choice, &listed, &err);
         if (ret == 0)
             render_list_end(&map.list);
         if (ret == 0)
@@ -72,10 +80,10 @@ int cmd_map(const struct options *options, const struct cmd_console *console)
         else
             io_output_abort(&map.output);
         if (ret == 0)
-            status = tell_damage(options, console, &findings);
+            status = tell(options, console, &listed);
     }
     cmd_complain(console, options->paths[0], &err);
     cmd_complain(console, NULL, &map.output_err);
-    format_findings_free(&findings);
+    format_findings_free(&listed.findings);
     return status;
 }

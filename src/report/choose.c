@@ -6,6 +6,7 @@
 #include "err.h"
 #include "image.h"
 #include "measure.h"
+#include "size.h"
 #include "text.h"
 
 #include <errno.h>
@@ -106,4 +107,26 @@ int report_choose(const struct format_image *image, const struct report_choice *
             (*chosen)[i] = index;
     }
     return 0;
+}
+
+int report_choose_span(const struct format_image *image, const struct tables_span *span,
+                       const size_t *chosen, size_t n_chosen, struct err *err)
+{
+    char begin[SIZE_TEXT_MAX], disk[SIZE_TEXT_MAX];
+    uint64_t largest = 0;
+
+    for (size_t i = 0; i < n_chosen; i++) {
+        uint64_t bytes = chosen[i] == CHOOSE_ACTIVE
+                             ? image->header.virtual_bytes
+                             : image->snapshots.list[chosen[i]].virtual_bytes;
+
+        largest = bytes > largest ? bytes : largest;
+    }
+    if (span == NULL || span->begin < largest)
+        return 0;
+    size_format(begin, span->begin);
+    size_format(disk, largest);
+    return err_set(err, EINVAL,
+                   "the range begins at %s, but the disk has only %s; choose one inside it", begin,
+                   disk);
 }

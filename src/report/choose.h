@@ -8,6 +8,7 @@
 struct err;
 struct format_image;
 struct report_choice;
+struct tables_span;
 
 #define CHOOSE_ACTIVE ((size_t)-1)
 
@@ -18,5 +19,12 @@ struct report_choice;
  */
 int report_choose(const struct format_image *image, const struct report_choice *choice,
                   size_t **chosen, size_t *n_chosen, struct err *err);
+
+/*
+ * A span of the guest disk (NULL: all) that begins behind the end of every table chosen is an
+ * error. Of snapshots some may be smaller than others: only a range that none has is a mistake.
+ */
+int report_choose_span(const struct format_image *image, const struct tables_span *span,
+                       const size_t *chosen, size_t n_chosen, struct err *err);
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Owns the joining of pieces into runs for a list. Keeps one run in memory. */
+/* Owns the joining of pieces into runs for a list. */
 #include "list.h"
 
 #include "backing.h"
@@ -11,6 +11,8 @@
 #include "map.h"
 #include "measure.h"
 #include "scan.h"
+#include "spool.h"
+#include "watch.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -22,9 +24,14 @@
 
 struct list {
     const struct report_list_choice *choice;
-    struct report_backing *backing;   /* NULL: the image alone is listed */
-    const char *files[PIECE_N_FILES]; /* of the image alone */
-    struct list_map *maps;            /* by file number; NULL: no places are known */
+    const char *path;
+    struct report_spool spool;
+    struct report_watch watch;
+    struct report_listed *listed;
+    struct report_backing *backing; /* NULL: the image alone is listed */
+    char **names; /* of the files, by their numbers, for as long as runs are kept */
+    size_t n_names;
+    struct list_map *maps; /* by file number; NULL: no places are known */
     size_t n_maps;
     struct piece open;         /* the run that may still grow; guest_bytes 0: none */
     struct opt_u64 open_place; /* of its first byte, on the device */
@@ -61,13 +68,16 @@ static int hand_over(struct list *list)
         .guest_bytes = open->guest_bytes,
         .kind = open->kind,
         .depth = file != NULL ? file->layer : 0,
-        .file = file != NULL ? file->path : list->files[open->file],
+        .file = list->names[open->file],
         .host_off = {has_host, open->begin},
         .host_bytes = {has_host, open->end - open->begin},
         .physical_off = list->open_place,
     };
 
-    return open->guest_bytes == 0 ? 0 : list->choice->take(list->choice->context, &run);
+    int ret = open->guest_bytes == 0 ? 0 : report_spool_add(&list->spool, &run);
+
+    list->watch.no_more = list->spool.released;
+    return ret;
 }
 
 static struct place place_of(struct list *list, unsigned file, uint64_t off, uint64_t end)
@@ -170,19 +180,45 @@ static int list_alone(struct format_image *image, struct table *table, struct li
 {
     const struct tables_visitor visitor = {
         .context = list, .begin = begin, .detail = true, .most_repeats = REPEATS_MAX};
+    struct tables_span span = list->choice->span != NULL ? *list->choice->span : TABLES_SPAN_ALL;
+    struct tables_plan *plan;
+    struct tables_scan *scan;
+    int ret = tables_plan_new(image, table, 1, span, true, &plan, err);
 
-    return tables_scan(image, table, 1, &visitor, err);
+    if (ret < 0)
+        return ret;
+    scan = tables_scan_new(plan);
+    ret = scan == NULL ? err_no_memory(err)
+                       : tables_scan_part(scan, tables_plan_first(plan), tables_plan_end(plan),
+                                          table, &visitor, err);
+    tables_scan_free(scan);
+    tables_plan_free(plan);
+    return ret;
+}
+
+/* The part of a chain to list: of the top image's clusters, whole ones. */
+static struct tables_span span_of_chain(const struct list *list, const struct format_image *image)
+{
+    const struct tables_span *span = list->choice->span;
+    uint64_t mask = image->header.cluster_bytes - 1, end = list->backing->layers.end;
+
+    if (span == NULL)
+        return (struct tables_span){0, end};
+    if (span->end < end)
+        end = (span->end + mask) & ~mask;
+    return (struct tables_span){span->begin < end ? span->begin & ~mask : end, end};
 }
 
 /* Each image has been walked alone before, so that its damage is known. */
 static int list_chain(struct format_image *image, struct table *table, struct list *list,
                       struct format_findings *findings, struct err *err)
 {
-    const struct walk_walk_options options = {.workers = NULL};
+    const struct walk_walk_options options = {.span = list->choice->span};
     const struct chain_layers *layers = &list->backing->layers;
     struct chain_compose *compose;
     struct piece_counts counts = {0};
     struct meter_pair meters;
+    struct tables_span span;
     int ret = walk_tables(image, table, 1, &meters, &options, err);
 
     meter_pair_free(&meters);
@@ -193,9 +229,10 @@ static int list_chain(struct format_image *image, struct table *table, struct li
         ret = report_backing_set_top(list->backing, image, table, err);
     if (ret < 0)
         return ret;
+    span = span_of_chain(list, image);
     compose = chain_compose_new(layers, true);
     ret = compose == NULL ? err_no_memory(err)
-                          : chain_compose_part(compose, 0, layers->end,
+                          : chain_compose_part(compose, span.begin, span.end,
                                                (struct piece_sink){take, list}, &counts, err);
     chain_compose_free(compose);
     return ret;
@@ -256,67 +293,119 @@ static int find_maps(struct list *list, struct format_image *image, struct err *
     return ret;
 }
 
+/* Names are copied: runs may be kept longer than the chain is open. */
+static int find_names(struct list *list, const struct format_image *image, struct err *err)
+{
+    const struct format_chain *chain = list->backing != NULL ? &list->backing->chain : NULL;
+    const char *data = image->header.data_file.bytes;
+    size_t n = chain != NULL ? chain->n_files : PIECE_N_FILES;
+
+    list->names = calloc(n, sizeof(*list->names));
+    if (list->names == NULL)
+        return err_no_memory(err);
+    list->n_names = n;
+    for (size_t i = 0; i < n; i++) {
+        list->names[i] = strdup(chain != NULL           ? chain->files[i].path
+                                : i > 0 && data != NULL ? data
+                                                        : list->path);
+        if (list->names[i] == NULL)
+            return err_no_memory(err);
+    }
+    return 0;
+}
+
+static void free_names(struct list *list)
+{
+    for (size_t i = 0; i < list->n_names; i++)
+        free(list->names[i]);
+    free(list->names);
+    list->names = NULL;
+    list->n_names = 0;
+}
+
 static void free_maps(struct list *list)
 {
     for (size_t i = 0; i < list->n_maps; i++)
         host_map_free(list->maps[i].owned);
     free(list->maps);
+    list->maps = NULL;
+    list->n_maps = 0;
 }
 
-static int list_image(struct format_image *image, const char *path,
-                      const struct report_list_choice *choice, struct report_backing *backing,
-                      struct format_findings *findings, struct err *err)
+static void forget(void *context)
 {
-    const struct report_choice which = {.snapshots = &choice->snapshot,
-                                        .n_snapshots = choice->snapshot != NULL};
-    const char *data = image->header.data_file.bytes;
-    struct list list = {
-        .choice = choice, .backing = backing, .files = {path, data != NULL ? data : path}};
+    struct list *list = context;
+
+    report_spool_forget(&list->spool);
+    format_findings_free(&list->listed->findings);
+    free_names(list);
+    list->open = (struct piece){.guest_bytes = 0};
+}
+
+static int attempt(void *context, struct format_image *image, struct report_backing *backing,
+                   struct err *err)
+{
+    struct list *list = context;
+    struct format_findings *findings = &list->listed->findings;
+    const struct report_choice which = {.snapshots = &list->choice->snapshot,
+                                        .n_snapshots = list->choice->snapshot != NULL};
     size_t *chosen = NULL, n_chosen;
     int ret;
 
+    list->backing = backing;
     format_findings_merge(findings, &image->findings);
     ret = report_choose(image, &which, &chosen, &n_chosen, err);
     if (ret == 0)
-        ret = find_maps(&list, image, err);
+        ret = report_choose_span(image, list->choice->span, chosen, n_chosen, err);
     if (ret == 0)
-        ret = list_table(image, chosen[0], &list, findings, err);
-    free_maps(&list);
+        ret = find_names(list, image, err);
+    if (ret == 0)
+        ret = find_maps(list, image, err);
+    if (ret == 0)
+        ret = list_table(image, chosen[0], list, findings, err);
+    free_maps(list);
     free(chosen);
     return ret;
 }
 
 int report_list_io(struct io *io, const char *path, const struct report_list_choice *choice,
-                   struct format_findings *findings, struct err *err)
+                   struct report_listed *listed, struct err *err)
 {
-    struct report_backing opened, *backing = NULL;
-    struct format_image image;
-    int ret = format_image_open(io, &image, err);
+    struct list list = {.choice = choice, .path = path, .listed = listed};
+    int ret;
 
-    memset(findings, 0, sizeof(*findings));
-    if (ret < 0) {
-        io_close(io);
-        return ret;
+    *listed = (struct report_listed){.changing = false};
+    list.watch = (struct report_watch){.io = io,
+                                       .path = path,
+                                       .chain = choice->chain,
+                                       .forget = forget,
+                                       .attempt = attempt,
+                                       .context = &list,
+                                       .findings = &listed->findings};
+    report_spool_init(&list.spool, choice);
+    ret = report_watch(&list.watch, err);
+    if (ret == 0) {
+        report_watch_tell(&list.watch,
+                          "the image was changing while it was listed; the list mixes its states",
+                          &listed->findings);
+        listed->changing = list.watch.changed;
+        ret = report_spool_release(&list.spool);
     }
-    if (choice->chain) {
-        ret = report_backing_open(io, path, &opened, err);
-        backing = ret == 0 ? &opened : NULL;
-    }
-    if (ret == 0)
-        ret = list_image(&image, path, choice, backing, findings, err);
-    if (backing != NULL)
-        report_backing_close(backing);
-    format_image_close(&image);
+    if (ret == -ENOMEM && err->code == 0)
+        err_no_memory(err); /* for runs that were to be kept */
+    listed->being_written = list.watch.users.known && list.watch.users.written;
+    report_spool_free(&list.spool);
+    free_names(&list);
     io_close(io);
     return ret;
 }
 
 int report_list(const char *path, const struct report_list_choice *choice,
-                struct format_findings *findings, struct err *err)
+                struct report_listed *listed, struct err *err)
 {
     struct io *io;
     int ret = io_file_open(path, &io, err);
 
-    memset(findings, 0, sizeof(*findings));
-    return ret < 0 ? ret : report_list_io(io, path, choice, findings, err);
+    *listed = (struct report_listed){.changing = false};
+    return ret < 0 ? ret : report_list_io(io, path, choice, listed, err);
 }

@@ -13,6 +13,7 @@
 struct err;
 struct host_map;
 struct io;
+struct tables_span;
 
 /*
  * A maximal stretch of one kind that lies in one piece on the guest disk, in the file, and on the
@@ -35,21 +36,30 @@ struct report_list_choice {
     bool no_host;                    /* do not look under the file: no physical offset is known */
     const struct host_map *host_map; /* what is there, borrowed; NULL: the kernel is asked */
     bool chain; /* along the backing chain; opens the files that the image names */
+    const struct tables_span *span; /* the part of the guest disk to list; NULL: all of it */
     /* A negative return value stops the list and is returned. */
     int (*take)(void *context, const struct report_run *run);
     void *context;
 };
 
+/* What there is to say besides the runs. */
+struct report_listed {
+    struct format_findings findings; /* free them, also on failure */
+    bool being_written; /* by whoever has the image in use: the list may be a moment old */
+    bool changing;      /* meanwhile: the list mixes states of the image */
+};
+
 /*
- * Opens @path read only and calls take for each run. @findings receives what was found damaged,
- * also on failure: free it.
+ * Opens @path read only and calls take for each run. An image that changes meanwhile is listed anew
+ * as long as nothing was handed over, so runs come late: when the first of them is, either the
+ * image was quiet, or there was no more to be done about it, or the list is very long.
  */
 int report_list(const char *path, const struct report_list_choice *choice,
-                struct format_findings *findings, struct err *err);
+                struct report_listed *listed, struct err *err);
 
 /* The same for an image that is already open. Takes @io (closes it); @path is only its name. */
 int report_list_io(struct io *io, const char *path, const struct report_list_choice *choice,
-                   struct format_findings *findings, struct err *err);
+                   struct report_listed *listed, struct err *err);
 
 const char *report_kind_name(enum piece_kind kind);
 

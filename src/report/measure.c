@@ -15,12 +15,12 @@
 #include "host.h"
 #include "image.h"
 #include "io.h"
-#include "l1.h"
 #include "l2.h"
 #include "size.h"
 #include "space.h"
 #include "verdict.h"
 #include "walk.h"
+#include "watch.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -72,9 +72,6 @@ static int fill_format(const struct format_image *image, struct report_format *f
         return err_no_memory(err);
     return 0;
 }
-
-/* Further attempts at an image that changes while it is read. */
-#define RETRIES 3
 
 struct work {
     struct format_image *image;
@@ -144,29 +141,6 @@ static struct report_range range_of(const struct tables_span *span, uint64_t vir
     return (struct report_range){.known = true,
                                  .guest_off = span->begin,
                                  .len_bytes = end > span->begin ? end - span->begin : 0};
-}
-
-/* Of snapshots some may be smaller than others: only a range that none has is a mistake. */
-static int check_range(const struct work *work)
-{
-    const struct tables_span *span = work->choice->walk.span;
-    uint64_t largest = 0;
-    char begin[SIZE_TEXT_MAX], disk[SIZE_TEXT_MAX];
-
-    for (size_t i = 0; i < work->n_chosen; i++) {
-        const struct format_snapshot *snapshot = snapshot_of(work, work->chosen[i]);
-        uint64_t bytes =
-            snapshot != NULL ? snapshot->virtual_bytes : work->image->header.virtual_bytes;
-
-        largest = bytes > largest ? bytes : largest;
-    }
-    if (span == NULL || span->begin < largest)
-        return 0;
-    size_format(begin, span->begin);
-    size_format(disk, largest);
-    return err_set(work->err, EINVAL,
-                   "the range begins at %s, but the disk has only %s; choose one inside it", begin,
-                   disk);
 }
 
 static int begin_table(const struct work *work, size_t chosen, struct report_table *table,
@@ -402,7 +376,7 @@ static int measure_opened(struct format_image *image, const struct report_choice
     if (ret == 0)
         ret = report_choose(image, choice, &work.chosen, &work.n_chosen, err);
     if (ret == 0)
-        ret = check_range(&work);
+        ret = report_choose_span(image, choice->walk.span, work.chosen, work.n_chosen, err);
     if (ret == 0)
         ret = report_host_open(image, choice, &report->host, &work.host, err);
     if (ret == 0 && backing != NULL && backing->chain.n_files > 1)
@@ -425,88 +399,6 @@ static int measure_opened(struct format_image *image, const struct report_choice
 }
 
 /* ---- an image that changes while it is read ---- */
-
-/* The active L1 table changes whenever QEMU moves an L2 table. Snapshots' tables do not. */
-static int hash_l1(struct format_image *image, uint64_t *hash, struct err *err)
-{
-    const struct table active = {.l1_off = image->header.l1_off,
-                                 .l1_entries = image->header.l1_entries,
-                                 .virtual_bytes = image->header.virtual_bytes,
-                                 .whole_l1 = true};
-
-    return tables_l1_hash(image, &active, 1, hash, err);
-}
-
-/*
- * Measures the image twice looked at, if somebody may be writing to it: *@changed, if what was read
- * need not belong to one state. Of others, only the header is looked at again.
- */
-static int measure_watched(struct format_image *image, const struct report_choice *choice,
-                           struct report_backing *backing, bool written,
-                           struct report_image *report, bool *changed, struct err *err)
-{
-    uint64_t before = 0, after = 0;
-    int ret = written ? hash_l1(image, &before, err) : 0;
-
-    if (ret == 0)
-        ret = measure_opened(image, choice, backing, report, err);
-    if (ret == 0)
-        ret = format_image_has_changed(image, changed, err);
-    if (ret == 0 && written && !*changed) {
-        ret = hash_l1(image, &after, err);
-        *changed = before != after;
-    }
-    if (ret == 0 && backing != NULL && !*changed)
-        ret = report_backing_has_changed(backing, changed, err);
-    return ret;
-}
-
-/* One attempt. *@users: of the image, or of all of its chain once that is open. */
-static int attempt(struct io *io, const char *path, const struct report_choice *choice,
-                   struct io_users *users, struct report_image *report, bool *changed,
-                   struct err *err)
-{
-    struct report_backing opened, *backing = NULL;
-    struct format_image image;
-    int ret = format_image_open(io, &image, err);
-
-    *changed = false;
-    if (ret < 0)
-        return ret;
-    if (choice->chain) {
-        ret = report_backing_open(io, path, &opened, err);
-        backing = ret == 0 ? &opened : NULL;
-    }
-    if (backing != NULL)
-        *users = format_chain_users(&backing->chain);
-    if (ret == 0)
-        ret = measure_watched(&image, choice, backing, users->written, report, changed, err);
-    if (backing != NULL)
-        report_backing_close(backing);
-    format_image_close(&image);
-    return ret;
-}
-
-/* What was found wrong may only mean that old and new were read together. */
-static void tell_changing(struct report_image *report)
-{
-    format_findings_drop_errors(&report->findings);
-    format_findings_add(&report->findings, FORMAT_FINDING_IMAGE_CHANGING, "image", NULL,
-                        "the image was changing while it was measured; the figures mix its states");
-    report->complete = false;
-    report->changing = true;
-    report_verdict(report, report->verdict.copy_bytes, (struct opt_u64){0});
-}
-
-static void tell_users(struct report_image *report, struct io_users users)
-{
-    report->in_use = (struct opt_bool){users.known, users.held};
-    report->being_written = users.known && users.written;
-    if (users.known && users.in_flux)
-        format_findings_add(&report->findings, FORMAT_FINDING_IMAGE_CHANGING, "image", NULL,
-                            "another program is rewriting this image (a mirror, a commit or the "
-                            "like): its contents may be unfinished");
-}
 
 /* Back to a report that only names its image. */
 static void forget(struct report_image *report)
@@ -534,30 +426,55 @@ static void begin_report(const char *path, struct report_image *report)
     report->measured_at = time(NULL);
 }
 
+/* An image that is being measured, for the watch. */
+struct watched {
+    const struct report_choice *choice;
+    struct report_image *report;
+};
+
+static void forget_attempt(void *context)
+{
+    forget(((struct watched *)context)->report);
+}
+
+static int attempt(void *context, struct format_image *image, struct report_backing *backing,
+                   struct err *err)
+{
+    const struct watched *watched = context;
+
+    return measure_opened(image, watched->choice, backing, watched->report, err);
+}
+
 void report_measure_io(struct io *io, const char *path, const struct report_choice *choice,
                        struct report_image *report)
 {
-    struct io_users users;
-    bool changed, doubtful;
-    unsigned attempts = 0;
-    struct err err;
+    struct watched watched = {choice, report};
+    struct report_watch watch = {.io = io,
+                                 .path = path,
+                                 .chain = choice->chain,
+                                 .forget = forget_attempt,
+                                 .attempt = attempt,
+                                 .context = &watched,
+                                 .findings = &report->findings};
+    struct err err = {0};
     int ret;
 
     begin_report(path, report);
-    do {
-        forget(report);
-        err = (struct err){0};
-        users = io_users(io);
-        ret = attempt(io, path, choice, &users, report, &changed, &err);
-        doubtful = changed ||
-                   (users.written && (ret < 0 || format_findings_have_error(&report->findings)));
-    } while (doubtful && ++attempts <= RETRIES);
-
-    if (ret < 0)
+    ret = report_watch(&watch, &err);
+    if (ret < 0) {
         fail(report, &err);
-    else if (changed)
-        tell_changing(report);
-    tell_users(report, users);
+        watch.changed = false;
+    }
+    report_watch_tell(&watch,
+                      "the image was changing while it was measured; the figures mix its states",
+                      &report->findings);
+    if (watch.changed) {
+        report->complete = false;
+        report->changing = true;
+        report_verdict(report, report->verdict.copy_bytes, (struct opt_u64){0});
+    }
+    report->in_use = (struct opt_bool){watch.users.known, watch.users.held};
+    report->being_written = watch.users.known && watch.users.written;
     io_close(io);
 }
 

@@ -372,3 +372,57 @@ FIXTURE
     exits 0
     is <(json out 'i[0]["findings"]') '[]'
 }
+
+# ---- the list of runs ----
+
+@test "a list of an image in use is that of the image at rest, with a note" {
+    qcow2frag map --list disk.qcow2 >rest
+    qemu -drive if=none,id=disk,file=disk.qcow2,format=qcow2
+    try qcow2frag map --list disk.qcow2
+    exits 0
+    diff rest out
+    is err "qcow2frag: disk.qcow2: in use, and may be written to: the list may be a moment old"
+}
+
+@test "a list of an image that is only read needs no note" {
+    qemu -drive if=none,id=disk,file=disk.qcow2,format=qcow2,readonly=on
+    try qcow2frag map --list disk.qcow2
+    exits 0
+    is_empty err
+}
+
+@test "a list of a backing file's overlay in use says so, too" {
+    qemu-img create -q -f qcow2 -b disk.qcow2 -F qcow2 overlay.qcow2
+    qemu -drive if=none,id=disk,file=overlay.qcow2,format=qcow2
+    try qcow2frag map --list --chain overlay.qcow2
+    exits 0
+    holds err "in use, and may be written to"
+}
+
+# A list is made by whoever reads it slowly, as a pager does, while QEMU comes, writes and goes.
+@test "lists into a pipe that nobody reads yet are of one state, while QEMU comes and writes" {
+    needs qemu-system-x86_64
+    small_disk cluster_size=64k
+    snapshots_until_stop >load.log 2>&1 3>&- &
+    holders+=($!)
+    python3 - "$QCOW2FRAG" <<'PYTHON'
+import json, subprocess, sys, time
+pause, notes = 0.05, 0
+for turn in range(30):
+    run = subprocess.Popen([sys.argv[1], "map", "--list", "--json", "--no-host", "disk.qcow2"], stdin=subprocess.DEVNULL,
+                           stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    time.sleep(pause)
+    out, err = run.communicate()
+    assert run.returncode == 0, (turn, run.returncode, err)
+    notes += len(err.splitlines())
+    assert all(b": in use, and" in line or b"was changing" in line for line in err.splitlines()), err
+    end = 0
+    for line in map(json.loads, out.splitlines()):
+        assert line["guest_offset"] >= end
+        end = line["guest_offset"] + line["length"]
+assert notes > 5, "the load did not hold the image"
+PYTHON
+    touch stop
+    wait "${holders[0]}" || told "the load failed" load.log
+    qemu-img check -q disk.qcow2
+}

@@ -301,9 +301,112 @@ map all'
     done
 }
 
-@test "map takes no range" {
-    image f <<<'size 1M'
-    try qcow2frag map --list --range 0:1 f
+@test "a range in sectors, in hexadecimal" {
+    image f <<<'size 4M
+map 10..40'
+    for range in 2048s:1024s 0x100000:0x80000 0x800s:512K 1048576:1024s; do
+        part f "$range"
+        figures '[t["range"]["guest_offset"], t["range"]["length"], t["mapped_clusters"]]' '[1048576, 524288, 8]'
+    done
+}
+
+# ---- the list of runs ----
+
+# runs RANGE EXPECTED [OPTION ...] IMAGE: as guest offset, length, kind, host offset.
+runs() {
+    local range=$1 expected=$2
+
+    shift 2
+    try qcow2frag map --list --json --no-host --range "$range" "$@"
+    exits 0
+    is_empty err
+    python3 -c '
+import json, sys
+for line in sys.stdin:
+    r = json.loads(line)
+    print(*(("-" if r[k] is None else r[k]) for k in ("guest_offset", "length", "kind", "host_offset")))' <out >listed
+    [ -n "$expected" ] || is_empty listed
+    [ -z "$expected" ] || is listed "$expected"
+}
+
+@test "map: clusters that the range touches are listed whole" {
+    image f <<<'size 4M
+map 0..9 at 10
+zero 10..19
+compressed 20..21 at-byte 30c bytes 1000'
+    runs 0x1ffff:2 '65536 131072 data 720896' f
+    runs 576K:128K '589824 65536 data 1245184
+655360 65536 zero -' f
+    runs 1344K:1 '1376256 65536 compressed 1967080' f
+    runs 2M:1M '' f
+}
+
+@test "map: borders inside an L2 table, and beyond it" {
+    image f <<<'size 2G
+l2 0 at 5
+l2 8192 at 6
+map 8190..8193 at 10'
+    runs 512M:64K '536870912 65536 data 786432' f
+    runs 536805376:131072 '536805376 131072 data 720896' f
+    runs 513M:1G '' f
+}
+
+@test "map: the parts of a list are the list, of small clusters and subclusters, too" {
+    image small <<<'size 16M
+cluster 512
+map 0..4000 shuffled seed 4 group 8
+map 8000..9000'
+    image sub <<<'size 64M
+cluster 128K
+feature extended-l2
+map 0..39 shuffled seed 1
+map 50..99 every 2 alloc 0..7,12..15 zero 16..31'
+    for f in small sub; do
+        qcow2frag map --list --json --no-host $f >whole
+        for k in 0 1 2 3; do
+            qcow2frag map --list --json --no-host --range "$((k * 2))M:2M" $f
+        done >parts
+        qcow2frag map --list --json --no-host --range 8M:1T $f >>parts
+        python3 - <<'PYTHON'
+import json
+def clusters(name):
+    for run in map(json.loads, open(name)):
+        for k in range(0, run["length"], 512):
+            yield run["guest_offset"] + k, run["host_offset"] and run["host_offset"] + k, run["kind"]
+whole, parts = list(clusters("whole")), list(clusters("parts"))
+assert whole and whole == parts, (len(whole), len(parts))
+PYTHON
+    done
+}
+
+@test "map: a range of a snapshot" {
+    image f <<<'size 8M
+map 0..15 at 10
+snapshot old size 1M
+map 16..31 at 40'
+    runs 0:1M '0 1048576 data 655360' -s old f
+    try qcow2frag map --list --no-host --range 1M:1M -s old f
     exits 1
-    grep -qF -- '--range does not go with map' err
+    is err "qcow2frag: f: the range begins at 1 MiB, but the disk has only 1 MiB; choose one inside it"
+}
+
+@test "map: a range along a chain" {
+    image base.qcow2 <<<'size 4M
+cluster 4K
+map 0..1023 at 100'
+    image top.qcow2 <<<'backing base.qcow2 format qcow2
+size 4M
+map 3 at 10'
+    runs 128K:128K '131072 65536 data 540672
+196608 65536 data 655360' --chain top.qcow2
+    runs 3M:1 '3145728 65536 data 3555328' --chain top.qcow2
+}
+
+@test "map: damage outside the range is not met" {
+    image f <<<'size 64M
+map all at 10
+poke be64 l2[5] 1c+512'
+    runs 64K:64K '65536 65536 data 720896' f
+    try qcow2frag map --list --range 320K:1 f
+    exits 2
 }

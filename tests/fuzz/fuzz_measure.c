@@ -203,7 +203,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     const struct render_options options = {.verbose = true, .histogram = true};
     uint64_t end = 0;
     const struct report_list_choice list = {.host_map = host(), .take = check_run, .context = &end};
-    struct format_findings findings;
+    struct report_listed listed;
     struct report_image image;
     struct err err = {0};
     size_t n_tables;
@@ -225,8 +225,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     image.n_tables = n_tables;
     report_image_free(&image);
 
-    report_list_io(sparse_open(bytes, len), "fuzz", &list, &findings, &err);
-    format_findings_free(&findings);
+    report_list_io(sparse_open(bytes, len), "fuzz", &list, &listed, &err);
+    format_findings_free(&listed.findings);
     compose(bytes, len);
     return 0;
 }

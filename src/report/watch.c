@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+/* Owns when an image counts as changed, and how often it is looked at again. */
+#include "watch.h"
+
+#include "backing.h"
+#include "err.h"
+#include "finding.h"
+#include "image.h"
+#include "l1.h"
+#include "scan.h"
+
+/* Further attempts at an image that changes while it is read. */
+#define RETRIES 3
+
+/* The active L1 table changes whenever QEMU moves an L2 table. Snapshots' tables do not. */
+static int hash_l1(struct format_image *image, uint64_t *hash, struct err *err)
+{
+    const struct table active = {.l1_off = image->header.l1_off,
+                                 .l1_entries = image->header.l1_entries,
+                                 .virtual_bytes = image->header.virtual_bytes,
+                                 .whole_l1 = true};
+
+    return tables_l1_hash(image, &active, 1, hash, err);
+}
+
+static struct io_users users_of(const struct report_watch *watch,
+                                const struct report_backing *backing)
+{
+    return backing != NULL ? format_chain_users(&backing->chain) : io_users(watch->io);
+}
+
+/*
+ * An attempt, with a look at the L1 table before and after if somebody may be writing. Of an image
+ * that nobody is known to write to, only the header is looked at again.
+ */
+static int look(struct report_watch *watch, struct format_image *image,
+                struct report_backing *backing, struct err *err)
+{
+    bool written = watch->users.written;
+    uint64_t before = 0, after = 0;
+    int ret = written ? hash_l1(image, &before, err) : 0;
+
+    if (ret == 0)
+        ret = watch->attempt(watch->context, image, backing, err);
+    if (!written) {
+        /* Somebody may have come meanwhile: what he did to the tables, nobody has looked for. */
+        watch->users = users_of(watch, backing);
+        watch->changed = watch->users.written;
+    }
+    if (ret == 0 && !watch->changed)
+        ret = format_image_has_changed(image, &watch->changed, err);
+    if (ret == 0 && written && !watch->changed) {
+        ret = hash_l1(image, &after, err);
+        watch->changed = before != after;
+    }
+    if (ret == 0 && backing != NULL && !watch->changed)
+        ret = report_backing_has_changed(backing, &watch->changed, err);
+    return ret;
+}
+
+static int open_and_look(struct report_watch *watch, struct err *err)
+{
+    struct report_backing opened, *backing = NULL;
+    struct format_image image;
+    int ret = format_image_open(watch->io, &image, err);
+
+    if (ret < 0)
+        return ret;
+    if (watch->chain) {
+        ret = report_backing_open(watch->io, watch->path, &opened, err);
+        backing = ret == 0 ? &opened : NULL;
+    }
+    watch->users = users_of(watch, backing);
+    if (ret == 0)
+        ret = look(watch, &image, backing, err);
+    if (backing != NULL)
+        report_backing_close(backing);
+    format_image_close(&image);
+    return ret;
+}
+
+static bool is_doubtful(const struct report_watch *watch, int ret)
+{
+    return watch->changed ||
+           (watch->users.written && (ret < 0 || format_findings_have_error(watch->findings)));
+}
+
+int report_watch(struct report_watch *watch, struct err *err)
+{
+    unsigned attempts = 0;
+    int ret;
+
+    watch->no_more = false;
+    do {
+        watch->forget(watch->context);
+        *err = (struct err){0};
+        watch->changed = false;
+        watch->users = io_users(watch->io);
+        ret = open_and_look(watch, err);
+    } while (!watch->no_more && is_doubtful(watch, ret) && ++attempts <= RETRIES);
+    return ret;
+}
+
+void report_watch_tell(const struct report_watch *watch, const char *changing,
+                       struct format_findings *findings)
+{
+    if (watch->changed) {
+        format_findings_drop_errors(findings);
+        format_findings_add(findings, FORMAT_FINDING_IMAGE_CHANGING, "image", NULL, "%s", changing);
+    }
+    if (watch->users.known && watch->users.in_flux)
+        format_findings_add(findings, FORMAT_FINDING_IMAGE_CHANGING, "image", NULL,
+                            "another program is rewriting this image (a mirror, a commit or the "
+                            "like): its contents may be unfinished");
+}
