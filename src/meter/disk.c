@@ -130,31 +130,17 @@ struct meter_disk_time meter_disk_time(enum meter_disk_kind kind, const struct m
     return time;
 }
 
-/*
- * The first slice of a table is read on the way from the data before it to the data behind. For
- * each further one the head goes back over the data that the slices before it map, and again.
- * Slices without data follow one another, and cost no way.
- */
 double meter_disk_plan_seconds(enum meter_disk_kind kind, const struct meter_disk_plan *plan)
 {
-    uint64_t bytes = plan->data_bytes + plan->table_bytes + plan->again_bytes;
-    double slice_bytes, in_table, seconds;
+    const struct meter_head *head = &plan->layout->head;
+    uint64_t bytes = head->read_bytes + plan->more_bytes;
+    double seconds;
 
     if (kind != METER_DISK_HDD)
-        return flash_seconds(kind, bytes, plan->reads, 1);
-    seconds = (double)(bytes + plan->missing_bytes) / HDD_RATE;
-    if (plan->again != NULL)
-        seconds += moves_seconds(METER_BACKWARD, plan->again);
-    if (plan->slices <= plan->tables || plan->tables == 0)
-        return seconds;
-    slice_bytes = (double)(plan->data_bytes + plan->missing_bytes) / (double)plan->slices;
-    in_table = (double)plan->slices / (double)plan->tables;
-    for (double i = 1; i < in_table; i++) {
-        /* Of the last one only the fraction by which a table has more than i slices. */
-        double part = fmin(in_table - i, 1) * (double)plan->tables;
-
-        seconds += part * (meter_disk_jump_seconds(METER_BACKWARD, i * slice_bytes) +
-                           meter_disk_jump_seconds(METER_FORWARD, i * slice_bytes));
-    }
+        return flash_seconds(kind, bytes, plan->reads + plan->gaps, 1);
+    seconds = (double)bytes / HDD_RATE + (double)head->switches * seek_seconds(SWITCH_PART) +
+              (double)plan->gaps * meter_disk_jump_seconds(METER_FORWARD, (double)plan->gap_bytes);
+    for (unsigned direction = 0; direction < METER_N_DIRECTIONS; direction++)
+        seconds += moves_seconds((enum meter_direction)direction, &head->detours[direction]);
     return seconds;
 }

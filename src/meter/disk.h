@@ -7,6 +7,7 @@
 #define METER_DISK_H
 
 #include "meter.h"
+#include "rewrite.h"
 
 #include <stdint.h>
 
@@ -37,16 +38,13 @@ struct meter_disk_time meter_disk_time(enum meter_disk_kind kind, const struct m
 
 /* A layout that does not exist yet. */
 struct meter_disk_plan {
-    uint64_t data_bytes;             /* in guest order, without gaps between clusters */
-    uint64_t missing_bytes;          /* gaps inside clusters, of which parts are not held */
-    uint64_t again_bytes;            /* of blobs, each time but the first, */
-    const struct meter_moves *again; /* and the ways back to them; NULL: none */
-    uint64_t table_bytes;            /* of L2 tables; each lies before the data that it maps */
-    uint64_t tables;                 /* with data, */
-    uint64_t slices;                 /* and slices of them with data: what is read at a time */
-    uint64_t reads;                  /* data reads */
+    const struct meter_layout *layout;
+    uint64_t more_bytes;      /* that are read on the way: tables of nothing but zeros */
+    uint64_t gaps, gap_bytes; /* so many more, so large: the image's refcounts lie there */
+    uint64_t reads;           /* data reads */
 };
 
+/* With one command at a time. */
 double meter_disk_plan_seconds(enum meter_disk_kind kind, const struct meter_disk_plan *plan);
 
 /* Of a jump on a spinning disk, half a turn included. Bytes, and seconds. */

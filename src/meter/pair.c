@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Owns the doing of everything twice. */
+/* Owns the doing of everything for each of them. */
 #include "pair.h"
 
 #include "stage.h"
@@ -8,22 +8,38 @@
 #include <stddef.h>
 
 int meter_pair_init(struct meter_pair *pair, uint64_t unit_bytes, unsigned n_files,
-                    const struct piece_stage *stage)
+                    const struct meter_pair_wanted *wanted)
 {
-    *pair = (struct meter_pair){meter_new(unit_bytes, n_files), NULL};
-    if (stage != NULL)
-        pair->staged = meter_new(stage->unit_bytes, stage->n_files);
-    if (pair->plain != NULL && (stage == NULL || pair->staged != NULL))
+    *pair = (struct meter_pair){.plain = meter_new(unit_bytes, n_files)};
+    if (wanted->stage != NULL)
+        pair->staged = meter_new(wanted->stage->unit_bytes, wanted->stage->n_files);
+    if (wanted->rewrite != NULL)
+        pair->rewrite = meter_rewrite_new(wanted->rewrite);
+    if (wanted->top_rewrite != NULL)
+        pair->top_rewrite = meter_rewrite_new(wanted->top_rewrite);
+    if (pair->plain != NULL && (wanted->stage == NULL || pair->staged != NULL) &&
+        (wanted->rewrite == NULL || pair->rewrite != NULL) &&
+        (wanted->top_rewrite == NULL || pair->top_rewrite != NULL))
         return 0;
     meter_pair_free(pair);
     return -ENOMEM;
+}
+
+static void for_each_rewrite(struct meter_pair *pair, void (*act)(struct meter_rewrite *rewrite))
+{
+    if (pair->rewrite != NULL)
+        act(pair->rewrite);
+    if (pair->top_rewrite != NULL)
+        act(pair->top_rewrite);
 }
 
 void meter_pair_free(struct meter_pair *pair)
 {
     meter_free(pair->plain);
     meter_free(pair->staged);
-    *pair = (struct meter_pair){NULL, NULL};
+    meter_rewrite_free(pair->rewrite);
+    meter_rewrite_free(pair->top_rewrite);
+    *pair = (struct meter_pair){.plain = NULL};
 }
 
 void meter_pair_clear(struct meter_pair *pair)
@@ -31,6 +47,7 @@ void meter_pair_clear(struct meter_pair *pair)
     meter_clear(pair->plain);
     if (pair->staged != NULL)
         meter_clear(pair->staged);
+    for_each_rewrite(pair, meter_rewrite_clear);
 }
 
 void meter_pair_settle(struct meter_pair *pair)
@@ -38,6 +55,7 @@ void meter_pair_settle(struct meter_pair *pair)
     meter_settle(pair->plain);
     if (pair->staged != NULL)
         meter_settle(pair->staged);
+    for_each_rewrite(pair, meter_rewrite_settle);
 }
 
 static int meter_it(void *context, const struct piece_batch *batch)
@@ -50,6 +68,10 @@ int meter_pair_take(struct meter_pair *pair, const struct piece_stage *stage, vo
                     const struct piece_batch *batch)
 {
     meter_take(pair->plain, batch);
+    if (pair->rewrite != NULL)
+        meter_rewrite_take(pair->rewrite, batch);
+    if (pair->top_rewrite != NULL)
+        meter_rewrite_take(pair->top_rewrite, batch);
     if (stage == NULL)
         return 0;
     return stage->take(state, batch, (struct piece_sink){meter_it, pair->staged});
@@ -60,6 +82,10 @@ void meter_pair_join(struct meter_pair *left, const struct meter_pair *right, ui
     meter_join(left->plain, right->plain, shift);
     if (left->staged != NULL)
         meter_join(left->staged, right->staged, shift);
+    if (left->rewrite != NULL)
+        meter_rewrite_join(left->rewrite, right->rewrite);
+    if (left->top_rewrite != NULL)
+        meter_rewrite_join(left->top_rewrite, right->top_rewrite);
 }
 
 void meter_pair_add_inner(struct meter_pair *left, const struct meter_pair *right, uint64_t times)
@@ -67,6 +93,10 @@ void meter_pair_add_inner(struct meter_pair *left, const struct meter_pair *righ
     meter_add_inner(left->plain, right->plain, times);
     if (left->staged != NULL)
         meter_add_inner(left->staged, right->staged, times);
+    if (left->rewrite != NULL)
+        meter_rewrite_add_inner(left->rewrite, right->rewrite, times);
+    if (left->top_rewrite != NULL)
+        meter_rewrite_add_inner(left->top_rewrite, right->top_rewrite, times);
 }
 
 void meter_pair_merge(struct meter_pair *left, const struct meter_pair *right)
@@ -79,5 +109,9 @@ int meter_pair_error(const struct meter_pair *pair)
 {
     int ret = meter_error(pair->plain);
 
-    return ret == 0 && pair->staged != NULL ? meter_error(pair->staged) : ret;
+    if (ret == 0 && pair->staged != NULL)
+        ret = meter_error(pair->staged);
+    if (ret == 0 && pair->rewrite != NULL)
+        ret = meter_rewrite_error(pair->rewrite);
+    return ret == 0 && pair->top_rewrite != NULL ? meter_rewrite_error(pair->top_rewrite) : ret;
 }

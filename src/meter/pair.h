@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* The meters of one walk: of the pieces as they come, and of what a stage makes of them. */
+/*
+ * The meters of one walk: of the pieces as they come, of what a stage makes of them, and of where a
+ * rewrite would put them.
+ */
 #ifndef METER_PAIR_H
 #define METER_PAIR_H
 
 #include "meter.h"
+#include "rewrite.h"
 
 #include <stdint.h>
 
@@ -12,14 +16,23 @@ struct piece_stage;
 struct meter_pair {
     struct meter *plain;
     struct meter *staged; /* NULL without a stage */
+    /* NULL where nobody asked for them. */
+    struct meter_rewrite *rewrite;     /* all pieces in one new file */
+    struct meter_rewrite *top_rewrite; /* those of the first file, the others where they are */
+};
+
+/* What there is to be besides a meter of the pieces. NULL: that is not to be. */
+struct meter_pair_wanted {
+    const struct piece_stage *stage;
+    const struct meter_layout_shape *rewrite, *top_rewrite;
 };
 
 /*
- * New meters for pieces in files with numbers below @n_files, and for what @stage makes of them
- * (NULL: there is none). @unit_bytes: see meter_new. Returns 0 or -ENOMEM, with nothing to release.
+ * New meters for pieces in files with numbers below @n_files. @unit_bytes: see meter_new. Returns 0
+ * or -ENOMEM, with nothing to release.
  */
 int meter_pair_init(struct meter_pair *pair, uint64_t unit_bytes, unsigned n_files,
-                    const struct piece_stage *stage);
+                    const struct meter_pair_wanted *wanted);
 void meter_pair_free(struct meter_pair *pair);
 
 /* Forgets all pieces. */

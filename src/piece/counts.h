@@ -18,7 +18,8 @@ struct piece_counts {
     uint64_t reads;           /* data reads that QEMU issues in requests of 1 MiB */
     uint64_t reads_unbroken;  /* the same without any break */
     uint64_t l2_tables;       /* L1 entries that name one, also beyond the end of the disk */
-    uint64_t l2_mapped;       /* of those, with a mapped cluster on the disk */
+    uint64_t l2_mapped;       /* of those, with a mapped cluster on the disk, */
+    uint64_t l2_zero;         /* or else with a zero cluster */
     /* The formula of `qemu-img check`, over the whole L1 table. */
     uint64_t check_allocated;
     uint64_t check_fragmented;
@@ -37,6 +38,7 @@ static inline void piece_counts_add(struct piece_counts *sum, const struct piece
     sum->reads_unbroken += more->reads_unbroken;
     sum->l2_tables += more->l2_tables;
     sum->l2_mapped += more->l2_mapped;
+    sum->l2_zero += more->l2_zero;
     sum->check_allocated += more->check_allocated;
     sum->check_fragmented += more->check_fragmented;
     sum->check_compressed += more->check_compressed;

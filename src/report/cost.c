@@ -3,8 +3,8 @@
 #include "cost.h"
 
 #include "counts.h"
+#include "recipe.h"
 
-#include <math.h>
 #include <string.h>
 
 /* Where nothing is known, the one that fragments hurt. */
@@ -47,25 +47,36 @@ void report_cost(const struct report_profile *profile, const struct piece_counts
                                  .slowdown_high = time.slowdown_high};
 }
 
-void report_cost_after(const struct report_profile *profile, const struct piece_counts *counts,
-                       const struct meter *meter, struct report_disk *disk)
+/* Of the image's refcounts: a block lies before the first cluster that it counts. */
+static uint64_t refcount_blocks(const struct report_format *format,
+                                const struct meter_layout *layout)
 {
-    const struct meter_head *head = &meter->head;
-    const struct meter_disk_plan plan = {
-        .data_bytes = head->read_bytes - head->table_bytes - head->again_bytes,
-        .missing_bytes = head->missing_bytes,
-        .again_bytes = head->again_bytes,
-        .again = &head->again,
-        .table_bytes = head->table_bytes,
-        .tables = counts->l2_mapped,
-        .slices = head->ways,
-        .reads = counts->reads_unbroken,
-    };
+    return layout->end / format->cluster_bytes * format->refcount_bits / 8 / format->cluster_bytes;
+}
 
-    /* What is in order already stays so. */
-    if (disk->known)
-        disk->after_defrag_seconds =
-            opt_f64_of(fmin(disk->seconds, meter_disk_plan_seconds(profile->kind, &plan)));
+void report_cost_after(const struct report_profile *profile, const struct piece_counts *counts,
+                       const struct meter_pair *meters, const struct report_format *format,
+                       struct report_table *table)
+{
+    bool flattened = report_recipe_flattens(table), packed = report_recipe_compresses(table);
+    const struct meter_rewrite *rewrite =
+        table->chain_depth > 1 && !flattened ? meters->top_rewrite : meters->rewrite;
+    struct meter_disk_plan plan = {.gap_bytes = format->cluster_bytes,
+                                   .reads = counts->reads_unbroken};
+
+    if (!table->disk.known || rewrite == NULL)
+        return;
+    if (format->data_file.bytes != NULL && !flattened) { /* its data stay where they are */
+        table->disk.after_defrag_seconds = opt_f64_of(table->disk.seconds);
+        return;
+    }
+    plan.layout = meter_rewrite_layout(rewrite, packed);
+    plan.gaps = refcount_blocks(format, plan.layout);
+    if (!packed)
+        plan.reads -= rewrite->joined_reads;
+    if (format->backing_file.bytes != NULL && !flattened) /* else there would be no such tables */
+        plan.more_bytes = counts->l2_zero * format->cluster_bytes;
+    table->disk.after_defrag_seconds = opt_f64_of(meter_disk_plan_seconds(profile->kind, &plan));
 }
 
 /* Each break on the device ends a read, whichever layer it comes from. */

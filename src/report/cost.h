@@ -4,7 +4,7 @@
 #define REPORT_COST_H
 
 #include "measure.h"
-#include "meter.h"
+#include "pair.h"
 #include "report.h"
 
 struct piece_counts;
@@ -21,9 +21,13 @@ struct report_profile report_profile(enum report_device device, const struct rep
 void report_cost(const struct report_profile *profile, const struct piece_counts *counts,
                  const struct meter *meter, struct report_disk *disk);
 
-/* Fills in the time after a rewrite, of one image. */
+/*
+ * Fills in the time after the rewrite that the recipe is for (see recipe.h): the other figures of
+ * @table must stand.
+ */
 void report_cost_after(const struct report_profile *profile, const struct piece_counts *counts,
-                       const struct meter *meter, struct report_disk *disk);
+                       const struct meter_pair *meters, const struct report_format *format,
+                       struct report_table *table);
 
 /* @meter: of the same pieces on the device. Fills in the times. */
 void report_cost_end_to_end(const struct report_profile *profile, const struct piece_counts *counts,

@@ -176,7 +176,7 @@ static int fill_table(struct work *work, const struct table *walk, const struct 
     if (fill_figures(work, counts, counts->mapped_clusters, meters->plain, table) < 0 ||
         fill_end_to_end(work, counts, meters, table) < 0)
         return err_no_memory(work->err);
-    report_cost_after(&work->profile, counts, meters->plain, &table->disk);
+    report_cost_after(&work->profile, counts, meters, format, table);
     table->has_check = !table->is_snapshot && !table->range.known;
     table->check = (struct report_check){
         .allocated_clusters = counts->check_allocated,
@@ -210,11 +210,12 @@ static size_t find_walk(const struct table *walks, size_t n, const struct table 
 static int measure_group(struct work *work, size_t first, size_t n)
 {
     struct table walks[GROUP_TABLES];
-    struct meter_pair meters[GROUP_TABLES] = {{NULL, NULL}};
+    struct meter_pair meters[GROUP_TABLES] = {{.plain = NULL}};
     struct walk_walk_options options = work->choice->walk;
     size_t walk_of[GROUP_TABLES], n_walks = 0;
     int ret = 0;
 
+    options.rewrite = true;
     if (work->host.has_stage)
         options.stage = &work->host.stage;
     for (size_t i = 0; i < n && ret == 0; i++) {
@@ -279,6 +280,7 @@ static int fill_chained(struct work *work, const struct piece_counts *counts,
         return err_no_memory(work->err);
     table->has_check = false;
     table->chain_depth = (uint32_t)work->backing->chain.n_layers;
+    report_cost_after(&work->profile, counts, meters, &work->report->format, table);
     return report_backing_fill(work->backing, meters->plain, alone_bytes, table, work->err);
 }
 
@@ -286,12 +288,13 @@ static int chain_table(struct work *work, size_t number, bool first)
 {
     struct walk_walk_options options = work->choice->walk;
     struct report_backing *backing = work->backing;
-    struct meter_pair meters = {NULL, NULL};
+    struct meter_pair meters = {.plain = NULL};
     struct report_table again;
     struct piece_counts counts;
     struct table walk;
     int ret = begin_table(work, work->chosen[number], &again, &walk);
 
+    options.rewrite = true;
     if (work->host.has_stage)
         options.stage = &work->host.stage;
     free(again.id.bytes);

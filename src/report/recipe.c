@@ -97,17 +97,25 @@ static bool is_encrypted(const struct report_image *image)
     return image->format.encryption != FORMAT_CRYPT_NONE;
 }
 
-/* Most of it: then the copy is to be compressed, too. */
-static bool is_compressed(const struct cook *cook)
+bool report_recipe_compresses(const struct report_table *table)
 {
-    return cook->table->walk.compressed_clusters > cook->table->mapped_clusters / 2;
+    return table->walk.compressed_clusters > table->mapped_clusters / 2;
 }
 
-/* Most breaks are changes of file: only a copy without backing files is in order. */
+/* Where most breaks are changes of file, only a copy without backing files is in order. */
+bool report_recipe_flattens(const struct report_table *table)
+{
+    return table->chain_depth > 1 && table->walk.file_switches > table->walk.breaks / 2;
+}
+
+static bool is_compressed(const struct cook *cook)
+{
+    return report_recipe_compresses(cook->table);
+}
+
 static bool is_flattened(const struct cook *cook)
 {
-    return cook->table->chain_depth > 1 &&
-           cook->table->walk.file_switches > cook->table->walk.breaks / 2;
+    return report_recipe_flattens(cook->table);
 }
 
 /* The options of -o that keep the format of the image. */

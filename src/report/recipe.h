@@ -22,6 +22,12 @@ struct report_recipe {
     size_t n;
 };
 
+/* Does a rewrite of the table's image compress? It does what most of its clusters are. */
+bool report_recipe_compresses(const struct report_table *table);
+
+/* Does it put the whole chain that was walked into one file? Else only the image is rewritten. */
+bool report_recipe_flattens(const struct report_table *table);
+
 /* No steps if there is nothing to do. 0 or -ENOMEM. Release also on failure. */
 int report_recipe(const struct report_image *image, struct report_recipe *recipe);
 void report_recipe_release(struct report_recipe *recipe);

@@ -74,7 +74,7 @@ struct report_disk {
     double ideal_seconds;
     double seconds;
     double slowdown_low, slowdown_high;
-    struct opt_f64 after_defrag_seconds; /* unknown along a chain */
+    struct opt_f64 after_defrag_seconds; /* after the rewrite that the recipe is for */
 };
 
 /* The same walk over the device under the file, if it can be known. */

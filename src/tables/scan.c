@@ -126,6 +126,7 @@ static int end_table(struct tables_scan *scan, const struct job *job)
     int ret = tables_l2_end(&scan->l2);
 
     scan->counts.l2_mapped = scan->counts.mapped_clusters > 0;
+    scan->counts.l2_zero = scan->counts.mapped_clusters == 0 && scan->counts.zero_clusters > 0;
     add_counts(scan, job, &scan->counts);
     if (job->kept != TABLES_NOT_KEPT)
         scan->kept[job->kept] = (struct kept){true, scan->l2.guest_off, scan->counts};

@@ -18,6 +18,7 @@
 struct chained {
     const struct chain_layers *layers;
     const struct piece_stage *stage;
+    bool rewrite;
     unsigned n_files;
     struct tables_span span;  /* of the disk; of the top image's clusters, whole ones */
     uint64_t first, n_places; /* where it may be cut: in units of the layers' part_bytes */
@@ -56,6 +57,40 @@ static void result_free(void *result)
     free(part);
 }
 
+/* Of a file like the uppermost one; @first_left: see rewrite.h. */
+static struct meter_layout_shape rewritten(const struct chained *chained, uint16_t first_left)
+{
+    const struct chain_layer *top = &chained->layers->list[0];
+    const struct format_entry_rules *rules = &top->rules.entry;
+
+    return (struct meter_layout_shape){
+        .cluster_bytes = rules->cluster_bytes,
+        .part_bytes =
+            rules->extended_l2 ? rules->cluster_bytes / FORMAT_SUBCLUSTERS : rules->cluster_bytes,
+        .slice_bytes = top->rules.slice_bytes,
+        .slice_bits = (unsigned)__builtin_ctzll(top->slice_span),
+        .table_bits = (unsigned)__builtin_ctzll(top->l1_span),
+        .begin = chained->span.begin,
+        .end = chained->span.end < chained->layers->virtual_bytes ? chained->span.end
+                                                                  : chained->layers->virtual_bytes,
+        .blobs_max = UINT16_MAX,
+        .first_left = first_left,
+    };
+}
+
+static int new_pair(const struct chained *chained, struct meter_pair *pair)
+{
+    const struct meter_layout_shape all = rewritten(chained, UINT16_MAX),
+                                    top = rewritten(chained, 1);
+    const struct meter_pair_wanted wanted = {
+        .stage = chained->stage,
+        .rewrite = chained->rewrite ? &all : NULL,
+        .top_rewrite = chained->rewrite ? &top : NULL,
+    };
+
+    return meter_pair_init(pair, chained->layers->unit_bytes, chained->n_files, &wanted);
+}
+
 static void *result_new(void *context)
 {
     const struct chained *chained = context;
@@ -67,8 +102,7 @@ static void *result_new(void *context)
     if (part->stage != NULL)
         part->stage_state = part->stage->state_new(part->stage->shared);
     if ((part->stage != NULL && part->stage_state == NULL) ||
-        meter_pair_init(&part->meters, chained->layers->unit_bytes, chained->n_files, part->stage) <
-            0) {
+        new_pair(chained, &part->meters) < 0) {
         result_free(part);
         return NULL;
     }
@@ -155,7 +189,8 @@ int walk_chain(const struct chain_layers *layers, unsigned n_files, struct meter
                struct piece_counts *counts, const struct walk_walk_options *options,
                struct err *err)
 {
-    struct chained chained = {.layers = layers, .stage = options->stage, .n_files = n_files};
+    struct chained chained = {
+        .layers = layers, .stage = options->stage, .rewrite = options->rewrite, .n_files = n_files};
     struct fold parts = {
         .context = &chained,
         .tool_new = tool_new,
@@ -172,7 +207,7 @@ int walk_chain(const struct chain_layers *layers, unsigned n_files, struct meter
     void *result;
     int ret;
 
-    *meters = (struct meter_pair){NULL, NULL};
+    *meters = (struct meter_pair){.plain = NULL};
     choose_span(&chained, options->span);
     parts.n_parts = chained.n_parts = count_parts(&chained);
     ret = fold(&parts, &result, err);
@@ -181,7 +216,7 @@ int walk_chain(const struct chain_layers *layers, unsigned n_files, struct meter
 
         *meters = whole->meters;
         *counts = whole->counts;
-        whole->meters = (struct meter_pair){NULL, NULL};
+        whole->meters = (struct meter_pair){.plain = NULL};
     }
     result_free(result);
     return ret;

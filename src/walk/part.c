@@ -5,7 +5,9 @@
 #include "entry.h"
 #include "err.h"
 #include "header.h"
+#include "l2.h"
 #include "stage.h"
+#include "walk.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -17,14 +19,41 @@ struct walk_kept {
     uint64_t times[TABLES_SCAN_MAX]; /* that it has been joined to the meters of each table */
 };
 
-static int new_pair(const struct walk_part *part, struct meter_pair *pair)
+static uint64_t unit_bytes(const struct format_header *header)
+{
+    return header->extended_l2 ? header->cluster_bytes / FORMAT_SUBCLUSTERS : header->cluster_bytes;
+}
+
+/* Of a file like the image. */
+static struct meter_layout_shape rewritten(const struct walk_part *part, uint64_t virtual_bytes)
 {
     const struct format_header *header = part->header;
+    const struct tables_span *span = part->options->span;
+    uint64_t slice_bytes = tables_l2_slice_bytes(header, header->virtual_bytes);
 
-    return meter_pair_init(pair,
-                           header->extended_l2 ? header->cluster_bytes / FORMAT_SUBCLUSTERS
-                                               : header->cluster_bytes,
-                           PIECE_N_FILES, part->stage);
+    return (struct meter_layout_shape){
+        .cluster_bytes = header->cluster_bytes,
+        .part_bytes = unit_bytes(header),
+        .slice_bytes = slice_bytes,
+        .slice_bits =
+            (unsigned)__builtin_ctzll(slice_bytes / header->l2_entry_bytes * header->cluster_bytes),
+        .table_bits = (unsigned)__builtin_ctzll(format_l2_span(header)),
+        .begin = span != NULL ? span->begin : 0,
+        .end = span != NULL && span->end < virtual_bytes ? span->end : virtual_bytes,
+        .blobs_max =
+            header->refcount_bits < 64 ? (UINT64_C(1) << header->refcount_bits) - 1 : UINT64_MAX,
+        .first_left = UINT16_MAX,
+        .alone = true,
+    };
+}
+
+static int new_pair(const struct walk_part *part, uint64_t virtual_bytes, struct meter_pair *pair)
+{
+    const struct meter_layout_shape shape = rewritten(part, virtual_bytes);
+    const struct meter_pair_wanted wanted = {.stage = part->stage,
+                                             .rewrite = part->options->rewrite ? &shape : NULL};
+
+    return meter_pair_init(pair, unit_bytes(part->header), PIECE_N_FILES, &wanted);
 }
 
 static int take(void *context, const struct piece_batch *batch)
@@ -44,15 +73,17 @@ static int refuse(void *context, const struct piece_batch *batch)
 static struct piece_sink begin(void *context, struct tables_members members, size_t keep)
 {
     struct walk_part *part = context;
+    uint64_t virtual_bytes = part->tables[members.list[0]].virtual_bytes; /* alike for all */
 
-    (void)members;
     part->into = &part->shared;
     if (part->n_tables == 1 && keep == TABLES_NOT_KEPT)
         part->into = &part->meters[0];
     else if (part->shared.plain != NULL)
         meter_pair_clear(&part->shared);
-    else if (new_pair(part, &part->shared) < 0)
+    else if (new_pair(part, virtual_bytes, &part->shared) < 0)
         return (struct piece_sink){refuse, NULL};
+    if (part->into->rewrite != NULL)
+        part->into->rewrite->shape = rewritten(part, virtual_bytes);
     return (struct piece_sink){take, part};
 }
 
@@ -78,7 +109,7 @@ static int keep_shared(struct walk_part *part, size_t keep)
     if (part->kept[keep] == NULL)
         return -ENOMEM;
     part->kept[keep]->pair = part->shared;
-    part->shared = (struct meter_pair){NULL, NULL};
+    part->shared = (struct meter_pair){.plain = NULL};
     return 0;
 }
 
@@ -161,14 +192,14 @@ static int fill(struct walk_part *part, const struct table *tables)
         part->tables[i] = tables[i];
         memset(&part->tables[i].counts, 0, sizeof(part->tables[i].counts));
         memset(&part->tables[i].findings, 0, sizeof(part->tables[i].findings));
-        if (new_pair(part, &part->meters[i]) < 0)
+        if (new_pair(part, tables[i].virtual_bytes, &part->meters[i]) < 0)
             return -ENOMEM;
     }
     return 0;
 }
 
 struct walk_part *walk_part_new(const struct format_header *header, const struct table *tables,
-                                size_t n_tables, const struct piece_stage *stage)
+                                size_t n_tables, const struct walk_walk_options *options)
 {
     struct walk_part *part = calloc(1, sizeof(*part));
 
@@ -176,7 +207,8 @@ struct walk_part *walk_part_new(const struct format_header *header, const struct
         return NULL;
     part->header = header;
     part->n_tables = n_tables;
-    part->stage = stage;
+    part->options = options;
+    part->stage = options->stage;
     if (fill(part, tables) < 0) {
         walk_part_free(part);
         return NULL;

@@ -17,7 +17,7 @@
 
 struct walk {
     const struct tables_plan *plan;
-    const struct piece_stage *stage;
+    const struct walk_walk_options *options;
     const struct format_header *header;
     const struct table *tables;
     size_t n_tables;
@@ -61,7 +61,7 @@ static void *result_new(void *context)
 {
     const struct walk *walk = context;
 
-    return walk_part_new(walk->header, walk->tables, walk->n_tables, walk->stage);
+    return walk_part_new(walk->header, walk->tables, walk->n_tables, walk->options);
 }
 
 static void result_clear(void *result)
@@ -96,7 +96,7 @@ static void hand_over(struct walk_part *whole, struct table *tables, struct mete
         tables[i].counts = whole->tables[i].counts;
         format_findings_merge(&tables[i].findings, &whole->tables[i].findings);
         meters[i] = whole->meters[i];
-        whole->meters[i] = (struct meter_pair){NULL, NULL};
+        whole->meters[i] = (struct meter_pair){.plain = NULL};
     }
 }
 
@@ -105,7 +105,7 @@ static int walk_parts(struct format_image *image, const struct tables_plan *plan
                       const struct walk_walk_options *options, struct err *err)
 {
     struct walk walk = {.plan = plan,
-                        .stage = options->stage,
+                        .options = options,
                         .header = &image->header,
                         .tables = tables,
                         .n_tables = n_tables,
@@ -140,7 +140,7 @@ int walk_tables(struct format_image *image, struct table *tables, size_t n_table
     int ret;
 
     for (size_t i = 0; i < n_tables; i++)
-        meters[i] = (struct meter_pair){NULL, NULL};
+        meters[i] = (struct meter_pair){.plain = NULL};
     if (n_tables == 0)
         return 0;
     ret = tables_plan_new(image, tables, n_tables,

@@ -181,7 +181,6 @@ static void a_blob_that_is_read_again_costs_the_way_back_everywhere(void **state
     struct piece_batch *batch = pieces_new_batch(2 * MIB, 0);
     double back = 0.8e-3 + 13.1e-3 * sqrt(1048576 / 4e12) + 4.17e-3;
     double expected = 2 * 1048576 / 150e6 + back;
-    struct meter_disk_plan plan = {.tables = 1, .slices = 1, .reads = 2};
     struct meter_disk_time time;
 
     (void)state;
@@ -193,11 +192,6 @@ static void a_blob_that_is_read_again_costs_the_way_back_everywhere(void **state
     time = meter_disk_time(METER_DISK_HDD, meter, 2, 2);
     assert_close(time.seconds, expected);
     assert_close(time.ideal_seconds, expected);
-    plan.data_bytes = meter->head.read_bytes - meter->head.again_bytes;
-    plan.again_bytes = meter->head.again_bytes;
-    plan.again = &meter->head.again;
-    assert_close(meter_disk_plan_seconds(METER_DISK_HDD, &plan), expected);
-    assert_close(meter_disk_plan_seconds(METER_DISK_SSD, &plan), 2 * 1048576 / 530e6 + 2 * 60e-6);
     meter_free(meter);
 }
 
@@ -243,29 +237,44 @@ static void flash_pays_for_each_read(void **state)
 
 /* ---- after a defragmentation ---- */
 
-static void tables_before_their_data_cost_no_way(void **state)
+/* What is planned is a way of the head: here 64 MiB in order, or with one way back, one forward. */
+static void a_plan_costs_its_bytes_and_its_ways(void **state)
 {
-    const struct meter_disk_plan plan = {
-        .data_bytes = 64 * MIB, .table_bytes = CLUSTER, .tables = 1, .slices = 1, .reads = 64};
+    struct meter_layout layout;
+    struct meter_disk_plan plan = {.layout = &layout, .reads = 64};
+    double transfer = 64.0 * (double)MIB;
 
     (void)state;
+    meter_layout_init(&layout);
+    layout.head.read_bytes = 64 * MIB;
+    assert_close(meter_disk_plan_seconds(METER_DISK_HDD, &plan), transfer / 150e6);
+    assert_close(meter_disk_plan_seconds(METER_DISK_SSD, &plan), transfer / 530e6 + 64 * 60e-6);
+    assert_close(meter_disk_plan_seconds(METER_DISK_NVME, &plan), transfer / 3.2e9 + 64 * 20e-6);
+    meter_moves_add(&layout.head.detours[METER_BACKWARD], 32 * MIB, 1);
+    meter_moves_add(&layout.head.detours[METER_FORWARD], 300000, 1);
+    layout.head.switches = 1;
     assert_close(meter_disk_plan_seconds(METER_DISK_HDD, &plan),
-                 (64.0 * (double)MIB + 65536) / 150e6);
-    assert_close(meter_disk_plan_seconds(METER_DISK_SSD, &plan),
-                 (64.0 * (double)MIB + 65536) / 530e6 + 64 * 60e-6);
+                 transfer / 150e6 + 0.8e-3 + 13.1e-3 * sqrt(32.0 * (double)MIB / 4e12) + 4.17e-3 +
+                     300000 / 150e6 + 0.8e-3 + 13.1e-3 * sqrt(1.0 / 3) + 4.17e-3);
+    assert_close(meter_disk_plan_seconds(METER_DISK_SSD, &plan), transfer / 530e6 + 64 * 60e-6);
+    meter_layout_release(&layout);
 }
 
-/* Two slices of 32 KiB in a table: once back over half of the data, and there again. */
-static void a_second_slice_costs_two_ways(void **state)
+/* Refcounts are gaps, which end a read; tables of nothing but zeros are only read. */
+static void what_lies_between_the_data_of_a_plan_costs_a_little(void **state)
 {
+    struct meter_layout layout;
     const struct meter_disk_plan plan = {
-        .data_bytes = 64 * MIB, .table_bytes = CLUSTER, .tables = 1, .slices = 2};
-    double way = 32.0 * (double)MIB;
+        .layout = &layout, .reads = 64, .more_bytes = MIB, .gaps = 10, .gap_bytes = CLUSTER};
+    double transfer = 65.0 * (double)MIB;
 
     (void)state;
+    meter_layout_init(&layout);
+    layout.head.read_bytes = 64 * MIB;
     assert_close(meter_disk_plan_seconds(METER_DISK_HDD, &plan),
-                 (64.0 * (double)MIB + 65536) / 150e6 +
-                     2 * (0.8e-3 + 13.1e-3 * sqrt(way / 4e12) + 4.17e-3));
+                 transfer / 150e6 + 10 * 65536 / 150e6);
+    assert_close(meter_disk_plan_seconds(METER_DISK_SSD, &plan), transfer / 530e6 + 74 * 60e-6);
+    meter_layout_release(&layout);
 }
 
 int main(void)
@@ -283,8 +292,8 @@ int main(void)
         cmocka_unit_test(a_blob_that_is_read_again_costs_the_way_back_everywhere),
         cmocka_unit_test(nothing_takes_no_time),
         cmocka_unit_test(flash_pays_for_each_read),
-        cmocka_unit_test(tables_before_their_data_cost_no_way),
-        cmocka_unit_test(a_second_slice_costs_two_ways),
+        cmocka_unit_test(a_plan_costs_its_bytes_and_its_ways),
+        cmocka_unit_test(what_lies_between_the_data_of_a_plan_costs_a_little),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -327,7 +327,7 @@ static void a_failing_read_is_passed_on_from_any_part(void **state)
     assert_true(n_failed > 25);
     for (size_t t = 0; t < N_TABLES; t++)
         tables[t] = again(&tables[t]);
-    release(tables, (struct meter_pair[N_TABLES]){{NULL, NULL}}, N_TABLES);
+    release(tables, (struct meter_pair[N_TABLES]){{.plain = NULL}}, N_TABLES);
     small_image_free(&small);
 }
 
