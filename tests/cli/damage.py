@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Measures a damaged image in every way, and compares with what the fixture's "#=" lines expect.
+"""Damaged and odd images, one a test: exit status, findings and figures are those that the fixture asks for,
+nothing crashes, hangs or takes much memory. Speaks TAP.
 
-    damage.py PROGRAM FIXTURE IMAGE [--sanitized]
+    damage.py [NAME ...]    all fixtures of tests/images/damage, or those
 
-Prints what differs, a line each, and ends with 1 if anything does. The lines of a fixture:
+The lines of a fixture:
 
     #= status N              exactly this exit status
     #= error TEXT            a part of the one message (status 1)
@@ -15,17 +16,20 @@ Prints what differs, a line each, and ends with 1 if anything does. The lines of
     #= space KEY VALUE       of the key "space", measured with --space
     #= options OPTION ...    to measure with, beside --json
     #= shows TEXT            stands on the page
-    #= unopened TEXT         part of a name that no system call may contain (checked by the caller)
+    #= unopened TEXT         part of a name that no system call may contain
 
 The whole list of findings is compared, and what follows from it: complete, findings_total, and
 corrupt_entries, which counts the damaged L1 and L2 entries of the active table.
 """
 import json
 import os
+import pathlib
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 
 SECONDS = 2
@@ -227,9 +231,8 @@ def judge_page(run, image, expected):
             run.wrong(f"the page lacks '{shown}':\n{page}")
 
 
-def main():
-    program, fixture, image = sys.argv[1:4]
-    sanitized = "--sanitized" in sys.argv
+def judge(program, fixture, image, sanitized):
+    """Measures the image in every way, and compares with what the fixture expects."""
     expected = expectations(fixture)
     status = int(expected["status"][0])
     options = expected.get("options", [""])[0].split()
@@ -255,9 +258,88 @@ def main():
         json.loads(line)
     Run(program, "map", "--list", image)
 
-    for text in problems:
-        print(text)
-    return 1 if problems else 0
+
+def judge_opened(program, name, image):
+    """No system call has the name in it that the image gives for another file."""
+    # The leak checker of a sanitizer cannot work under strace.
+    environment = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0:" + os.environ.get("ASAN_OPTIONS", "")}
+    for options in (["--json", "--all-snapshots"], [], ["map", "--list"]):
+        subprocess.run(["strace", "-f", "-s", "2000", "-o", "trace", "-e", "trace=file,network", program, *options, image],
+                       env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL, check=False)
+        trace = pathlib.Path("trace").read_text(errors="replace")
+        if "image.qcow2" not in trace:
+            problem(f"{options}: nothing was traced")
+        if name in trace:
+            problem(f"{options}: a system call names {name}")
+
+
+def aside(function, *arguments):
+    """Calls it in a process of its own, which may grow: a program that is started is taken to be as large as who
+    starts it (see ru_maxrss in getrusage(2))."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            function(*arguments)
+        except Exception as error:  # anything that a document lacks
+            problem(f"{type(error).__name__}: {error}")
+        with os.fdopen(writer, "w") as pipe:
+            json.dump(problems, pipe)
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as pipe:
+        text = pipe.read()
+    os.waitpid(child, 0)
+    problems.extend(json.loads(text) if text else ["the judge died"])
+
+
+class Tap:
+    """Counts and prints the points; the complaints of a failed one follow it."""
+
+    def __init__(self, n):
+        self.n = 0
+        self.failed = False
+        print(f"1..{n}")
+
+    def point(self, name, skipped=None):
+        self.n += 1
+        print(f"{'not ok' if problems else 'ok'} {self.n} {name}{f' # skip {skipped}' if skipped else ''}", flush=True)
+        for line in "\n".join(problems).splitlines():
+            print(f"# {line}")
+        self.failed |= bool(problems)
+        problems.clear()
+
+
+def may_trace():
+    if shutil.which("strace") is None:
+        return "no strace"
+    traced = subprocess.run(["strace", "-o", "trace", "true"], stderr=subprocess.DEVNULL, check=False)
+    return None if traced.returncode == 0 else "strace is not allowed to trace"
+
+
+def main():
+    folder = pathlib.Path(os.environ["TESTS"]) / "images" / "damage"
+    names = sys.argv[1:] or sorted(path.stem for path in folder.glob("*.txt"))
+    program, mkqcow2 = os.environ["QCOW2FRAG"], os.environ["MKQCOW2"]
+    with open(program, "rb") as file:
+        sanitized = b"__asan_init" in file.read()
+    others = {name: expectations(folder / f"{name}.txt").get("unopened", []) for name in names}
+    tap = Tap(len(names) + sum(map(len, others.values())))
+    with tempfile.TemporaryDirectory(prefix="qcow2frag.") as scratch:
+        os.chdir(scratch)
+        blind = may_trace()
+        for name in names:
+            fixture = folder / f"{name}.txt"
+            subprocess.run([mkqcow2, fixture, "image.qcow2"], check=True)
+            aside(judge, program, fixture, "image.qcow2", sanitized)
+            tap.point(name)
+            for other in others[name]:
+                if not blind:
+                    judge_opened(program, other, "image.qcow2")
+                tap.point(f"{name}: opens no other file", blind)
+        os.chdir("/")
+    return 1 if tap.failed else 0
 
 
 if __name__ == "__main__":

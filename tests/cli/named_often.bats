@@ -1,37 +1,8 @@
-#!/usr/bin/env bash
-# SPDX-License-Identifier: MIT
-# Prints damage.bats: a test for each fixture of tests/images/damage, and those written out below.
-#
-#     tests/cli/generate-damage >tests/cli/damage.bats
-set -eu
-export LC_ALL=C
-
-folder=$(dirname "$0")/../images/damage
-
-cat <<'HEAD'
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
-# Damaged and odd images, one a test: exit status, findings and figures are those that the fixture
-# asks for, nothing crashes, hangs or takes much memory.
-#
-# Printed by generate-damage: do not edit.
+# A table that an image names millions of times is walked once.
 
 load helper
-load damage
-
-HEAD
-
-for path in "$folder"/*.txt; do
-    name=$(basename "$path" .txt)
-    echo "@test \"$name\" { damaged $name; }"
-done
-echo
-for path in "$folder"/*.txt; do
-    name=$(basename "$path" .txt)
-    ! grep -q '^#= unopened ' "$path" || echo "@test \"$name: opens no other file\" { opens_no_other $name; }"
-done
-
-cat <<'TAIL'
 
 # named_often: all 4,194,304 entries of an L1 table of 32 MiB name the same L2 table. Walked each
 # time anew these would be 2^40 entries.
@@ -92,12 +63,3 @@ PYTHON
     try timeout 30 "$QCOW2FRAG" map --list image.qcow2
     [ "$status" -le 2 ]
 }
-
-@test "the memory that each of these takes was looked at" {
-    ! has_sanitizer || skip "built with a sanitizer, which takes more"
-}
-
-@test "this file is what generate-damage prints" {
-    "$TESTS/cli/generate-damage" | diff -u "$BATS_TEST_FILENAME" -
-}
-TAIL
