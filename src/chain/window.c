@@ -9,6 +9,7 @@
 #include "checked.h"
 #include "err.h"
 #include "io.h"
+#include "stretch.h"
 #include "vec.h"
 
 #include <errno.h>
@@ -139,27 +140,25 @@ static int fill(struct walk *walk, const struct chain_range *range, bool hides_o
 
 /* ---- entries ---- */
 
-/* Each stretch of subclusters that are alike, as l2.c has them in detail. */
+/* Each stretch of subclusters that are alike. */
 static int fill_subclusters(struct walk *walk, const struct format_entry *entry, uint64_t guest_off,
                             bool *visible)
 {
     uint64_t sub_bytes = walk->rules.cluster_bytes / FORMAT_SUBCLUSTERS;
     bool has_cluster = entry->kind != FORMAT_ZERO_PLAIN;
+    struct piece_stretch stretch = {0};
     int ret = 0;
 
-    for (unsigned i = 0, next; i < FORMAT_SUBCLUSTERS && ret == 0; i = next) {
-        bool alloc = entry->alloc >> i & 1, zero = entry->zero >> i & 1;
-        struct chain_range range = {.kind = alloc         ? PIECE_DATA
+    while (ret == 0 && piece_next_stretch(entry->alloc, entry->zero, &stretch)) {
+        struct chain_range range = {.kind = stretch.alloc ? PIECE_DATA
                                             : has_cluster ? PIECE_ZERO_ALLOCATED
                                                           : PIECE_ZERO,
-                                    .guest_off = guest_off + i * sub_bytes,
-                                    .begin = has_cluster ? entry->begin + i * sub_bytes : 0};
+                                    .guest_off = guest_off + stretch.first * sub_bytes,
+                                    .guest_bytes = (stretch.end - stretch.first) * sub_bytes,
+                                    .begin =
+                                        has_cluster ? entry->begin + stretch.first * sub_bytes : 0};
 
-        for (next = i + 1; next < FORMAT_SUBCLUSTERS; next++)
-            if ((entry->alloc >> next & 1) != alloc || (entry->zero >> next & 1) != zero)
-                break;
-        range.guest_bytes = (next - i) * sub_bytes;
-        if (alloc || zero)
+        if (stretch.alloc || stretch.zero)
             ret = fill(walk, &range, false, visible);
     }
     return ret;

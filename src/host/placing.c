@@ -9,6 +9,7 @@
 
 #include "clones.h"
 #include "grid.h"
+#include "stretch.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -221,18 +222,16 @@ static int add_blob(struct state *state, const struct piece *blob)
 static int add_cluster(struct state *state, const struct piece *piece)
 {
     uint64_t part_bytes = (piece->end - piece->begin) / PIECE_SUBCLUSTERS;
+    struct piece_stretch stretch = {0};
     int ret = 0;
 
     if (piece->missing == 0)
         return add_stretch(state, piece->file, piece->guest_off, piece->begin, piece->end);
-    for (unsigned i = 0, next; i < PIECE_SUBCLUSTERS && ret == 0; i = next) {
-        for (next = i + 1; next < PIECE_SUBCLUSTERS; next++)
-            if ((piece->missing >> next & 1) != (piece->missing >> i & 1))
-                break;
-        if (!(piece->missing >> i & 1))
-            ret = add_stretch(state, piece->file, piece->guest_off + i * part_bytes,
-                              piece->begin + i * part_bytes, piece->begin + next * part_bytes);
-    }
+    while (ret == 0 && piece_next_stretch(~piece->missing, 0, &stretch))
+        if (stretch.alloc)
+            ret = add_stretch(state, piece->file, piece->guest_off + stretch.first * part_bytes,
+                              piece->begin + stretch.first * part_bytes,
+                              piece->begin + stretch.end * part_bytes);
     return ret;
 }
 

@@ -142,8 +142,8 @@ static void keep_list(struct tables *tables, struct tables_overlap *overlap)
 }
 
 int tables_overlap_find(struct format_image *image, const struct format_entry_rules *rules,
-                        const struct table *walked, size_t n_tables,
-                        struct tables_overlap *overlap, struct err *err)
+                        const struct table *walked, size_t n_tables, struct tables_overlap *overlap,
+                        struct err *err)
 {
     struct tables *tables = calloc(1, sizeof(*tables));
     bool all_refblocks;

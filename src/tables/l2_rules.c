@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+/* Owns what QEMU's caches and buffers make of a header. */
+#include "l2.h"
+
+#include "checked.h"
+#include "header.h"
+
+#define REQUEST_BYTES (UINT64_C(1) << 20)
+#define DEFAULT_L2_CACHE_BYTES (UINT64_C(32) << 20) /* DEFAULT_L2_CACHE_MAX_SIZE, on Linux */
+#define SMALL_SLICE_BYTES 4096
+#define CRYPT_CLUSTERS 32
+
+uint64_t tables_l2_clusters(const struct format_header *header, uint64_t virtual_bytes)
+{
+    return div_round_up(virtual_bytes, header->cluster_bytes);
+}
+
+uint64_t tables_l2_cache_bytes(const struct format_header *header, uint64_t virtual_bytes)
+{
+    /* At most 2^52 clusters of 16 bytes: no overflow. */
+    uint64_t bytes = tables_l2_clusters(header, virtual_bytes) * header->l2_entry_bytes;
+
+    return (bytes + header->cluster_bytes - 1) & ~(header->cluster_bytes - 1);
+}
+
+uint32_t tables_l2_slice_bytes(const struct format_header *header, uint64_t virtual_bytes)
+{
+    if (tables_l2_cache_bytes(header, virtual_bytes) <= DEFAULT_L2_CACHE_BYTES ||
+        header->cluster_bytes < SMALL_SLICE_BYTES)
+        return (uint32_t)header->cluster_bytes;
+    return SMALL_SLICE_BYTES;
+}
+
+uint64_t tables_l2_read_bytes_max(const struct format_header *header)
+{
+    uint64_t bytes = CRYPT_CLUSTERS * header->cluster_bytes;
+
+    return header->crypt != FORMAT_CRYPT_NONE && bytes < REQUEST_BYTES ? bytes : UINT64_MAX;
+}
+
+struct tables_l2_rules tables_l2_rules_of(const struct format_header *header,
+                                          const struct format_entry_rules *entry,
+                                          uint64_t virtual_bytes, bool detail)
+{
+    uint32_t slice_bytes = tables_l2_slice_bytes(header, virtual_bytes);
+
+    return (struct tables_l2_rules){
+        .entry = *entry,
+        .span = TABLES_SPAN_ALL,
+        .entries = header->l2_entries,
+        .entry_bytes = header->l2_entry_bytes,
+        .slice_entries = slice_bytes / header->l2_entry_bytes,
+        .slice_bytes = slice_bytes,
+        .read_bytes_max = tables_l2_read_bytes_max(header),
+        .table_file = PIECE_FILE_IMAGE,
+        .data_file = header->external_data ? PIECE_FILE_DATA : PIECE_FILE_IMAGE,
+        .detail = detail,
+    };
+}

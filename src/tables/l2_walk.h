@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the files of a walk through an L2 table share (l2.c, l2_entries.c, l2_blocks.c), and nobody
+ * else includes.
+ *
+ * There are two ways through a block of 64 entries. Both count the same, find the same damage and
+ * give the same pieces; the quick one is for blocks that it can take without a decision per entry,
+ * and says when it cannot.
+ */
+#ifndef TABLES_L2_WALK_H
+#define TABLES_L2_WALK_H
+
+#include "block.h"
+#include "l2.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define L2_BLOCK TABLES_BLOCK_ENTRIES
+#define L2_NONE UINT64_MAX
+#define L2_REQUEST_BYTES (UINT64_C(1) << 20) /* of the guest, for the read split */
+
+static inline bool l2_begins_slice(const struct tables_l2_walk *walk, uint32_t index)
+{
+    return (index & (walk->rules->slice_entries - 1)) == 0;
+}
+
+static inline uint64_t l2_guest_off_of(const struct tables_l2_walk *walk, uint32_t index)
+{
+    return walk->guest_off + (uint64_t)index * walk->rules->entry.cluster_bytes;
+}
+
+static inline bool l2_reads_are_short(const struct tables_l2_walk *walk)
+{
+    return walk->rules->read_bytes_max != UINT64_MAX;
+}
+
+/* Only clusters of 2 MiB are larger than a request. */
+static inline bool l2_blobs_are_read_again(const struct tables_l2_walk *walk)
+{
+    return walk->rules->entry.cluster_bytes > L2_REQUEST_BYTES;
+}
+
+/* Hands over what is in the batch, if there is something. Returns what the sink returned. */
+int tables_l2_flush(struct tables_l2_walk *walk);
+
+/* The slice that begins at entry @index is read before what it maps. Likewise. */
+int tables_l2_read_slice(struct tables_l2_walk *walk, uint32_t index);
+
+/*
+ * The slow way, for any block: entry by entry through the classifier of format/entry.h. @raw: 64
+ * entries as they lie in the file, the first of them @index in the table.
+ */
+int tables_l2_walk_entries(struct tables_l2_walk *walk, uint32_t index, const uint64_t *raw);
+
+/*
+ * The quick way through @n entries, a multiple of 64, the first of them walk->next: what it cannot
+ * take goes the slow way. Moves walk->next behind them.
+ */
+int tables_l2_walk_blocks(struct tables_l2_walk *walk, const uint64_t *raw, size_t n);
+
+#endif
