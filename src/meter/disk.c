@@ -13,7 +13,6 @@
 #define HDD_RATE 150e6 /* bytes a second */
 #define HALF_TURN_SECONDS 4.17e-3
 #define SHORT_SEEK 0.49       /* of the disk: the arm accelerates all the way */
-#define SECTOR_BYTES 512.0    /* so little before the head is still in the drive's buffer */
 #define SWITCH_PART (1.0 / 3) /* of the disk, to another file: the mean of two random places */
 
 #define COMMANDS_AT_A_TIME 8.0
@@ -47,7 +46,7 @@ double meter_disk_jump_seconds(enum meter_direction direction, double distance_b
         return 0;
     if (direction == METER_FORWARD)
         return fmin(seek, distance_bytes / HDD_RATE); /* or read over the gap */
-    return distance_bytes < SECTOR_BYTES ? 0 : seek;
+    return distance_bytes <= METER_HEAD_BUFFER_BYTES ? 0 : seek;
 }
 
 /* The distances of a bin lie within a sixteenth of each other: their mean stands for them. */

@@ -21,19 +21,28 @@ void meter_head_clear(struct meter_head *head)
     meter_moves_clear(&head->again);
 }
 
-void meter_head_move(struct meter_head *head, struct meter_place to)
+uint64_t meter_head_move(struct meter_head *head, struct meter_place to, uint64_t bytes)
 {
+    uint64_t buffered = 0;
+
     if (!head->any) {
         head->any = true;
         head->first = to;
+        head->first_bytes = bytes;
     } else if (head->at.file != to.file) {
         head->switches++;
     } else if (to.off > head->at.off) {
         meter_moves_add(&head->detours[METER_FORWARD], to.off - head->at.off, 1);
     } else if (to.off < head->at.off) {
-        meter_moves_add(&head->detours[METER_BACKWARD], head->at.off - to.off, 1);
+        uint64_t back = head->at.off - to.off;
+
+        buffered = meter_head_buffered(back, bytes);
+        if (back > METER_HEAD_BUFFER_BYTES)
+            meter_moves_add(&head->detours[METER_BACKWARD], back, 1);
     }
     head->at = to;
+    head->read_bytes -= buffered;
+    return buffered;
 }
 
 void meter_head_take_back(struct meter_head *head, enum meter_direction direction,
@@ -42,14 +51,23 @@ void meter_head_take_back(struct meter_head *head, enum meter_direction directio
     meter_moves_add(&head->detours[direction], distance, -1);
 }
 
+void meter_head_step_back(struct meter_head *head, uint64_t distance, uint64_t bytes)
+{
+    if (distance > METER_HEAD_BUFFER_BYTES)
+        return;
+    meter_head_take_back(head, METER_BACKWARD, distance);
+    head->read_bytes -= meter_head_buffered(distance, bytes);
+}
+
 void meter_head_read_again(struct meter_head *head, struct meter_place from, uint64_t bytes,
                            uint64_t blob_bytes)
 {
-    meter_head_move(head, from);
+    uint64_t buffered = meter_head_move(head, from, bytes);
+
     head->at.off += bytes;
     head->read_bytes += bytes;
-    head->again_bytes += bytes;
-    if (blob_bytes > 0)
+    head->again_bytes += bytes - buffered;
+    if (blob_bytes > METER_HEAD_BUFFER_BYTES)
         meter_moves_add(&head->again, blob_bytes, 1);
 }
 

@@ -23,7 +23,8 @@ struct meter_place {
 
 struct meter_head {
     bool any;                 /* something was read: the places below mean something */
-    struct meter_place first; /* where the first read began */
+    struct meter_place first; /* where the first read began, */
+    uint64_t first_bytes;     /* and its length */
     struct meter_place at;    /* where the head stands: the end of the last read */
     bool led;                 /* a table was read before the first piece */
     bool strayed;             /* a table has been read since the last piece */
@@ -43,12 +44,29 @@ struct meter_head {
 void meter_head_free(struct meter_head *head);
 void meter_head_clear(struct meter_head *head);
 
-/* Moves to a place, by whatever way. */
-void meter_head_move(struct meter_head *head, struct meter_place to);
+/* So much before the place where the head stands is still in the drive's buffer. */
+#define METER_HEAD_BUFFER_BYTES UINT64_C(512)
+
+/* Of @bytes that begin @back bytes before the head, those that are in the buffer. */
+static inline uint64_t meter_head_buffered(uint64_t back, uint64_t bytes)
+{
+    if (back > METER_HEAD_BUFFER_BYTES)
+        return 0;
+    return back < bytes ? back : bytes;
+}
+
+/*
+ * Moves to a place, by whatever way, to read @bytes there; the caller counts them. What is still in
+ * the buffer is taken from the bytes read, and returned: there the way is none.
+ */
+uint64_t meter_head_move(struct meter_head *head, struct meter_place to, uint64_t bytes);
 
 /* Takes back a step that a meter counts and the head did not make. */
 void meter_head_take_back(struct meter_head *head, enum meter_direction direction,
                           uint64_t distance);
+
+/* A step straight back, which a meter counts, to read @bytes: it is none if they are buffered. */
+void meter_head_step_back(struct meter_head *head, uint64_t distance, uint64_t bytes);
 
 /*
  * Goes to @bytes that have been read before, and reads them again. @blob_bytes: see

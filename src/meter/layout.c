@@ -63,7 +63,7 @@ static void read_at(struct meter_layout *layout, uint64_t off, uint64_t bytes)
     struct meter_head *head = &layout->head;
 
     if (!head->any || head->at.off != off || head->at.file != 0)
-        meter_head_move(head, (struct meter_place){0, off});
+        meter_head_move(head, (struct meter_place){0, off}, bytes);
     head->at.off += bytes;
     head->read_bytes += bytes;
 }
@@ -80,7 +80,7 @@ static uint64_t allocate(struct meter_layout *layout, const struct meter_layout_
 
 void meter_layout_add_left(struct meter_layout *layout, uint16_t file, uint64_t off, uint64_t bytes)
 {
-    meter_head_move(&layout->head, (struct meter_place){file, off});
+    meter_head_move(&layout->head, (struct meter_place){file, off}, bytes);
     layout->head.at.off += bytes;
     layout->head.read_bytes += bytes;
 }
@@ -385,7 +385,7 @@ void meter_layout_join(struct meter_layout *left, const struct meter_layout *rig
     if (!left->any_data)
         left->led_by_blob = right->led_by_blob;
     left->any_data |= right->any_data;
-    meter_head_move(&left->head, behind(right->head.first, base));
+    meter_head_move(&left->head, behind(right->head.first, base), right->head.first_bytes);
     meter_head_join(&left->head, &right->head);
     left->head.at = behind(left->head.at, base);
     left->end = base + right->end;

@@ -133,14 +133,18 @@ static void move_head(struct meter *meter, const struct meter_edge *before,
                       bool there)
 {
     struct meter_head *head = &meter->head;
+    uint64_t bytes = after->read_end - after->read_begin;
     bool follows = meter->any && meter->last_file == file; /* the last piece is @before */
     bool straight = follows && !head->strayed;
 
     if (step.kind == STEP_JUMP) {
         /* What begins inside the piece before counts as forward, but is behind the head. */
         if (straight && before->read_end == before->end && after->read_begin == after->position &&
-            (step.direction == METER_BACKWARD || after->position >= before->end))
+            (step.direction == METER_BACKWARD || after->position >= before->end)) {
+            if (step.direction == METER_BACKWARD)
+                meter_head_step_back(head, step.distance, bytes);
             return;
+        }
         meter_head_take_back(head, step.direction, step.distance);
     } else if (step.kind == STEP_ON && follows && after->read_begin > before->read_end) {
         uint64_t gap = after->read_begin - before->read_end;
@@ -150,11 +154,11 @@ static void move_head(struct meter *meter, const struct meter_edge *before,
             return;
         meter_head_take_back(head, METER_FORWARD, gap);
     } else if (step.kind == STEP_ON && straight) {
-        head->read_bytes -= before->read_end - after->read_begin; /* a sector of both blobs */
+        head->read_bytes -= meter_head_buffered(before->read_end - after->read_begin, bytes);
         return;
     }
     if (!there)
-        meter_head_move(head, (struct meter_place){file, after->read_begin});
+        meter_head_move(head, (struct meter_place){file, after->read_begin}, bytes);
 }
 
 /* The step to a piece, whose bytes are not counted yet. */
@@ -387,14 +391,17 @@ CLONES_PART void step_head(struct meter *meter, const struct piece_batch *batch,
         if ((int64_t)way > 0)
             meter_moves_add(&head->holes, way, 1);
         else
-            head->read_bytes += way;
+            head->read_bytes -= meter_head_buffered(-way, to.read_end - to.read_begin);
     } else if (inside || way != gap) {
         bool backward = (int64_t)gap < 0;
 
         meter_head_take_back(head, backward && !inside ? METER_BACKWARD : METER_FORWARD,
                              backward ? -gap : gap);
         head->at.off = from.read_end;
-        meter_head_move(head, (struct meter_place){batch->files[i], to.read_begin});
+        meter_head_move(head, (struct meter_place){batch->files[i], to.read_begin},
+                        to.read_end - to.read_begin);
+    } else if ((int64_t)way < 0) {
+        meter_head_step_back(head, -way, to.read_end - to.read_begin);
     }
 }
 
@@ -402,7 +409,7 @@ CLONES_PART void step_head(struct meter *meter, const struct piece_batch *batch,
 CLONES_PART void move_along(struct meter *meter, const struct piece_batch *batch, uint32_t first,
                             const struct meter_steps *steps)
 {
-    uint64_t odd = steps->partial | steps->inside;
+    uint64_t odd = steps->partial | steps->inside | steps->buffered;
 
     meter->head.read_bytes += steps->read_bytes;
     for (uint64_t over = steps->over & ~odd; over != 0; over &= over - 1)
@@ -537,6 +544,14 @@ static struct meter_edge cluster_edge(uint64_t guest_off, uint64_t begin, uint64
                                .read_end = begin + cluster_bytes};
 }
 
+/* Clusters that are the one before them: of 512 bytes, they are still in the buffer. */
+static void step_on_the_spot(struct meter *meter, const struct piece_batch *batch)
+{
+    for (uint32_t i = 1; i < batch->n; i++)
+        if (batch->begin[i] == batch->begin[i - 1])
+            meter_head_step_back(&meter->head, batch->cluster_bytes, batch->cluster_bytes);
+}
+
 CLONES static void take_uniform(struct meter *meter, const struct piece_batch *batch)
 {
     uint64_t cluster_bytes = batch->cluster_bytes;
@@ -563,12 +578,15 @@ CLONES static void take_uniform(struct meter *meter, const struct piece_batch *b
     file->runs += meter->breaks - breaks_before;
     file->bytes += batch->n * cluster_bytes;
     meter->head.read_bytes += batch->n * cluster_bytes;
+    if (cluster_bytes <= METER_HEAD_BUFFER_BYTES)
+        step_on_the_spot(meter, batch);
 }
 
 void meter_take(struct meter *meter, const struct piece_batch *batch)
 {
     if (batch->table_bytes > 0) {
-        meter_head_move(&meter->head, (struct meter_place){batch->table_file, batch->table_off});
+        meter_head_move(&meter->head, (struct meter_place){batch->table_file, batch->table_off},
+                        batch->table_bytes);
         meter->head.at.off += batch->table_bytes;
         meter->head.strayed = true;
         meter->head.read_bytes += batch->table_bytes;
@@ -654,7 +672,7 @@ void meter_join(struct meter *left, const struct meter *right, uint64_t shift)
     if (!right->head.any)
         return;
     if (right->head.led || !right->any) { /* it begins with a table */
-        meter_head_move(&left->head, right->head.first);
+        meter_head_move(&left->head, right->head.first, right->head.first_bytes);
         left->head.strayed = true;
     }
     if (right->any)

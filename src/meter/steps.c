@@ -7,6 +7,7 @@
 
 #include "bits.h"
 #include "clones.h"
+#include "head.h"
 #include "jumps.h"
 #include "tally.h"
 
@@ -39,7 +40,7 @@ CLONES void meter_steps_measure(struct meter_steps *steps, const uint64_t *begin
     measure_gaps(steps, first, METER_STEPS_MAX);
     steps->n = METER_STEPS_MAX;
     steps->breaks = breaks;
-    steps->inside = steps->over = steps->partial = 0;
+    steps->inside = steps->over = steps->partial = steps->buffered = 0;
 }
 
 void meter_steps_measure_few(struct meter_steps *steps, const uint64_t *begin, uint64_t breaks,
@@ -60,13 +61,13 @@ void meter_steps_measure_few(struct meter_steps *steps, const uint64_t *begin, u
     }
     steps->most = most + 1;
     steps->near = near;
-    steps->inside = steps->over = steps->partial = 0;
+    steps->inside = steps->over = steps->partial = steps->buffered = 0;
 }
 
 CLONES_PART void judge(struct meter_steps *restrict steps, const struct piece_batch *restrict batch,
                        uint32_t first, unsigned n)
 {
-    uint64_t breaks = 0, inside = 0, over = 0, partial = 0, read_bytes = 0;
+    uint64_t breaks = 0, inside = 0, over = 0, partial = 0, buffered = 0, read_bytes = 0;
 
     for (unsigned i = 0; i < n; i++) {
         size_t to = (size_t)first + i, from = to - 1;
@@ -84,18 +85,23 @@ CLONES_PART void judge(struct meter_steps *restrict steps, const struct piece_ba
         uint64_t on = (packed & all_if(blobs != 0)) | (in_step & all_if(blobs == 0));
         uint64_t into = ~on & rises & behind;
         uint64_t partly = all_if(missing != 0);
+        uint64_t near = all_if(gap + METER_HEAD_BUFFER_BYTES < METER_HEAD_BUFFER_BYTES);
+        uint64_t bytes = batch->end[to] - begin, shared = -gap;
 
+        shared = (shared < bytes ? shared : bytes) & on & behind & ~partly;
         steps->gap[i] = gap;
         breaks |= bits_of[i] & ~on;
         inside |= bits_of[i] & into;
         over |= bits_of[i] & on & ~behind & all_if(gap != 0);
         partial |= bits_of[i] & partly;
-        read_bytes += batch->end[to] - begin + (gap & on & behind & ~partly);
+        buffered |= bits_of[i] & ~on & ~rises & near;
+        read_bytes += bytes - shared;
     }
     steps->breaks = breaks;
     steps->inside = inside;
     steps->over = over;
     steps->partial = partial;
+    steps->buffered = buffered;
     steps->read_bytes = read_bytes;
 }
 

@@ -16,9 +16,10 @@
 struct meter_steps {
     unsigned n;
     uint64_t breaks;
-    uint64_t near;   /* forward over METER_NEAR_BYTES at most */
-    uint64_t inside; /* breaks to a place inside the piece before: forward, with a gap below 0 */
-    uint64_t over;   /* no breaks, but a gap lies between */
+    uint64_t near;     /* forward over METER_NEAR_BYTES at most */
+    uint64_t inside;   /* breaks to a place inside the piece before: forward, with a gap below 0 */
+    uint64_t buffered; /* breaks back to what is still in the drive's buffer */
+    uint64_t over;     /* no breaks, but a gap lies between */
     uint64_t
         partial; /* either piece misses parts, so that more lies between what is read of them */
     uint64_t gap[METER_STEPS_MAX];  /* from the end of the piece before; below 0: backward */
@@ -26,7 +27,8 @@ struct meter_steps {
     uint64_t most; /* no gap is further from 0. Valid if there are breaks, as are */
                    /* the last one and near */
     uint64_t mapped[METER_STEPS_MAX + 1]; /* [i]: guest bytes that pieces 0 .. i - 1 hold */
-    uint64_t read_bytes; /* of all pieces, as if whole; what steps not partial share, only once */
+    uint64_t read_bytes; /* of all pieces, as if whole; what two that follow on share, only once, */
+                         /* if that step is not partial */
 };
 
 /*

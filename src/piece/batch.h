@@ -121,14 +121,14 @@ static inline void piece_batch_add(struct piece_batch *batch, const struct piece
 
 /*
  * The blob [begin, end), that of the last piece, is read again; nothing may be added behind that.
- * What lies within one sector is not: the drive has it in its buffer.
+ * What is no longer than a sector is not: the drive has it in its buffer.
  */
 static inline void piece_batch_read_again(struct piece_batch *batch, uint16_t file, uint64_t begin,
                                           uint64_t end)
 {
     batch->again_file = file;
     batch->again_off = begin;
-    batch->again_bytes = end - begin < 512 ? 0 : end - begin;
+    batch->again_bytes = end - begin <= 512 ? 0 : end - begin;
     batch->again_blob_bytes = batch->again_bytes;
 }
 

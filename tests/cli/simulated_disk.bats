@@ -72,13 +72,13 @@ clock() { diff -u <(printf '%s\n' "$@") log; }
 
 @test "the sector under the head is known" {
     truncate -s 8M f
-    # The head at 150,000. 511 bytes back: 15,511 bytes, of which 15,000 are new: 0.1 ms.
-    read_from file=f '' '0 150000' '149489 15511'
-    clock '0 0 150000 0.001000000' '0 149489 15511 0.001100000'
-    # One more byte back is a jump: x = 0.000000000128, 0.8 + 13.1 * 0.0000113137 + 4.17 = 4.970148 ms;
+    # The head at 150,000. 512 bytes back: 15,512 bytes, of which 15,000 are new: 0.1 ms.
+    read_from file=f '' '0 150000' '149488 15512'
+    clock '0 0 150000 0.001000000' '0 149488 15512 0.001100000'
+    # One more byte back is a jump: x = 0.00000000012825, 0.8 + 13.1 * 0.0000113248 + 4.17 = 4.970148 ms;
     # and 15,000 bytes are 0.1 ms.
-    read_from file=f '' '0 150000' '149488 15000'
-    clock '0 0 150000 0.001000000' '0 149488 15000 0.006070148'
+    read_from file=f '' '0 150000' '149487 15000'
+    clock '0 0 150000 0.001000000' '0 149487 15000 0.006070148'
     # Nothing new at all: no time, and the head stays.
     read_from file=f '' '0 150000' '149700 200' '150000 150000'
     clock '0 0 150000 0.001000000' '0 149700 200 0.001000000' '0 150000 150000 0.002000000'

@@ -35,7 +35,7 @@ void disk_read(struct disk *disk, unsigned region, uint64_t off, uint64_t len)
 
     if (region != disk->region) {
         disk->seconds += seek(1.0 / 3);
-    } else if (off < disk->head && disk->head - off < SECTOR) {
+    } else if (off < disk->head && disk->head - off <= SECTOR) {
         /* The sector under the head has just been read: only what follows it is new. */
         known = disk->head - off;
         if (known >= len)

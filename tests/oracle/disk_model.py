@@ -48,7 +48,7 @@ class Disk:
     def read(self, region, begin, end):
         if region != self.region:
             self.seconds += seek(1 / 3)
-        elif 0 < self.head - begin < SECTOR:
+        elif 0 < self.head - begin <= SECTOR:
             begin = self.head           # the sector under the head is known
             if end <= begin:
                 return

@@ -84,8 +84,10 @@ static void disk_read(struct disk *disk, uint16_t file, uint64_t begin, uint64_t
         disk->switches++;
     else if (disk->any && begin > disk->at)
         meter_jumps_add(&disk->way[METER_FORWARD], begin - disk->at);
-    else if (disk->any && begin < disk->at)
+    else if (disk->any && begin < disk->at && disk->at - begin > 512)
         meter_jumps_add(&disk->way[METER_BACKWARD], disk->at - begin);
+    else if (disk->any && begin < disk->at) /* in the buffer of the drive */
+        disk->bytes -= disk->at - begin < end - begin ? disk->at - begin : end - begin;
     disk->any = true;
     disk->at_piece = true;
     disk->file = file;
@@ -114,6 +116,8 @@ static void disk_read_again(struct disk *disk, const struct piece *piece)
 {
     uint64_t bytes = piece->end - piece->begin;
 
+    if (bytes <= 512)
+        return;
     disk_read(disk, piece->file, piece->begin, piece->end);
     disk->again_bytes += bytes;
     meter_jumps_add(&disk->again, bytes);
@@ -154,9 +158,13 @@ static struct piece random_piece(struct dice *dice, uint64_t guest, uint64_t *ho
     if (dice_once_in(dice, 4)) {
         piece.kind = PIECE_COMPRESSED;
         piece.begin += dice_once_in(dice, 2) ? 0 : 1 + dice_below(dice, 3000);
-        piece.end = piece.begin / 512 * 512 + 512 * (2 + dice_below(dice, 100));
+        piece.end = piece.begin / 512 * 512 + 512 * (1 + dice_below(dice, 100));
+        if (dice_once_in(dice, 3)) /* one sector, which may be that of the piece before */
+            piece.end = piece.begin / 512 * 512 + 512;
         piece.slack = -piece.end & (CLUSTER - 1);
         *host = piece.end - dice_below(dice, 513);
+        if (dice_once_in(dice, 3) && *host > piece.begin) /* before the begin: a break back */
+            *host = piece.begin - dice_below(dice, 100);
         return piece;
     }
     piece.begin = (*host + CLUSTER - 1) & ~(CLUSTER - 1);
@@ -396,6 +404,62 @@ static void the_ways_to_a_blob_in_two_places_are_the_real_ones(void **state)
     meter_free(meter);
 }
 
+/* ---- the buffer of the drive ---- */
+
+/* Clusters of 512 bytes, each twice: a break, but no way, and nothing to read. */
+static void a_sector_read_twice_is_buffered(void **state)
+{
+    struct piece_batch *uniform = pieces_new_batch(512, 0), *general = pieces_new_batch(512, 0);
+    struct meter *meter = meter_new(512, 1), *other = meter_new(512, 1);
+
+    (void)state;
+    uniform->uniform = true;
+    uniform->file = 0;
+    uniform->guest_first = 0;
+    uniform->n = 128;
+    memset(uniform->breaks, 0xff, sizeof(uniform->breaks));
+    for (uint32_t i = 0; i < uniform->n; i++)
+        uniform->begin[i] = (100 + 3 * (i / 2)) * 512;
+    general->uniform = false;
+    for (uint32_t i = 0; i < uniform->n; i++) {
+        struct piece piece = piece_batch_piece(uniform, i);
+
+        piece_batch_add(general, &piece);
+    }
+    meter_take(meter, uniform);
+    meter_take(other, general);
+    assert_same_meter(meter, other);
+    assert_int_equal(meter->breaks, 127);
+    assert_int_equal(meter->head.read_bytes, 64 * 512);
+    meter_free(other);
+    meter_free(meter);
+    free(general);
+    free(uniform);
+}
+
+/* Two blobs in one sector, the second one before the first: a step back that reads nothing new. */
+static void a_break_back_within_a_sector_pays_what_is_new(void **state)
+{
+    const struct piece pieces[] = {{.kind = PIECE_COMPRESSED,
+                                    .guest_bytes = CLUSTER,
+                                    .begin = 70000,
+                                    .end = 70144,
+                                    .mapped_bytes = CLUSTER},
+                                   {.kind = PIECE_COMPRESSED,
+                                    .guest_off = CLUSTER,
+                                    .guest_bytes = CLUSTER,
+                                    .begin = 69800,
+                                    .end = 70656,
+                                    .mapped_bytes = CLUSTER}};
+    struct meter *meter = meter_new(CLUSTER, 1);
+
+    (void)state;
+    pieces_take(meter, pieces, 2);
+    assert_int_equal(meter->breaks, 1);
+    assert_int_equal(meter->head.read_bytes, 144 + 512);
+    meter_free(meter);
+}
+
 /* ---- files ---- */
 
 static struct item in_file(uint16_t file, uint64_t guest, uint64_t host)
@@ -458,6 +522,8 @@ int main(void)
         cmocka_unit_test(a_walk_with_tables_may_be_cut_at_every_place),
         cmocka_unit_test(merging_with_tables_is_associative),
         cmocka_unit_test(the_ways_to_a_blob_in_two_places_are_the_real_ones),
+        cmocka_unit_test(a_sector_read_twice_is_buffered),
+        cmocka_unit_test(a_break_back_within_a_sector_pays_what_is_new),
         cmocka_unit_test(each_file_keeps_its_own_last_position),
         cmocka_unit_test(a_switch_may_be_a_jump_as_well),
     };

@@ -379,7 +379,7 @@ static void naive_entry(struct naive *naive, uint32_t index)
                 break;
             counts->reads++;
             counts->reads_unbroken++;
-            if (at > 0 && entry.end - entry.begin >= 512)
+            if (at > 0 && entry.end - entry.begin > 512)
                 add_again(naive->outcome, entry.begin, entry.end);
         }
         break;
