@@ -101,7 +101,7 @@ static struct render_value get_extent_mean(const struct report_image *image,
 static struct render_value get_filesystem(const struct report_image *image,
                                           const struct report_table *table)
 {
-    const char *name = image->host.filesystem;
+    const char *name = image->host.known ? image->host.filesystem : NULL;
 
     (void)table;
     return text(name, name != NULL ? strlen(name) : 0);
@@ -110,7 +110,7 @@ static struct render_value get_filesystem(const struct report_image *image,
 static struct render_value get_device(const struct report_image *image,
                                       const struct report_table *table)
 {
-    const char *name = image->host.device;
+    const char *name = image->host.known ? image->host.device : NULL;
 
     (void)table;
     return text(name, name != NULL ? strlen(name) : 0);

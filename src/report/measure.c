@@ -172,6 +172,7 @@ static int fill_table(struct work *work, const struct table *walk, const struct 
 {
     struct report_format *format = &work->report->format;
     const struct piece_counts *counts = &walk->counts;
+    const struct meter_head *head = &meters->plain->head;
 
     if (fill_figures(work, counts, counts->mapped_clusters, meters->plain, table) < 0 ||
         fill_end_to_end(work, counts, meters, table) < 0)
@@ -188,8 +189,7 @@ static int fill_table(struct work *work, const struct table *walk, const struct 
     if (!table->is_snapshot && !table->range.known) {
         format->l2_tables = opt_u64_of(walk->counts.l2_tables);
         format->l2_bytes = opt_u64_of(walk->counts.l2_tables * format->cluster_bytes);
-        work->copy_bytes =
-            opt_u64_of(meters->plain->head.read_bytes - meters->plain->head.table_bytes);
+        work->copy_bytes = opt_u64_of(head->read_bytes - head->table_bytes - head->again_bytes);
     }
     return 0;
 }

@@ -253,6 +253,8 @@ has_no_map() {
     is_empty err
     is <(json out '[i[0]["host"], i[0]["tables"][0]["end_to_end"], i[0]["complete"]]') \
         '[null, null, true]'
+    try qcow2frag --format csv --columns FILESYSTEM,DEVICE,EXTENTS "$1"
+    is <(tail -n +2 out) ",,"
     try qcow2frag "$1"
     exits 0
     holds out "  extents on the host      not known: $reason${2:+ ($2)}"

@@ -90,6 +90,15 @@ kept() {
     is <(json verdict.json 'i[0]["verdict"]["host_share"]') 0.0
 }
 
+@test "what is copied of a compressed cluster is its data, once, though it is read twice" {
+    image disk <<<'size 64M
+cluster 2M
+compressed 0..9 bytes 1048576'
+    verdict disk
+    # Of a blob 1 MiB, and its last sector is shared with none.
+    is <(json verdict.json 'i[0]["verdict"]["copy_bytes"]') $((10 * 1048576))
+}
+
 @test "two writers in turns: interleaved growth" {
     needs qemu-img qemu-io
     qemu-img create -q -f qcow2 disk 128M
