@@ -2,7 +2,8 @@
 /* Owns the size of the windows, and the way from ranges to batches and counts of reads. */
 #include "compose.h"
 
-#include "reads.h"
+#include "checked.h"
+#include "requests.h"
 #include "window.h"
 
 #include <stdlib.h>
@@ -12,7 +13,6 @@
 #define RANGES_MAX 16384
 #define WIDTH_MAX (UINT64_C(1) << 61)
 #define PIECE_BYTES_MAX (UINT64_C(1) << 30) /* a batch keeps lengths in 32 bits */
-#define NONE UINT64_MAX
 
 struct chain_compose {
     const struct chain_layers *layers;
@@ -21,13 +21,11 @@ struct chain_compose {
     struct piece_batch batch;
     struct piece_sink sink;
     struct piece_counts *counts;
+    struct chain_requests requests;
     struct chain_range waiting; /* guest_bytes 0: none */
-
-    /* The data read that may still go on. */
-    uint64_t read_guest_end;             /* or NONE */
-    uint64_t read_begin, unbroken_begin; /* on the guest disk; without any break */
-    uint64_t read_host_end;
-    uint16_t read_file;
+    bool begun;                 /* a part of it was added already, */
+    uint64_t counted;           /* and its reads counted up to here */
+    bool zeros;                 /* are wanted as pieces */
 };
 
 struct chain_compose *chain_compose_new(const struct chain_layers *layers, bool zeros)
@@ -37,11 +35,14 @@ struct chain_compose *chain_compose_new(const struct chain_layers *layers, bool 
     if (compose == NULL)
         return NULL;
     compose->layers = layers;
+    compose->zeros = zeros;
     compose->window = chain_window_new(layers, zeros);
-    if (compose->window == NULL) {
-        free(compose);
+    if (compose->window == NULL || chain_requests_init(&compose->requests, layers) < 0) {
+        chain_compose_free(compose);
         return NULL;
     }
+    /* A lookup of an encrypted image ends where it finds zeros. */
+    compose->window->zeros = zeros || compose->requests.n_lookups > 0;
     return compose;
 }
 
@@ -50,6 +51,7 @@ void chain_compose_free(struct chain_compose *compose)
     if (compose == NULL)
         return;
     chain_window_free(compose->window);
+    chain_requests_free(&compose->requests);
     free(compose);
 }
 
@@ -88,57 +90,6 @@ static int add_piece(struct chain_compose *compose, const struct piece *piece)
     return ret;
 }
 
-/* ---- reads ---- */
-
-/* The reads of data in [begin, end), of which the one at @last may be under way. */
-static uint64_t count_data_reads(const struct chain_layer *layer, uint64_t *last, uint64_t begin,
-                                 uint64_t end)
-{
-    const struct tables_read_limits limits = {layer->request_bytes, layer->read_bytes_max};
-    uint64_t border = (end - 1) & ~(layer->request_bytes - 1), n;
-
-    if (layer->read_bytes_max != UINT64_MAX)
-        return tables_count_reads(limits, last, begin, end);
-    n = (end - 1) / layer->request_bytes - begin / layer->request_bytes +
-        (*last == begin || begin % layer->request_bytes == 0);
-    if (border > *last)
-        *last = border;
-    return n;
-}
-
-/*
- * What lies behind the end of the disk, in its last cluster, is not read. Of a blob, every request
- * that touches a part reads the whole. Returns how often the range is read, not counting breaks.
- */
-static uint64_t count_reads(struct chain_compose *compose, const struct chain_range *range)
-{
-    const struct chain_layer *layer = &compose->layers->list[range->layer];
-    struct piece_counts *counts = compose->counts;
-    uint64_t begin = range->guest_off, end = begin + range->guest_bytes, n;
-
-    if (end > compose->layers->virtual_bytes)
-        end = compose->layers->virtual_bytes;
-    if (begin >= end)
-        return 0;
-    if (range->kind == PIECE_COMPRESSED) {
-        n = (end - 1) / layer->request_bytes - begin / layer->request_bytes + 1;
-        counts->reads += n;
-        counts->reads_unbroken += n;
-        compose->read_guest_end = NONE;
-        return n;
-    }
-    if (compose->read_guest_end != begin)
-        compose->read_begin = compose->unbroken_begin = begin;
-    else if (compose->read_file != layer->data_file || compose->read_host_end != range->begin)
-        compose->read_begin = begin;
-    counts->reads_unbroken += count_data_reads(layer, &compose->unbroken_begin, begin, end);
-    counts->reads += count_data_reads(layer, &compose->read_begin, begin, end);
-    compose->read_guest_end = end;
-    compose->read_host_end = range->end;
-    compose->read_file = layer->data_file;
-    return 1;
-}
-
 /* ---- ranges ---- */
 
 /*
@@ -160,6 +111,18 @@ static bool has_place(const struct chain_range *range)
     return range->kind == PIECE_DATA || range->kind == PIECE_ZERO_ALLOCATED;
 }
 
+/* As often as the walk compares it: a stretch of a raw file for each cluster of the top image. */
+static uint64_t count_pieces(const struct chain_compose *compose, const struct chain_range *range)
+{
+    uint64_t cluster_bytes = compose->layers->list[0].rules.entry.cluster_bytes;
+    uint64_t end = range->guest_off + range->guest_bytes;
+    bool rest = compose->begun && range->guest_off % cluster_bytes != 0;
+
+    if (!compose->layers->list[range->layer].raw)
+        return !compose->begun;
+    return div_round_up(end, cluster_bytes) - range->guest_off / cluster_bytes - rest;
+}
+
 static int add_range(struct chain_compose *compose, const struct chain_range *range)
 {
     bool mapped = range->kind == PIECE_DATA || range->kind == PIECE_COMPRESSED;
@@ -170,12 +133,13 @@ static int add_range(struct chain_compose *compose, const struct chain_range *ra
                           .end = range->end,
                           .slack = range->slack,
                           .file = compose->layers->list[range->layer].data_file};
-    uint64_t requests = 0;
     int ret = 0;
 
+    if (!mapped && !compose->zeros)
+        return 0;
     if (mapped) {
         compose->counts->mapped_bytes += range->guest_bytes;
-        requests = count_reads(compose, range);
+        compose->counts->pieces += count_pieces(compose, range);
     }
     while (piece.guest_off < end && ret == 0) {
         piece.guest_bytes = piece_end(compose, piece.guest_off, end) - piece.guest_off;
@@ -187,61 +151,123 @@ static int add_range(struct chain_compose *compose, const struct chain_range *ra
         if (has_place(range))
             piece.begin = piece.end;
     }
-    for (; range->kind == PIECE_COMPRESSED && requests > 1 && ret == 0; requests--) {
-        piece_batch_read_again(&compose->batch, piece.file, range->begin, range->end);
+    return ret;
+}
+
+/*
+ * The reads of what waits, up to @off; of a blob, how many. What lies behind the end of the disk,
+ * in its last cluster, is not read.
+ */
+static uint64_t count_to(struct chain_compose *compose, uint64_t off)
+{
+    const struct chain_range *waiting = &compose->waiting;
+    uint64_t from = compose->counted, host_off = waiting->begin + (from - waiting->guest_off);
+    enum chain_content content = waiting->kind == PIECE_DATA         ? CHAIN_DATA
+                                 : waiting->kind != PIECE_COMPRESSED ? CHAIN_ZEROS
+                                 : compose->begun                    ? CHAIN_BLOB_REST
+                                                                     : CHAIN_BLOB;
+
+    if (off > compose->layers->virtual_bytes)
+        off = compose->layers->virtual_bytes;
+    if (waiting->guest_bytes == 0 || off <= from)
+        return 0;
+    compose->counted = off;
+    return chain_requests_take(&compose->requests, waiting->layer, content, from, off - from,
+                               content == CHAIN_ZEROS ? from : host_off);
+}
+
+/* A part of a blob that waits: as a piece it is added at once, and read again and again. */
+static int add_blob_to(struct chain_compose *compose, uint64_t off)
+{
+    const struct chain_range *waiting = &compose->waiting;
+    uint16_t file = compose->layers->list[waiting->layer].data_file;
+    uint64_t reads = count_to(compose, off);
+    int ret = 0;
+
+    if (!compose->begun) {
+        ret = add_range(compose, waiting);
+        compose->begun = true;
+        reads -= reads > 0;
+    }
+    for (; reads > 0 && ret == 0; reads--) {
+        piece_batch_read_again(&compose->batch, file, waiting->begin, waiting->end);
         ret = flush(compose);
     }
     return ret;
 }
 
-/* The first @bytes of the range that waits. */
-static int add_waiting(struct chain_compose *compose, uint64_t bytes)
+/* What waits, up to @off. */
+static int add_waiting(struct chain_compose *compose, uint64_t off)
 {
     struct chain_range *waiting = &compose->waiting, part = *waiting;
+    int ret;
 
-    if (bytes == 0)
+    if (waiting->guest_bytes == 0 || off <= waiting->guest_off)
         return 0;
-    part.guest_bytes = bytes;
-    waiting->guest_off += bytes;
-    waiting->guest_bytes -= bytes;
-    if (has_place(waiting)) {
-        part.end = part.begin + bytes;
-        waiting->begin += bytes;
+    if (waiting->kind == PIECE_COMPRESSED) {
+        ret = add_blob_to(compose, off);
+        if (off == waiting->guest_off + waiting->guest_bytes)
+            waiting->guest_bytes = 0;
+        return ret;
     }
-    return add_range(compose, &part);
+    count_to(compose, off);
+    part.guest_bytes = off - waiting->guest_off;
+    waiting->guest_off += part.guest_bytes;
+    waiting->guest_bytes -= part.guest_bytes;
+    if (has_place(waiting)) {
+        part.end = part.begin + part.guest_bytes;
+        waiting->begin += part.guest_bytes;
+    }
+    ret = add_range(compose, &part);
+    compose->begun = true;
+    return ret;
+}
+
+static uint64_t waiting_end(const struct chain_compose *compose)
+{
+    return compose->waiting.guest_off + compose->waiting.guest_bytes;
+}
+
+/* A table is read, or a lookup ends: perhaps inside what waits. */
+static int take_mark(struct chain_compose *compose, const struct chain_range *mark)
+{
+    uint64_t end = waiting_end(compose), off = mark->guest_off < end ? mark->guest_off : end;
+    bool table = mark->kind == CHAIN_RANGE_TABLE;
+    int ret = 0;
+
+    if (table || compose->waiting.kind == PIECE_COMPRESSED)
+        ret = add_waiting(compose, off);
+    else
+        count_to(compose, off);
+    if (table)
+        return ret < 0 ? ret : add_table(compose, mark);
+    chain_requests_cut(&compose->requests, mark->guest_off, mark->layer);
+    return ret;
 }
 
 /*
- * A range of data may reach over the border of slices of a layer above it, which are then read in
- * between; and a stretch of a raw file may go on in the next window. So it waits for what follows.
+ * A range may reach over the border of slices of a layer above it, which are then read in between;
+ * and a stretch of a raw file may go on in the next window. So it waits for what follows.
  */
 static int take_range(struct chain_compose *compose, const struct chain_range *range)
 {
     struct chain_range *waiting = &compose->waiting;
-    uint64_t end = waiting->guest_off + waiting->guest_bytes;
     bool raw = compose->layers->list[range->layer].raw;
     int ret;
 
-    if (range->kind == CHAIN_RANGE_TABLE) {
-        bool inside = waiting->guest_bytes > 0 && range->guest_off < end;
-
-        ret = add_waiting(compose,
-                          inside ? range->guest_off - waiting->guest_off : waiting->guest_bytes);
-        return ret < 0 ? ret : add_table(compose, range);
-    }
+    if (range->kind == CHAIN_RANGE_TABLE || range->kind == CHAIN_RANGE_CUT)
+        return take_mark(compose, range);
     if (raw && waiting->guest_bytes > 0 && waiting->layer == range->layer &&
-        waiting->kind == range->kind && range->guest_off == end) {
+        waiting->kind == range->kind && range->guest_off == waiting_end(compose)) {
         waiting->guest_bytes += range->guest_bytes;
         waiting->end = range->end;
         return 0;
     }
-    ret = add_waiting(compose, waiting->guest_bytes);
-    if (ret < 0)
-        return ret;
-    if (range->kind == PIECE_COMPRESSED) /* all of it is read for any part */
-        return add_range(compose, range);
+    ret = add_waiting(compose, waiting_end(compose));
     *waiting = *range;
-    return 0;
+    compose->begun = false;
+    compose->counted = range->guest_off;
+    return ret;
 }
 
 static int hand_over(struct chain_compose *compose)
@@ -271,8 +297,8 @@ int chain_compose_part(struct chain_compose *compose, uint64_t begin, uint64_t e
 
     compose->sink = sink;
     compose->counts = counts;
-    compose->read_guest_end = NONE;
     compose->width = least;
+    chain_requests_begin(&compose->requests, begin, counts);
     compose->waiting.guest_bytes = 0;
     piece_batch_clear(&compose->batch);
     compose->batch.uniform = false;
@@ -293,6 +319,6 @@ int chain_compose_part(struct chain_compose *compose, uint64_t begin, uint64_t e
         at = stop;
     }
     if (ret >= 0)
-        ret = add_waiting(compose, compose->waiting.guest_bytes);
+        ret = add_waiting(compose, waiting_end(compose));
     return ret < 0 ? ret : flush(compose);
 }

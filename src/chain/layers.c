@@ -178,8 +178,6 @@ static void settle(struct chain_layers *layers)
         layer->limit = limit;
         layer->request_bytes = request_bytes;
         layer->read_bytes_max = layer->raw ? UINT64_MAX : layer->rules.read_bytes_max;
-        if (layer->read_bytes_max < request_bytes)
-            request_bytes = layer->read_bytes_max;
     }
     layers->end = layers->list[0].limit = (layers->virtual_bytes + mask) & ~mask;
 }

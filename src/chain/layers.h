@@ -41,8 +41,7 @@ struct chain_layer {
     /* Guest offset up to which the layer is looked at: where it ends, or one above it does. */
     uint64_t limit;
     /* A data read ends at multiples of this: a power of two. Slices of the layers above count, too,
-     * as a request goes down through them, and what encrypted ones decrypt at a time, as they pass
-     * no more than that down at a time. */
+     * as a request goes down through them. For other borders see requests.h. */
     uint64_t request_bytes;
 
     uint64_t read_bytes_max; /* see tables_l2_read_bytes_max */

@@ -26,6 +26,9 @@ struct chain_window_layer {
     uint64_t slice;      /* host offset of the slice read last, or NOTHING */
     uint64_t damaged;    /* L1 index of the damaged entry counted last, or NOTHING */
     uint64_t file_bytes; /* the file may grow under us */
+    /* With subclusters, the last cluster that was looked at: its end on the guest disk, if the part
+     * before that is not held, or NOTHING; and where its host cluster ends. */
+    uint64_t tail, tail_host;
 };
 
 /* The walk through one layer. */
@@ -85,7 +88,7 @@ void chain_window_free(struct chain_window *window)
 void chain_window_forget(struct chain_window *window)
 {
     for (size_t i = 0; i < window->layers->n_list; i++)
-        window->memory[i].slice = window->memory[i].damaged = NOTHING;
+        window->memory[i].slice = window->memory[i].damaged = window->memory[i].tail = NOTHING;
 }
 
 /* ---- ranges ---- */
@@ -122,7 +125,7 @@ static int fill(struct walk *walk, const struct chain_range *range, bool hides_o
         struct chain_range part = *range;
 
         *visible = true;
-        if (hides_only || (zero && !window->zeros)) {
+        if (hides_only || (zero && !window->zeros && !walk->layer->raw)) {
             if (window->gaps.n_left > walk->most)
                 ret = FULL;
             continue;
@@ -136,6 +139,70 @@ static int fill(struct walk *walk, const struct chain_range *range, bool hides_o
         ret = add_range(walk, part);
     }
     return window->gaps.error != 0 ? err_no_memory(window->err) : ret;
+}
+
+/* ---- lookups ---- */
+
+static bool has_layer_below(const struct walk *walk)
+{
+    return walk->number + 1u < walk->window->layers->n_list;
+}
+
+static int cut(struct walk *walk, uint64_t guest_off)
+{
+    if (guest_off < walk->window->begin || guest_off >= walk->end)
+        return 0;
+    return add_range(walk, (struct chain_range){.kind = CHAIN_RANGE_CUT, .guest_off = guest_off});
+}
+
+/* What follows the tail is no cluster of the file, or not looked at. */
+static int end_tail(struct walk *walk)
+{
+    uint64_t tail = walk->memory->tail;
+
+    walk->memory->tail = NOTHING;
+    return tail == NOTHING ? 0 : cut(walk, tail);
+}
+
+/* A cluster follows: its first part is not held, and so perhaps the last one before it. */
+static int follow_tail(struct walk *walk, const struct format_entry *entry, uint64_t guest_off,
+                       bool open_first)
+{
+    struct chain_window_layer *memory = walk->memory;
+    bool follows = memory->tail == guest_off;
+    int ret;
+
+    if (follows && open_first && memory->tail_host == entry->begin) {
+        memory->tail = NOTHING;
+        return 0;
+    }
+    ret = end_tail(walk);
+    if (ret == 0 && open_first && !follows)
+        ret = cut(walk, guest_off);
+    return ret;
+}
+
+/*
+ * An entry with a host cluster, held in part or not at all. What it does not hold is looked up
+ * together with what its neighbours do not only if their host clusters follow on.
+ */
+static int look_along(struct walk *walk, const struct format_entry *entry, uint64_t guest_off)
+{
+    uint32_t held = entry->alloc | entry->zero;
+    bool has_cluster = entry->kind == FORMAT_STANDARD || entry->kind == FORMAT_RESERVED ||
+                       entry->kind == FORMAT_ZERO_ALLOCATED;
+    int ret;
+
+    if (!walk->rules.extended_l2 || !has_layer_below(walk))
+        return 0;
+    if (!has_cluster)
+        return end_tail(walk);
+    ret = follow_tail(walk, entry, guest_off, !(held & 1));
+    if (!(held >> (FORMAT_SUBCLUSTERS - 1))) {
+        walk->memory->tail = guest_off + walk->rules.cluster_bytes;
+        walk->memory->tail_host = entry->end;
+    }
+    return ret;
 }
 
 /* ---- entries ---- */
@@ -230,22 +297,22 @@ static int take_entry(struct walk *walk, uint64_t word, uint64_t bitmap, uint64_
                      (entry.kind == FORMAT_STANDARD || entry.kind == FORMAT_ZERO_PLAIN ||
                       entry.kind == FORMAT_ZERO_ALLOCATED);
     uint64_t cluster_end = guest_off + walk->rules.cluster_bytes;
-    bool visible = false;
+    bool visible = false, open;
     struct chain_gap ignored;
-    int ret = 0;
+    int ret = look_along(walk, &entry, guest_off);
 
-    if (entry.damage != FORMAT_SOUND)
-        counts->corrupt_entries +=
-            chain_gaps_look(&walk->window->gaps, guest_off,
-                            cluster_end < walk->end ? cluster_end : walk->end, &ignored);
-    if (stretches)
+    /* Before any of it is taken: an entry is visible if a byte of its cluster is. */
+    open = chain_gaps_look(&walk->window->gaps, guest_off,
+                           cluster_end < walk->end ? cluster_end : walk->end, &ignored);
+    counts->corrupt_entries += open && entry.damage != FORMAT_SOUND;
+    if (ret == 0 && stretches)
         ret = fill_subclusters(walk, &entry, guest_off, &visible);
-    else if (entry.kind != FORMAT_UNALLOCATED && entry.kind != FORMAT_RESERVED)
+    else if (ret == 0 && entry.kind != FORMAT_UNALLOCATED && entry.kind != FORMAT_RESERVED)
         ret = fill_cluster(walk, &entry, guest_off, &visible);
     counts->compressed_clusters += visible && entry.kind == FORMAT_COMPRESSED;
-    counts->zero_allocated_clusters += visible && entry.kind == FORMAT_ZERO_ALLOCATED;
+    counts->zero_allocated_clusters += open && entry.kind == FORMAT_ZERO_ALLOCATED;
     counts->zero_clusters +=
-        visible && (entry.kind == FORMAT_ZERO_ALLOCATED || entry.kind == FORMAT_ZERO_PLAIN);
+        open && (entry.kind == FORMAT_ZERO_ALLOCATED || entry.kind == FORMAT_ZERO_PLAIN);
     return ret;
 }
 
@@ -307,7 +374,9 @@ static int take_table(struct walk *walk, uint64_t l2_off, uint64_t guest_off, ui
         uint64_t slice_end = guest_off + (slice + 1) * layer->slice_span;
 
         begin = slice_end < end ? slice_end : end;
-        if (walk->memory->slice != slice_off)
+        if (walk->memory->tail != open.begin || open.begin % layer->slice_span == 0)
+            ret = end_tail(walk);
+        if (ret == 0 && walk->memory->slice != slice_off)
             ret =
                 add_range(walk, (struct chain_range){.kind = CHAIN_RANGE_TABLE,
                                                      .guest_off = open.begin,
@@ -427,6 +496,8 @@ static int take_layers(struct chain_window *window, size_t most)
         walk.rules.file_bytes = walk.memory->file_bytes;
         chain_gaps_begin(&window->gaps);
         ret = layer->raw ? take_raw(&walk) : take_qcow2(&walk);
+        if (ret == 0 && walk.memory->tail < walk.end)
+            ret = end_tail(&walk);
         chain_gaps_end(&window->gaps);
         if (ret == 0 && window->gaps.n_list > most)
             ret = FULL;

@@ -23,6 +23,10 @@ struct err;
 /* What a range is: an enum piece_kind, or this: no range, but the read of a slice of an L2 table,
  * @begin is its host offset and @end that behind it. It comes before what it maps. */
 #define CHAIN_RANGE_TABLE 0x80u
+/* Or this: no range, but a place where a lookup of the layer ends. With subclusters QEMU looks no
+ * further than clusters follow on, also where it only finds that nothing of them is held. It comes
+ * before what begins there; whether both sides are open to the layers below is not looked at. */
+#define CHAIN_RANGE_CUT 0x81u
 
 struct chain_range {
     uint64_t guest_off;
@@ -35,7 +39,7 @@ struct chain_range {
 
 struct chain_window {
     const struct chain_layers *layers;
-    bool zeros; /* ranges of zeros are wanted as well */
+    bool zeros; /* ranges of zeros are wanted as well; those of a raw layer always are */
     struct err *err;
 
     struct chain_gaps gaps;

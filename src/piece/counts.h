@@ -15,6 +15,7 @@ struct piece_counts {
     uint64_t zero_clusters; /* with the next */
     uint64_t zero_allocated_clusters;
     uint64_t corrupt_entries; /* of L1 and L2 tables */
+    uint64_t pieces;          /* along a chain: that the walk compares, and the score counts */
     uint64_t reads;           /* data reads that QEMU issues in requests of 1 MiB */
     uint64_t reads_unbroken;  /* the same without any break */
     uint64_t l2_tables;       /* L1 entries that name one, also beyond the end of the disk */
@@ -34,6 +35,7 @@ static inline void piece_counts_add(struct piece_counts *sum, const struct piece
     sum->zero_clusters += more->zero_clusters;
     sum->zero_allocated_clusters += more->zero_allocated_clusters;
     sum->corrupt_entries += more->corrupt_entries;
+    sum->pieces += more->pieces;
     sum->reads += more->reads;
     sum->reads_unbroken += more->reads_unbroken;
     sum->l2_tables += more->l2_tables;

@@ -167,13 +167,14 @@ static void print_properties(const struct page *page, const struct report_image 
 static void print_score(const struct page *page, const struct report_table *table)
 {
     const struct report_walk *walk = &table->walk;
+    bool chained = table->chain_depth > 1;
     char score[SIZE_TEXT_MAX];
 
     snprintf(score, sizeof(score), "%.2f %%", 100 * walk->fragmentation_score.value);
-    fprintf(page->stream, LABEL "%-11s %s step%s back over %s mapped cluster%s\n",
-            "fragmentation score", score, count_text(walk->backward_steps),
-            walk->backward_steps == 1 ? "" : "s", count_text(table->mapped_clusters),
-            table->mapped_clusters == 1 ? "" : "s");
+    fprintf(page->stream, LABEL "%-11s %s step%s back over %s %s%s\n", "fragmentation score", score,
+            count_text(walk->backward_steps), walk->backward_steps == 1 ? "" : "s",
+            count_text(walk->pieces), chained ? "piece" : "mapped cluster",
+            walk->pieces == 1 ? "" : "s");
     explain(page, "Read in guest order, the place in the file goes backwards this often, in "
                   "percent of the clusters.");
     explain(page, "On a spinning disk each step back costs a seek and half a turn.");

@@ -91,7 +91,7 @@ static uint64_t sum_bytes(const struct meter_length *runs, size_t n)
 }
 
 static void count_runs(const struct meter *meter,
-                       const struct meter_jumps jumps[METER_N_DIRECTIONS], uint64_t mapped_clusters,
+                       const struct meter_jumps jumps[METER_N_DIRECTIONS], uint64_t pieces,
                        struct report_walk *walk)
 {
     struct meter_jump_total backward = meter_jumps_total(&jumps[METER_BACKWARD]);
@@ -105,14 +105,15 @@ static void count_runs(const struct meter *meter,
     walk->file_switches = meter->file_switches;
     walk->backward_jump_mean_bytes = mean_of(backward);
     walk->forward_jump_mean_bytes = mean_of(forward);
-    walk->fragmentation_score = opt_ratio((double)backward.count, (double)mapped_clusters);
+    walk->pieces = pieces;
+    walk->fragmentation_score = opt_ratio((double)backward.count, (double)pieces);
     walk->ascending_runs = meter->any ? backward.count + 1 : 0;
     walk->contiguous_runs = meter->any ? meter->breaks + 1 : 0;
     walk->ascending_run_mean_bytes = opt_ratio(mapped_bytes, (double)walk->ascending_runs);
     walk->contiguous_run_mean_bytes = opt_ratio(mapped_bytes, (double)walk->contiguous_runs);
 }
 
-int report_figures(const struct meter *meter, uint64_t mapped_clusters, struct report_walk *walk)
+int report_figures(const struct meter *meter, uint64_t pieces, struct report_walk *walk)
 {
     struct meter_jumps jumps[METER_N_DIRECTIONS] = {0};
     size_t n;
@@ -123,7 +124,7 @@ int report_figures(const struct meter *meter, uint64_t mapped_clusters, struct r
         return -ENOMEM;
     walk->mapped_bytes = sum_bytes(runs, n);
     meter_pour_jumps(meter, jumps);
-    count_runs(meter, jumps, mapped_clusters, walk);
+    count_runs(meter, jumps, pieces, walk);
     walk->contiguous_run_half_bytes = half_length(runs, n, walk->mapped_bytes);
     walk->contiguous_run_max_bytes = n > 0 ? opt_u64_of(runs[0].bytes) : (struct opt_u64){0};
     ret = run_histogram(runs, n, &walk->run_histogram);

@@ -8,9 +8,9 @@
 
 /*
  * Fills @walk but for the counts of entries (compressed, zero, corrupt), which a meter does not
- * know. @mapped_clusters is the divisor of the score. Returns 0 or -ENOMEM; on failure nothing is
+ * know. @pieces is the divisor of the score. Returns 0 or -ENOMEM; on failure nothing is
  * to be freed.
  */
-int report_figures(const struct meter *meter, uint64_t mapped_clusters, struct report_walk *walk);
+int report_figures(const struct meter *meter, uint64_t pieces, struct report_walk *walk);
 
 #endif

@@ -90,10 +90,10 @@ struct work {
 
 /* What any walk has, of an image alone or along a chain. */
 static int fill_figures(const struct work *work, const struct piece_counts *counts,
-                        uint64_t mapped_clusters, const struct meter *meter,
+                        uint64_t mapped_clusters, uint64_t pieces, const struct meter *meter,
                         struct report_table *table)
 {
-    int ret = report_figures(meter, mapped_clusters, &table->walk);
+    int ret = report_figures(meter, pieces, &table->walk);
 
     if (ret < 0)
         return ret;
@@ -174,7 +174,8 @@ static int fill_table(struct work *work, const struct table *walk, const struct 
     const struct piece_counts *counts = &walk->counts;
     const struct meter_head *head = &meters->plain->head;
 
-    if (fill_figures(work, counts, counts->mapped_clusters, meters->plain, table) < 0 ||
+    if (fill_figures(work, counts, counts->mapped_clusters, counts->mapped_clusters, meters->plain,
+                     table) < 0 ||
         fill_end_to_end(work, counts, meters, table) < 0)
         return err_no_memory(work->err);
     report_cost_after(&work->profile, counts, meters, format, table);
@@ -274,8 +275,8 @@ static int fill_chained(struct work *work, const struct piece_counts *counts,
     report_walk_free(&table->end_to_end.walk);
     memset(&table->walk, 0, sizeof(table->walk));
     memset(&table->end_to_end, 0, sizeof(table->end_to_end));
-    if (fill_figures(work, counts, div_round_up(counts->mapped_bytes, cluster_bytes), meters->plain,
-                     table) < 0 ||
+    if (fill_figures(work, counts, div_round_up(counts->mapped_bytes, cluster_bytes),
+                     counts->pieces, meters->plain, table) < 0 ||
         fill_end_to_end(work, counts, meters, table) < 0)
         return err_no_memory(work->err);
     table->has_check = false;

@@ -56,6 +56,7 @@ struct report_walk {
     struct opt_f64 backward_jump_mean_bytes;
     struct opt_f64 forward_jump_mean_bytes;
     struct report_jump_histogram jump_histogram;
+    uint64_t pieces; /* that it compares: the divisor of the score */
     struct opt_f64 fragmentation_score;
     uint64_t ascending_runs;
     struct opt_f64 ascending_run_mean_bytes;

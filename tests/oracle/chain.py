@@ -41,6 +41,7 @@ class Qcow2Layer:
         self.said = {}              # sector -> Said
         self.damage = []            # guest ranges of damaged entries: (start, stop)
         self.zero_clusters = {}     # cluster -> keeps a host cluster
+        self.hosts = {}             # cluster -> its host cluster, with subclusters, whatever is held
         self.held = 0
         image.find_overlaps([table])
         self._read()
@@ -84,6 +85,8 @@ class Qcow2Layer:
             self._say(guest, end, Said("compressed", guest, guest, blob=blob))
             self.held += image.cluster
         elif image.extended_l2 and not word & oracle.COMPRESSED and not entry == oracle.SKIPPED:
+            if word & oracle.OFFSET_MASK or image.has_data_file and word & oracle.COPIED:
+                self.hosts[guest] = word & oracle.OFFSET_MASK
             self._read_subclusters(guest, word & oracle.OFFSET_MASK, bitmap)
         elif entry.piece:
             self._say(guest, end, Said("data", guest, guest, entry.piece.position))
@@ -117,6 +120,33 @@ class Qcow2Layer:
         for sector in sectors(start, stop):
             self.said[sector] = said
 
+    def look_up(self, sector):
+        """What decides where a lookup of QEMU's ends: a kind, and the host offset that must go on."""
+        said, guest = self.said.get(sector), sector * SECTOR
+        if said is None:
+            cluster = guest - guest % self.image.cluster
+            host = self.hosts.get(cluster)
+            return "below", None if host is None else host + guest - cluster
+        if said.kind == "data":
+            return said.kind, said.position + guest - said.stretch
+        return said.kind, said.cluster if said.kind == "compressed" else None
+
+    def lookup(self, start, stop):
+        """How far [start, stop) goes on as it begins, as QEMU finds out at a time."""
+        slice_bytes = self.slice_guest_bytes()
+        stop = min(stop, start - start % slice_bytes + slice_bytes)
+        if self.longest_read() < REQUEST:
+            stop = min(stop, start + self.longest_read())
+        kind, place = self.look_up(start // SECTOR)
+        at = start + SECTOR
+        while at < stop:
+            if kind not in ("compressed", "zero") and place is not None:
+                place += SECTOR
+            if self.look_up(at // SECTOR) != (kind, place):
+                break
+            at += SECTOR
+        return kind, at
+
 
 class RawLayer:
     """Only its length and its holes are asked."""
@@ -124,6 +154,7 @@ class RawLayer:
     def __init__(self, path):
         self.path, self.zero_clusters, self.damage = path, {}, []
         size = os.stat(path).st_size
+        self.image = None
         self.disk_size = oracle.round_up(size, SECTOR)
         self.said = {sector: Said("zero", 0, 0) for sector in sectors(0, self.disk_size)}
         self.held = 0
@@ -141,12 +172,6 @@ class RawLayer:
                     self.ends[sector] = min(size - sector * SECTOR, SECTOR)
                 self.held += hole - at
                 at = hole
-
-    def slice_guest_bytes(self):
-        return REQUEST
-
-    def longest_read(self):
-        return REQUEST
 
 
 def open_chain(path, table_of):
@@ -175,6 +200,7 @@ class Composed:
         self.owner = {}             # sector -> depth
         self.compressed, self.zeros, self.corrupt = set(), {}, 0
         limit = oracle.round_up(min(end, self.disk_size), top.image.cluster)
+        self.read_end = min(limit, self.disk_size)
         for depth, layer in enumerate(layers):
             if depth == 1:
                 limit = min(limit, self.disk_size)
@@ -186,14 +212,16 @@ class Composed:
         for start, stop in layer.damage:
             self.corrupt += any(s not in self.owner
                                 for s in sectors(max(start, self.begin), min(stop, limit * SECTOR)))
+        for cluster, allocated in layer.zero_clusters.items():      # any byte of it will do
+            if any(s not in self.owner for s in sectors(max(cluster, self.begin),
+                                                        min(cluster + layer.image.cluster, limit * SECTOR))):
+                self.zeros[depth, cluster] = allocated
         mine = [s for s in layer.said if self.begin <= s * SECTOR < limit * SECTOR and s not in self.owner]
         for sector in mine:
             said = layer.said[sector]
             self.owner[sector] = depth
             if said.kind == "compressed":
                 self.compressed.add((depth, said.cluster))
-            if said.kind == "zero" and said.cluster in layer.zero_clusters:
-                self.zeros[depth, said.cluster] = layer.zero_clusters[said.cluster]
 
     def pieces(self):
         """(depth, Said, first guest byte, end) of what is mapped, in guest order."""
@@ -229,43 +257,70 @@ def is_contiguous(last, position, guest, compressed):
     return gap == 0 or gap == guest - last.guest_end and gap > 0
 
 
-class Reads:
-    """Data reads of requests of 1 MiB. A read ends at the slices of all layers it goes through.
+class Read:
+    """A data read of QEMU's: of a guest range, from the image at a depth."""
 
-    What an encrypted layer decrypts at a time is also the most that a request through it asks for.
+    def __init__(self, depth, start, stop, compressed, afresh):
+        self.depth, self.start, self.stop = depth, start, stop
+        self.compressed = compressed
+        self.afresh = afresh        # it would begin here without any break, too
+
+
+class Reads:
+    """What QEMU reads for requests of 1 MiB, request by request, as its block layer goes down.
+
+    Each image looks up how far the range goes on as it begins: at most to the border of a slice, of
+    an encrypted image 32 clusters. What it does not have becomes a request of its own to the image
+    below. A raw image is read through its holes; what has no data at all is not counted.
+
+    Without breaks, what follows on the guest disk goes on in one read, in whatever image it lies:
+    but not over a border of requests, and those below begin anew where a lookup above them ended
+    between two ranges that it did not have.
     """
 
-    def __init__(self, layers, disk_size):
-        self.disk_size = disk_size
-        self.steps, step = [], REQUEST
-        for layer in layers:
-            step = min(step, layer.slice_guest_bytes())
-            self.steps.append(step)
-            step = min(step, layer.longest_read())
-        self.longest = [layer.longest_read() for layer in layers]
-        self.begin = self.begin_unbroken = None
-        self.reads = self.unbroken = 0
-        self.end = None             # (guest, depth, host) of the read that may go on
+    def __init__(self, layers, start, stop):
+        self.layers = layers
+        self.list = []
+        for request in range(start - start % REQUEST, stop, REQUEST):
+            self._request(0, max(request, start), min(request + REQUEST, stop), True)
+        self.reads = len(self.list)
+        self.unbroken = self._count_unbroken()
 
-    def add(self, depth, said, start, stop, position):
-        stop = min(stop, self.disk_size)
-        if said.kind == "compressed":       # each request reads all of the blob
-            requests = len(range(start // self.steps[depth], ceil_div(stop, self.steps[depth])))
-            self.reads, self.unbroken, self.end = self.reads + requests, self.unbroken + requests, None
+    def _request(self, depth, start, stop, afresh):
+        layer = self.layers[depth]
+        stop = min(stop, layer.disk_size)
+        if layer.image is None:
+            self._read_raw(depth, start, stop, afresh)
             return
+        before = None
         while start < stop:
-            goes_on = self.end is not None and self.end[0] == start and start % self.steps[depth] != 0
-            if not goes_on or start - self.begin_unbroken >= self.longest[depth]:
-                self.unbroken += 1
-                self.begin_unbroken = start
-            if not (goes_on and self.end[1:] == (depth, position)) or start - self.begin >= self.longest[depth]:
-                self.reads += 1
-                self.begin = start
-            piece_end = min(stop, start // self.steps[depth] * self.steps[depth] + self.steps[depth],
-                            self.begin + self.longest[depth], self.begin_unbroken + self.longest[depth])
-            position += piece_end - start
-            self.end = (piece_end, depth, position)
-            start = piece_end
+            kind, end = layer.lookup(start, stop)
+            afresh = (afresh or start % layer.slice_guest_bytes() == 0 or before == kind == "below")
+            if kind == "below" and depth + 1 < len(self.layers):
+                self._request(depth + 1, start, end, afresh)
+            elif kind in ("data", "compressed"):
+                self.list.append(Read(depth, start, end, kind == "compressed", afresh))
+            start, before, afresh = end, kind, False
+
+    def _read_raw(self, depth, start, stop, afresh):
+        data = [s for s in sectors(start, stop) if self.layers[depth].said[s].kind == "data"]
+        if data:
+            first, end = data[0] * SECTOR, (data[-1] + 1) * SECTOR
+            self.list.append(Read(depth, first, end, False, afresh and first == start))
+
+    def _count_unbroken(self):
+        count, end, begin = 0, None, None
+        for read in self.list:
+            if read.compressed:
+                count, end = count + 1, None
+                continue
+            if end != read.start or read.afresh:
+                count, begin = count + 1, read.start
+            layer, end = self.layers[read.depth], read.stop
+            longest = layer.longest_read() if layer.image and layer.longest_read() < REQUEST else None
+            while longest and read.stop - begin > longest:
+                count, begin = count + 1, max(begin + longest, read.start)
+        return count
 
 
 class Figures:
@@ -276,7 +331,8 @@ class Figures:
         self.switches = self.near = self.mapped = 0
         self.backward, self.forward, self.runs, self.run_depths = [], [], [], []
         self.bytes = [0] * len(composed.layers)
-        self.reads = Reads(composed.layers, composed.disk_size)
+        self.reads = Reads(composed.layers, composed.begin, composed.read_end)
+        self.pieces = 0
         for piece in composed.pieces():
             self._add(*piece)
 
@@ -302,9 +358,14 @@ class Figures:
         self.runs[-1] += stop - start
         self.bytes[depth] += stop - start
         self.mapped += stop - start
-        self.reads.add(depth, said, start, stop, position)
+        self.pieces += self._compared(depth, start, stop)
         self.last[depth] = Last(position, end, padded, stop, compressed)
         self.last_depth = depth
+
+    def _compared(self, depth, start, stop):
+        """A stretch of a raw image counts as often as it touches clusters of the top image."""
+        cluster = self.composed.layers[0].image.cluster
+        return 1 if self.composed.layers[depth].image else ceil_div(stop, cluster) - start // cluster
 
     def _jump(self, last, position, depth):
         distance = abs(position - last.end)
@@ -336,7 +397,7 @@ class Figures:
             "backward_jump_mean_bytes": ratio(sum(self.backward), len(self.backward)),
             "forward_jump_mean_bytes": ratio(sum(self.forward), len(self.forward)),
             "jump_histogram": oracle.jump_histogram(self.backward, self.forward),
-            "fragmentation_score": ratio(len(self.backward), mapped_clusters),
+            "fragmentation_score": ratio(len(self.backward), self.pieces),
             "ascending_runs": ascending, "ascending_run_mean_bytes": ratio(self.mapped, ascending),
             "contiguous_runs": len(self.runs),
             "contiguous_run_mean_bytes": ratio(self.mapped, len(self.runs)),

@@ -39,6 +39,7 @@ struct layer {
     struct sector sectors[SECTORS_MAX];
     uint64_t compressed, zero, zero_allocated; /* not counted here: see expect_counts */
     uint32_t cluster_of[SECTORS_MAX];
+    uint64_t host[SECTORS_MAX]; /* where a sector has its place, held or not; 0: it has none */
 };
 
 struct chain {
@@ -84,6 +85,8 @@ static void add_subclusters(struct layer *layer, struct dice *dice, uint64_t l2,
         alloc = 0;
     zero = (uint32_t)(dice_u64(dice) & dice_u64(dice)) & ~alloc;
     small_image_l2(&layer->small, l2, index, host, (uint64_t)zero << 32 | alloc);
+    for (uint64_t at = 0; at < 32 * sub && sectors_of(guest_off + at) < SECTORS_MAX; at += SECTOR)
+        layer->host[sectors_of(guest_off + at)] = host + at;
     for (unsigned i = 0; i < 32; i = next) {
         uint8_t said = alloc >> i & 1 ? DATA : zero >> i & 1 ? ZERO_ALLOCATED : NOTHING;
 
@@ -320,6 +323,8 @@ static int log_batch(void *context, const struct piece_batch *batch)
     if (batch->again_bytes > 0) {
         struct event *last = &log->list[log->n_list - 1];
 
+        while (last->table)
+            last--;
         assert_int_equal(last->said, COMPRESSED);
         assert_int_equal(batch->again_file, last->file);
         assert_int_equal(batch->again_off, last->begin);
@@ -357,7 +362,9 @@ static void naive_table(struct naive *naive, size_t depth, uint64_t sector)
     }
 }
 
-/* Does a new request reach the layer here? Images above it cut one at the borders of their slices.
+/*
+ * Does a new request reach the layer here? Images above it cut one at the borders of their slices,
+ * and where of clusters that they do not hold one has a place and the other has not, or another.
  */
 static bool begins_request(const struct chain *chain, size_t depth, uint64_t off)
 {
@@ -366,6 +373,12 @@ static bool begins_request(const struct chain *chain, size_t depth, uint64_t off
     for (size_t i = 0; i <= depth; i++)
         if (!chain->layers[i].raw && off % chain->layers[i].span == 0)
             return true;
+    for (size_t i = 0; i < depth; i++) {
+        const uint64_t *host = &chain->layers[i].host[sectors_of(off)];
+
+        if (host[0] != (host[-1] == 0 ? 0 : host[-1] + SECTOR))
+            return true;
+    }
     return false;
 }
 
@@ -383,7 +396,7 @@ static void naive_piece(struct naive *naive, size_t depth, uint64_t at)
             last--;
         last->guest_bytes += SECTOR;
         last->end = sector->end;
-        last->again += last->said == COMPRESSED && sector->end - sector->begin >= 512 &&
+        last->again += last->said == COMPRESSED && sector->end - sector->begin > 512 &&
                        at * SECTOR < naive->chain->layers[0].virtual_bytes &&
                        begins_request(naive->chain, depth, at * SECTOR);
     } else {
