@@ -20,6 +20,12 @@ void size_format_mean(char text[SIZE_TEXT_MAX], double bytes);
 /* A count with thousands separated by commas: "704,512". */
 void size_format_count(char text[SIZE_TEXT_MAX], uint64_t count);
 
+/* The word behind a count: one run, but 0 and 2 runs. */
+static inline const char *size_noun(uint64_t count, const char *one, const char *many)
+{
+    return count == 1 ? one : many;
+}
+
 /*
  * Reads "4096", "64K", "1.5G", "2TiB", "2048s", "0x10000": a number, then optionally K, M, G, T, P
  * or E (powers of 1024, upper or lower case) with an optional "iB" or "B", or s (sectors of 512

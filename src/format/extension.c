@@ -11,6 +11,7 @@
 #include "finding.h"
 #include "header.h"
 #include "io.h"
+#include "size.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -159,9 +160,9 @@ static int read_bitmaps(struct io *io, uint64_t file_bytes, const struct extensi
     if (extension->len_bytes != sizeof(raw)) {
         format_findings_add(findings, FORMAT_FINDING_BITMAPS, "header extension",
                             &extension->head_off,
-                            "the bitmaps extension has %" PRIu32 " bytes instead of 24; QEMU "
+                            "the bitmaps extension has %" PRIu32 " %s instead of 24; QEMU "
                             "refuses such an image",
-                            extension->len_bytes);
+                            extension->len_bytes, size_noun(extension->len_bytes, "byte", "bytes"));
         return 0;
     }
     ret = io_read(io, extension->head_off + 8, raw, sizeof(raw), err);
@@ -176,9 +177,9 @@ static int read_bitmaps(struct io *io, uint64_t file_bytes, const struct extensi
         !checked_inside(directory_off, directory_bytes, file_bytes)) {
         format_findings_add(findings, FORMAT_FINDING_BITMAPS, "header extension",
                             &extension->head_off,
-                            "the bitmaps extension is invalid (%" PRIu32 " bitmaps, directory at "
+                            "the bitmaps extension is invalid (%" PRIu32 " %s, directory at "
                             "0x%" PRIx64 "); QEMU refuses such an image",
-                            n, directory_off);
+                            n, size_noun(n, "bitmap", "bitmaps"), directory_off);
         return 0;
     }
     header->n_bitmaps = n;
@@ -269,9 +270,10 @@ static int read_backing_name(struct io *io, struct format_backing backing,
         room = FORMAT_BACKING_NAME_MAX;
     if (backing.name_bytes > room)
         return err_set(err, EINVAL,
-                       "header: the backing file name has %" PRIu32 " bytes; at most %" PRIu64
+                       "header: the backing file name has %" PRIu32 " %s; at most %" PRIu64
                        " are allowed at offset 0x%" PRIx64,
-                       backing.name_bytes, room, backing.name_off);
+                       backing.name_bytes, size_noun(backing.name_bytes, "byte", "bytes"), room,
+                       backing.name_off);
     if (backing.name_bytes == 0 || backing.name_off < header->header_bytes)
         format_findings_add(findings, FORMAT_FINDING_BACKING_NAME, "header", &backing.name_off,
                             backing.name_bytes == 0 ? "the backing file name is empty"

@@ -11,6 +11,7 @@
 #include "extension.h"
 #include "finding.h"
 #include "io.h"
+#include "size.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -229,14 +230,15 @@ static int decode_size(const unsigned char *raw, struct format_header *header,
                        size, header->cluster_bytes);
     if (needed > header->l1_entries)
         return err_set(err, EINVAL,
-                       "header: the L1 table has %" PRIu32 " entries, but a virtual size of "
-                       "%" PRIu64 " bytes needs %" PRIu64,
-                       header->l1_entries, size, needed);
+                       "header: the L1 table has %" PRIu32 " %s, but a virtual size of "
+                       "%" PRIu64 " %s needs %" PRIu64,
+                       header->l1_entries, size_noun(header->l1_entries, "entry", "entries"), size,
+                       size_noun(size, "byte", "bytes"), needed);
     if (size % 512 != 0)
         format_findings_add(findings, FORMAT_FINDING_SIZE_UNALIGNED, "header", &place,
-                            "the virtual size, %" PRIu64 " bytes, is no multiple of 512; QEMU "
+                            "the virtual size, %" PRIu64 " %s, is no multiple of 512; QEMU "
                             "ignores the rest, and so do the figures",
-                            size);
+                            size, size_noun(size, "byte", "bytes"));
     header->virtual_bytes = size & ~UINT64_C(511);
     return 0;
 }
@@ -337,8 +339,8 @@ static int decode_snapshots(const unsigned char *raw, struct format_header *head
     if (header->external_data)
         return err_set(err, EINVAL,
                        "header: the image has an external data file and %" PRIu32
-                       " internal snapshots, which exclude each other",
-                       header->n_snapshots);
+                       " internal %s, which exclude each other",
+                       header->n_snapshots, size_noun(header->n_snapshots, "snapshot", "snapshots"));
     return 0;
 }
 

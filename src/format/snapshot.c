@@ -11,6 +11,7 @@
 #include "err.h"
 #include "finding.h"
 #include "io.h"
+#include "size.h"
 #include "vec.h"
 
 #include <errno.h>
@@ -151,9 +152,10 @@ static void check_l1(struct reader *reader, struct format_snapshot *snapshot)
         return;
     snprintf(where, sizeof(where), "snapshot[%zu]", reader->index);
     format_findings_add(reader->findings, FORMAT_FINDING_SNAPSHOT_L1, where, &reader->off,
-                        "its L1 table (%" PRIu32 " entries at offset 0x%" PRIx64 ") %s; this "
+                        "its L1 table (%" PRIu32 " %s at offset 0x%" PRIx64 ") %s; this "
                         "snapshot is left out",
-                        snapshot->l1_entries, snapshot->l1_off, problem);
+                        snapshot->l1_entries, size_noun(snapshot->l1_entries, "entry", "entries"),
+                        snapshot->l1_off, problem);
 }
 
 /*

@@ -7,6 +7,7 @@
 #include "io.h"
 #include "open.h"
 #include "ring.h"
+#include "size.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -60,8 +61,10 @@ static int finish_read(struct io_file *file, struct io_request *request, struct 
         if (n > 0)
             request->got += (size_t)n;
         else if (errno != EINTR)
-            return err_set(err, errno, "cannot read %zu bytes at offset 0x%" PRIx64 ": %s",
-                           request->len - request->got, off, strerror(errno));
+            return err_set(err, errno, "cannot read %zu %s at offset 0x%" PRIx64 ": %s",
+                           request->len - request->got,
+                           size_noun(request->len - request->got, "byte", "bytes"), off,
+                           strerror(errno));
     }
     memset(buf + request->got, 0, request->len - request->got);
     return 0;

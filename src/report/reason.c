@@ -75,8 +75,9 @@ static void say_blame(struct sentence *sentence, const struct report_image *imag
     switch (verdict->action) {
     case REPORT_HOST:
         size_format_count(count, image->host.extents);
-        say(sentence, "%s of that is the host file system's, where the file lies in %s pieces.",
-            share_text(verdict->host_share.value), count);
+        say(sentence, "%s of that is the host file system's, where the file lies in %s %s.",
+            share_text(verdict->host_share.value), count,
+            size_noun(image->host.extents, "piece", "pieces"));
         return;
     case REPORT_BOTH:
         say(sentence, "%s of that is the image's own order, the rest the host file system's.",

@@ -170,9 +170,9 @@ static void warn_of_snapshots(struct cook *cook)
 
     if (n > 0)
         step(cook,
-             "The copy will not have the %" PRIu64 " internal snapshot%s of this image, nor saved "
-             "VM states: keep the original if you need them.",
-             n, n == 1 ? "" : "s");
+             "The copy will not have the %" PRIu64 " internal %s of this image, nor saved VM "
+             "states: keep the original if you need them.",
+             n, size_noun(n, "snapshot", "snapshots"));
 }
 
 static void warn_of_losses(struct cook *cook)

@@ -9,6 +9,7 @@
 #include "io.h"
 #include "owner.h"
 #include "report.h"
+#include "size.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -136,10 +137,10 @@ static void tell(const struct space_owners *owners, struct format_findings *find
                             "use of the space was not measured");
     if (owners->known && owners->untold > 0)
         format_findings_add(findings, FORMAT_FINDING_SPACE_LEFT_OUT, "image", NULL,
-                            "%" PRIu64 " damaged table entr%s of snapshots or of saved VM state "
+                            "%" PRIu64 " damaged table %s of snapshots or of saved VM state "
                             "could not be followed; what %s to may count as leaked or free",
-                            owners->untold, owners->untold == 1 ? "y" : "ies",
-                            owners->untold == 1 ? "it refers" : "they refer");
+                            owners->untold, size_noun(owners->untold, "entry", "entries"),
+                            size_noun(owners->untold, "it refers", "they refer"));
 }
 
 int report_space_measure(struct format_image *image, const size_t *chosen, size_t n_chosen,

@@ -7,6 +7,7 @@
 #include "finding.h"
 #include "owner.h"
 #include "refcount.h"
+#include "size.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -87,9 +88,9 @@ static void tell_wrong(struct space_sweep *sweep, bool low)
     format_findings_add(low ? sweep->low : sweep->high,
                         low ? FORMAT_FINDING_REFCOUNT_LOW : FORMAT_FINDING_REFCOUNT_HIGH, where,
                         has_place ? &place : NULL,
-                        "%s refcount %" PRIu16 "%s, but %" PRIu16 " reference%s%s; %s", who,
-                        refcount, or_more ? " or more" : "", references, references == 1 ? "" : "s",
-                        one ? "" : " each", meaning);
+                        "%s refcount %" PRIu16 "%s, but %" PRIu16 " %s%s; %s", who, refcount,
+                        or_more ? " or more" : "", references,
+                        size_noun(references, "reference", "references"), one ? "" : " each", meaning);
 }
 
 static void end_wrong(struct space_sweep *sweep)

@@ -548,7 +548,7 @@ static void an_impossible_size_is_refused(void **state)
         {{BE64(24, VIRTUAL + 512)}, EINVAL, "L1 table has 2 entries"},
         {{BE64(24, VIRTUAL + 512)}, EINVAL, "needs 3"},
         {{BE32(36, 0)}, EINVAL, "L1 table has 0 entries"},
-        {{BE32(36, 1)}, EINVAL, "L1 table has 1 entries"},
+        {{BE32(36, 1)}, EINVAL, "L1 table has 1 entry"},
     };
 
     (void)state;
@@ -772,7 +772,7 @@ static void a_backing_name_outside_the_cluster_is_refused(void **state)
         {{BE64(8, CLUSTER - 10), BE32(16, 11)},
          EINVAL,
          "backing file name has 11 bytes; at most 10"},
-        {{BE64(8, CLUSTER), BE32(16, 1)}, EINVAL, "backing file name has 1 bytes; at most 0"},
+        {{BE64(8, CLUSTER), BE32(16, 1)}, EINVAL, "backing file name has 1 byte; at most 0"},
     };
 
     (void)state;

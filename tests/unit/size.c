@@ -312,9 +312,19 @@ static void any_size_comes_back_within_half_a_percent(void **state)
     }
 }
 
+static void one_is_singular(void **state)
+{
+    (void)state;
+    assert_string_equal(size_noun(0, "run", "runs"), "runs");
+    assert_string_equal(size_noun(1, "run", "runs"), "run");
+    assert_string_equal(size_noun(2, "run", "runs"), "runs");
+    assert_string_equal(size_noun(UINT64_MAX, "run", "runs"), "runs");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_is_singular),
         cmocka_unit_test(whole_units_show_no_decimals),
         cmocka_unit_test(fractions_show_three_digits),
         cmocka_unit_test(rounding_up_may_reach_the_next_unit),
