@@ -11,6 +11,7 @@
 #include "options.h"
 #include "output.h"
 #include "render.h"
+#include "terminal.h"
 #include "thresholds.h"
 #include "vec.h"
 #include "workers.h"
@@ -302,6 +303,7 @@ static int render(const struct measure *measure, FILE *stream)
         .noheadings = options->noheadings,
         .verbose = options->verbose,
         .histogram = options->histogram,
+        .width = terminal_width(stream),
         .columns = options->n_columns > 0 ? options->columns : NULL,
         .n_columns = options->n_columns,
         .snapshots = options->all_snapshots || options->n_snapshots > 0,

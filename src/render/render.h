@@ -18,6 +18,7 @@ struct render_options {
     bool noheadings;                            /* no line of column names */
     bool verbose;                               /* text: explain each figure */
     bool histogram;                             /* text: add the histograms */
+    unsigned width;                             /* text: columns of the terminal; 0: there is none */
     const struct render_column *const *columns; /* table, CSV; NULL: the default ones */
     size_t n_columns;                           /* at most RENDER_COLUMNS_MAX */
     bool snapshots;                             /* the default ones say whose a row is */

@@ -6,6 +6,7 @@
 #include "render.h"
 
 #include "duration.h"
+#include "flow.h"
 #include "render_verdict.h"
 #include "size.h"
 #include "text.h"
@@ -15,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LABEL "  %-24s "
+#define LABEL "  %-24s " RENDER_FIGURE
 
 struct page {
     FILE *stream;
@@ -53,15 +54,26 @@ static const char *count_text(uint64_t count)
     return text;
 }
 
+static const char *steps_text(uint64_t count)
+{
+    return size_noun(count, "step", "steps");
+}
+
+static const char *runs_text(uint64_t count)
+{
+    return size_noun(count, "run", "runs");
+}
+
 static void print_name(const struct page *page, const char *bytes, size_t len)
 {
     text_print(page->stream, bytes, len);
 }
 
-static void explain(const struct page *page, const char *sentence)
+/* Of the line above it: called only where that was printed. */
+static void explain(const struct page *page, const char *sentences)
 {
     if (page->options->verbose)
-        fprintf(page->stream, "      %s\n", sentence);
+        fprintf(page->stream, "      " RENDER_PROSE "%s\n", sentences);
 }
 
 /* ---- what is under the file ---- */
@@ -102,8 +114,9 @@ static void print_host(const struct page *page, const struct report_host *host)
         fprintf(page->stream, "mean %s, ", mean_text(page, host->extent_mean_bytes));
     fprintf(page->stream, "on ");
     print_device(page, host);
-    explain(page, "In so many pieces the host's file system keeps this file, counted as filefrag "
-                  "does.");
+    if (!host->is_device)
+        explain(page, "In so many pieces the host's file system keeps this file, counted as filefrag "
+                      "does.");
     if (host->unplaced_bytes > 0)
         fprintf(page->stream, LABEL "%-11s sync the file and measure again\n",
                 "not on the device yet", size_text(page, host->unplaced_bytes));
@@ -120,7 +133,7 @@ static void print_title(const struct page *page, const struct report_image *imag
     const struct report_table *main_table = report_main_table(image);
 
     print_name(page, image->path, strlen(image->path));
-    fprintf(page->stream, ": qcow2 v%" PRIu32 ", %s clusters, %s virtual", format->version,
+    fprintf(page->stream, ": " RENDER_FIGURE "qcow2 v%" PRIu32 ", %s clusters, %s virtual", format->version,
             size_text(page, format->cluster_bytes), size_text(page, format->virtual_bytes));
     if (main_table != NULL && main_table->measured && !main_table->is_snapshot &&
         !main_table->range.known)
@@ -171,13 +184,14 @@ static void print_score(const struct page *page, const struct report_table *tabl
     char score[SIZE_TEXT_MAX];
 
     snprintf(score, sizeof(score), "%.2f %%", 100 * walk->fragmentation_score.value);
-    fprintf(page->stream, LABEL "%-11s %s step%s back over %s %s%s\n", "fragmentation score", score,
-            count_text(walk->backward_steps), walk->backward_steps == 1 ? "" : "s",
-            count_text(walk->pieces), chained ? "piece" : "mapped cluster",
-            walk->pieces == 1 ? "" : "s");
+    fprintf(page->stream, LABEL "%-11s %s %s back over %s %s\n", "fragmentation score", score,
+            count_text(walk->backward_steps), steps_text(walk->backward_steps),
+            count_text(walk->pieces),
+            chained ? size_noun(walk->pieces, "piece", "pieces")
+                    : size_noun(walk->pieces, "mapped cluster", "mapped clusters"));
     explain(page, "Read in guest order, the place in the file goes backwards this often, in "
-                  "percent of the clusters.");
-    explain(page, "On a spinning disk each step back costs a seek and half a turn.");
+                  "percent of the clusters. On a spinning disk each step back costs a seek and "
+                  "half a turn.");
     fprintf(page->stream, LABEL "%-11s mean %s\n", "ascending runs",
             count_text(walk->ascending_runs), mean_text(page, walk->ascending_run_mean_bytes));
     explain(page, "Stretches between two steps back; jumps forward may lie in them.");
@@ -191,9 +205,9 @@ static void print_runs(const struct page *page, const struct report_walk *walk)
             mean_text(page, walk->contiguous_run_mean_bytes),
             size_text(page, walk->contiguous_run_half_bytes.value),
             size_text(page, walk->contiguous_run_max_bytes.value));
-    explain(page, "Stretches that can be read without any jump. The half length weighs long runs "
-                  "more: it is");
-    explain(page, "the length that a byte picked at random is likely to lie in.");
+    explain(page, "Stretches that can be read without any jump. The half length weighs long "
+                  "runs more: it is the length that a byte picked at random is likely to lie "
+                  "in.");
 }
 
 static void print_jumps(const struct page *page, const struct report_walk *walk)
@@ -213,9 +227,10 @@ static void print_jumps(const struct page *page, const struct report_walk *walk)
     if (walk->file_switches > 0)
         fprintf(page->stream, ", %s to another file", count_text(walk->file_switches));
     putc('\n', page->stream);
-    explain(page, "A near jump skips at most 512 KiB forward: a disk reads over it faster than it "
-                  "seeks. An L2 table");
-    explain(page, "or a refcount block between two data clusters makes such a jump, too.");
+    if (walk->forward_jumps > 0)
+        explain(page, "A near jump skips at most 512 KiB forward: a disk reads over it faster than "
+                      "it seeks. An L2 table or a refcount block between two data clusters makes "
+                      "such a jump, too.");
 }
 
 static const char *duration_text(double seconds)
@@ -243,26 +258,32 @@ static void print_time(const struct page *page, const struct report_disk *disk)
     else
         fprintf(page->stream, ": %.2f times (%s)\n", disk->slowdown_high, disks[disk->profile]);
     explain(page, "By a model of such a disk, for a guest that reads all of its disk in order, "
-                  "with this file in one");
-    explain(page, "piece on the host. Ways to the L2 tables are in the first time, not in the "
-                  "second.");
+                  "with this file in one piece on the host. Ways to the L2 tables are in the "
+                  "first time, not in the second.");
 }
 
 static void print_reads(const struct page *page, const struct report_table *table)
 {
-    const struct report_walk *walk = &table->walk;
-
-    if (table->read_split.known)
-        fprintf(page->stream, LABEL "%.2f times as many as without breaks\n", "data reads",
-                table->read_split.value);
+    if (!table->read_split.known)
+        return;
+    fprintf(page->stream, LABEL "%.2f times as many as without breaks\n", "data reads",
+            table->read_split.value);
     explain(page, "Counted for a guest that reads its whole disk in requests of 1 MiB. This is "
                   "what an SSD feels.");
+}
+
+static void print_kinds(const struct page *page, const struct report_table *table)
+{
+    const struct report_walk *walk = &table->walk;
+
     if (walk->compressed_clusters > 0)
-        fprintf(page->stream, LABEL "%s of %s mapped clusters\n", "compressed",
-                count_text(walk->compressed_clusters), count_text(table->mapped_clusters));
+        fprintf(page->stream, LABEL "%s of %s mapped %s\n", "compressed",
+                count_text(walk->compressed_clusters), count_text(table->mapped_clusters),
+                size_noun(table->mapped_clusters, "cluster", "clusters"));
     if (walk->zero_clusters > 0)
-        fprintf(page->stream, LABEL "%s (%s of them keep space in the file)\n", "zero clusters",
-                count_text(walk->zero_clusters), count_text(walk->zero_allocated_clusters));
+        fprintf(page->stream, LABEL "%s (%s of them %s space in the file)\n", "zero clusters",
+                count_text(walk->zero_clusters), count_text(walk->zero_allocated_clusters),
+                size_noun(walk->zero_allocated_clusters, "keeps", "keep"));
     if (walk->corrupt_entries > 0)
         fprintf(page->stream, LABEL "%s\n", "damaged table entries",
                 count_text(walk->corrupt_entries));
@@ -286,10 +307,9 @@ static void print_end_to_end(const struct page *page, const struct report_image 
         return;
     }
     snprintf(score, sizeof(score), "%.2f %%", 100 * walk->fragmentation_score.value);
-    fprintf(page->stream, LABEL "%-11s %s step%s back, %s contiguous run%s, mean %s\n",
-            "end to end", score, count_text(walk->backward_steps),
-            walk->backward_steps == 1 ? "" : "s", count_text(walk->contiguous_runs),
-            walk->contiguous_runs == 1 ? "" : "s",
+    fprintf(page->stream, LABEL "%-11s %s %s back, %s contiguous %s, mean %s\n", "end to end",
+            score, count_text(walk->backward_steps), steps_text(walk->backward_steps),
+            count_text(walk->contiguous_runs), runs_text(walk->contiguous_runs),
             mean_text(page, walk->contiguous_run_mean_bytes));
     explain(page, "The score and the runs on the device: through the image and then through the "
                   "extents of the file.");
@@ -311,20 +331,29 @@ static void print_check(const struct page *page, const struct report_table *tabl
             100.0 * (double)check->allocated_clusters / (double)check->total_clusters,
             100.0 * (double)check->fragmented_clusters / (double)check->allocated_clusters,
             100.0 * (double)check->compressed_clusters / (double)check->allocated_clusters);
-    explain(page,
-            "Its \"fragmented\" counts every cluster that does not follow the one before, near "
-            "or far, forward");
-    explain(page, "or back; it starts anew at each L2 table, counts every compressed cluster and "
-                  "every hole kept in");
-    explain(page, "step, and includes VM state and zero clusters that hold space. So it differs "
-                  "from the score.");
+    explain(page, "Its \"fragmented\" counts every cluster that does not follow the one before, "
+                  "near or far, forward or back; it starts anew at each L2 table, counts every "
+                  "compressed cluster and every hole kept in step, and includes VM state and "
+                  "zero clusters that hold space. So it differs from the score.");
 }
 
 /* ---- histograms ---- */
 
-static void print_bar(const struct page *page, double share)
+#define BAR_MAX 30
+
+/* What is left of a row in a narrow terminal, after @used columns and two blanks, may be the bar. */
+static int bar_room(const struct page *page, int used)
 {
-    int n = (int)(share * 30 + 0.5);
+    int room = BAR_MAX;
+
+    if (page->options->width > 0)
+        room = (int)page->options->width - used - 2;
+    return room > BAR_MAX ? BAR_MAX : room < 0 ? 0 : room;
+}
+
+static void print_bar(const struct page *page, int used, double share)
+{
+    int n = (int)(share * bar_room(page, used) + 0.5);
 
     if (n > 0)
         fputs("  ", page->stream);
@@ -340,32 +369,55 @@ static void print_run_histogram(const struct page *page, const struct report_wal
         const struct report_run_class *class = &walk->run_histogram.list[i];
         double share = (double)class->bytes / (double)walk->mapped_bytes;
 
-        fprintf(page->stream, "    from %9s  %13s run%s %9s %6.2f %%",
-                size_text(page, class->from_bytes), count_text(class->runs),
-                class->runs == 1 ? " " : "s", size_text(page, class->bytes), 100 * share);
-        print_bar(page, share);
+        print_bar(page,
+                  fprintf(page->stream, "    from %9s  %13s %-4s %9s %6.2f %%",
+                          size_text(page, class->from_bytes), count_text(class->runs),
+                          runs_text(class->runs), size_text(page, class->bytes), 100 * share),
+                  share);
     }
+}
+
+/* Too narrow for two columns of counts and a bar? Then the counts are as wide as they must be. */
+static bool is_narrow(const struct page *page)
+{
+    return page->options->width > 0 && page->options->width < RENDER_PROSE_MAX;
+}
+
+static int wider(int width, const char *text)
+{
+    return (int)strlen(text) > width ? (int)strlen(text) : width;
 }
 
 static void print_jump_histogram(const struct page *page, const struct report_walk *walk)
 {
     uint64_t jumps = walk->backward_steps + walk->forward_jumps;
+    int count_width = is_narrow(page) ? 1 : 13;
 
     if (jumps == 0)
         return;
+    for (size_t i = 0; i < walk->jump_histogram.n; i++) {
+        const struct report_jump_class *class = &walk->jump_histogram.list[i];
+
+        count_width = wider(count_width, count_text(class->backward));
+        count_width = wider(count_width, count_text(class->forward));
+    }
     fprintf(page->stream, "\n  jumps by distance (share of all jumps)\n");
     for (size_t i = 0; i < walk->jump_histogram.n; i++) {
         const struct report_jump_class *class = &walk->jump_histogram.list[i];
         double share = (double)(class->backward + class->forward) / (double)jumps;
 
-        fprintf(page->stream, "    from %9s  %13s back %13s forward %6.2f %%",
-                size_text(page, class->from_bytes), count_text(class->backward),
-                count_text(class->forward), 100 * share);
-        print_bar(page, share);
+        print_bar(page,
+                  fprintf(page->stream, "    from %9s  %*s back %*s forward %6.2f %%",
+                          size_text(page, class->from_bytes), count_width,
+                          count_text(class->backward), count_width, count_text(class->forward),
+                          100 * share),
+                  share);
     }
 }
 
 /* ---- what it means ---- */
+
+#define MEANING "  " RENDER_PROSE
 
 static void print_meaning(const struct page *page, const struct report_walk *walk)
 {
@@ -373,31 +425,31 @@ static void print_meaning(const struct page *page, const struct report_walk *wal
 
     putc('\n', page->stream);
     if (walk->contiguous_runs == 0) {
-        fprintf(page->stream, "  Nothing is mapped: there is nothing that could be fragmented.\n");
+        fprintf(page->stream, MEANING "Nothing is mapped: there is nothing that could be fragmented.\n");
         return;
     }
     if (walk->breaks == 0) {
         fprintf(page->stream,
-                "  The data lies in guest order without a break: reading the disk from "
+                MEANING "The data lies in guest order without a break: reading the disk from "
                 "front to back never jumps.\n");
         return;
     }
     if (far_jumps == 0) {
         fprintf(page->stream,
-                "  Reading the disk from front to back only skips short gaps, %s of them; a "
-                "spinning disk reads\n  over them.\n",
+                MEANING "Reading the disk from front to back only skips short gaps, %s of them; a "
+                        "spinning disk reads over them.\n",
                 count_text(walk->near_jumps));
         return;
     }
     fprintf(page->stream,
-            "  Reading the disk from front to back takes a spinning disk %s seek%s, one for every "
-            "%s of data.\n",
-            count_text(far_jumps), far_jumps == 1 ? "" : "s",
+            MEANING "Reading the disk from front to back takes a spinning disk %s %s, one for "
+                    "every %s of data.\n",
+            count_text(far_jumps), size_noun(far_jumps, "seek", "seeks"),
             size_text(page, walk->mapped_bytes / far_jumps));
     if (walk->near_jumps > 0)
-        fprintf(page->stream, "  Besides, it reads over %s short gap%s.\n",
-                count_text(walk->near_jumps), walk->near_jumps == 1 ? "" : "s");
-    fprintf(page->stream, "  An SSD does not seek: it only gets more and smaller reads.\n");
+        fprintf(page->stream, MEANING "Besides, it reads over %s short %s.\n",
+                count_text(walk->near_jumps), size_noun(walk->near_jumps, "gap", "gaps"));
+    fprintf(page->stream, MEANING "An SSD does not seek: it only gets more and smaller reads.\n");
 }
 
 /* ---- the space of the file ---- */
@@ -411,14 +463,15 @@ static void print_owner(const struct page *page, const struct report_image *imag
 
     if (!bytes.known) {
         fprintf(page->stream,
-                "    %-22s %9s  not known: the image is in use or dirty, or its refcounts are "
+                "    %-22s %9s  " RENDER_FIGURE "not known: the image is in use or dirty, or its refcounts are "
                 "damaged\n",
                 owner, "-");
         return;
     }
-    fprintf(page->stream, "    %-22s %9s %6.2f %%", owner, size_text(page, bytes.value),
-            100 * share);
-    print_bar(page, share);
+    print_bar(page,
+              fprintf(page->stream, "    %-22s %9s %6.2f %%", owner, size_text(page, bytes.value),
+                      100 * share),
+              share);
 }
 
 static void print_owners(const struct page *page, const struct report_image *image)
@@ -435,8 +488,8 @@ static void print_owners(const struct page *page, const struct report_image *ima
     print_owner(page, image, "free", opt_u64_of(space->free_bytes));
     print_owner(page, image, "behind the end", opt_u64_of(space->tail_bytes));
     explain(page, "Each cluster counts once, for the first that applies from the top. Leaked is "
-                  "what has a refcount,");
-    explain(page, "but nothing refers to it. Nothing in use comes after the end.");
+                  "what has a refcount, but nothing refers to it. Nothing in use comes after "
+                  "the end.");
 }
 
 static void print_gap_histogram(const struct page *page, const struct report_space *space)
@@ -448,10 +501,12 @@ static void print_gap_histogram(const struct page *page, const struct report_spa
         const struct report_gap_class *class = &space->free_gap_histogram.list[i];
         double share = (double)class->bytes / (double)space->free_bytes;
 
-        fprintf(page->stream, "    from %9s  %13s gap%s %9s %6.2f %%",
-                size_text(page, class->from_bytes), count_text(class->gaps),
-                class->gaps == 1 ? " " : "s", size_text(page, class->bytes), 100 * share);
-        print_bar(page, share);
+        print_bar(page,
+                  fprintf(page->stream, "    from %9s  %13s %-4s %9s %6.2f %%",
+                          size_text(page, class->from_bytes), count_text(class->gaps),
+                          size_noun(class->gaps, "gap", "gaps"), size_text(page, class->bytes),
+                          100 * share),
+                  share);
     }
 }
 
@@ -483,7 +538,7 @@ static void print_exclusive(const struct page *page, const struct report_space *
     for (size_t i = 0; i < space->n_snapshots && i < SNAPSHOTS_SHOWN; i++) {
         struct opt_u64 bytes = sorted[i]->exclusive_bytes;
 
-        fprintf(page->stream, "    %9s  snapshot ",
+        fprintf(page->stream, "    %9s  " RENDER_FIGURE "snapshot ",
                 bytes.known ? size_text(page, bytes.value) : "-");
         print_name(page, sorted[i]->id.bytes, sorted[i]->id.len);
         fprintf(page->stream, " \"");
@@ -491,8 +546,10 @@ static void print_exclusive(const struct page *page, const struct report_space *
         fprintf(page->stream, "\"\n");
     }
     if (space->n_snapshots > SNAPSHOTS_SHOWN)
-        fprintf(page->stream, "    and %s snapshots that free no more than these\n",
-                count_text(space->n_snapshots - SNAPSHOTS_SHOWN));
+        fprintf(page->stream, "    and %s %s no more than these\n",
+                count_text(space->n_snapshots - SNAPSHOTS_SHOWN),
+                size_noun(space->n_snapshots - SNAPSHOTS_SHOWN, "snapshot that frees",
+                          "snapshots that free"));
     free(sorted);
     explain(page, "One alone: what two snapshots share is freed when both are deleted.");
 }
@@ -527,7 +584,8 @@ static void print_findings(const struct page *page, const struct format_findings
         const struct format_finding *finding = &findings->list[i];
         bool error = format_finding_severity(finding->code) == FORMAT_ERROR;
 
-        fprintf(page->stream, "  %s: %s", error ? "damage" : "note", finding->where);
+        fprintf(page->stream, "  %s: " RENDER_FIGURE "%s", error ? "damage" : "note",
+                finding->where);
         if (finding->has_host_off)
             fprintf(page->stream, " (offset 0x%" PRIx64 ")", finding->host_off);
         fprintf(page->stream, ": %s\n", finding->message);
@@ -539,7 +597,7 @@ static void print_findings(const struct page *page, const struct format_findings
 
 static void print_snapshot_title(const struct page *page, const struct report_table *table)
 {
-    fprintf(page->stream, "\n  snapshot ");
+    fprintf(page->stream, "\n  " RENDER_FIGURE "snapshot ");
     print_name(page, table->id.bytes, table->id.len);
     fprintf(page->stream, " \"");
     print_name(page, table->name.bytes, table->name.len);
@@ -554,8 +612,8 @@ static void print_snapshot_title(const struct page *page, const struct report_ta
 
 static void print_layer(const struct page *page, const struct report_layer *layer)
 {
-    fprintf(page->stream, "    %4" PRIu32 "  %9s in %s run%s", layer->depth,
-            size_text(page, layer->bytes), count_text(layer->runs), layer->runs == 1 ? "" : "s");
+    fprintf(page->stream, "    %4" PRIu32 "  %9s " RENDER_FIGURE "in %s %s", layer->depth,
+            size_text(page, layer->bytes), count_text(layer->runs), runs_text(layer->runs));
     if (layer->shadowed_bytes.known && layer->shadowed_bytes.value > 0)
         fprintf(page->stream, ", and %s that nobody sees",
                 size_text(page, layer->shadowed_bytes.value));
@@ -588,8 +646,7 @@ static void print_range(const struct page *page, const struct report_table *tabl
             "part of the disk", size_text(page, table->range.len_bytes),
             size_text(page, table->range.guest_off), size_text(page, table->walk.mapped_bytes));
     explain(page, "Clusters that the range touches count whole. What the file holds, and how to "
-                  "mend it, is of the");
-    explain(page, "whole image still.");
+                  "mend it, is of the whole image still.");
 }
 
 static void print_table(const struct page *page, const struct report_image *image,
@@ -610,6 +667,7 @@ static void print_table(const struct page *page, const struct report_image *imag
     }
     print_time(page, &table->disk);
     print_reads(page, table);
+    print_kinds(page, table);
     if (table->mapped_clusters > 0)
         print_end_to_end(page, image, table);
     print_check(page, table);
@@ -623,20 +681,25 @@ static void print_table(const struct page *page, const struct report_image *imag
 int render_text(FILE *stream, const struct report_image *image,
                 const struct render_options *options)
 {
-    const struct page page = {stream, options};
+    const struct page page = {render_flow_open(stream, options->width), options};
+    int ret;
 
+    if (page.stream == NULL)
+        return -ENOMEM;
     print_title(&page, image);
     print_properties(&page, image);
     for (size_t i = 0; i < image->n_tables; i++)
         print_table(&page, image, &image->tables[i]);
     print_space(&page, image);
-    if (render_verdict(stream, image) < 0)
-        return -ENOMEM;
+    ret = render_verdict(page.stream, image);
     if (!image->verdict.known && image->n_tables == 1 && image->tables[0].measured)
         print_meaning(&page, &image->tables[0].walk);
     if (!image->complete)
-        fprintf(stream, "  Not everything could be read, or was read in one state: the figures are "
-                        "incomplete.\n");
+        fprintf(page.stream, "  " RENDER_PROSE
+                             "Not everything could be read, or was read in one state: the figures "
+                             "are incomplete.\n");
     print_findings(&page, &image->findings);
-    return 0;
+    if (fclose(page.stream) != 0 && ret == 0)
+        ret = -ENOMEM;
+    return ret;
 }

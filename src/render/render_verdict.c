@@ -1,39 +1,18 @@
 // SPDX-License-Identifier: MIT
 /*
- * Owns how a verdict looks. Sentences are broken into lines; a command never is, since it is there
- * to be copied.
+ * Owns how a verdict looks. Sentences are marked to be broken into lines; a command never is, since
+ * it is there to be copied.
  */
 #include "render_verdict.h"
 
 #include "cause.h"
+#include "flow.h"
 #include "recipe.h"
-
-#include <string.h>
-
-#define PAGE_COLUMNS 100
 
 /* @first before the first line, as many spaces before the others. */
 static void print_wrapped(FILE *stream, const char *first, const char *text)
 {
-    size_t indent = strlen(first), column = indent;
-
-    fputs(first, stream);
-    while (*text != '\0') {
-        size_t word = strcspn(text, " ");
-
-        if (column > indent && column + 1 + word > PAGE_COLUMNS) {
-            fprintf(stream, "\n%*s", (int)indent, "");
-            column = indent;
-        }
-        if (column > indent) {
-            putc(' ', stream);
-            column++;
-        }
-        fwrite(text, 1, word, stream);
-        column += word;
-        text += word + strspn(text + word, " ");
-    }
-    putc('\n', stream);
+    fprintf(stream, "%s" RENDER_PROSE "%s\n", first, text);
 }
 
 static void print_causes(FILE *stream, const struct report_verdict *verdict)

@@ -321,25 +321,24 @@ PAGE
     page 0 --verbose two-halves-swapped.qcow2 <<'PAGE'
 two-halves-swapped.qcow2: qcow2 v3, 64 KiB clusters, 1 GiB virtual, 1 GiB mapped
   fragmentation score      0.01 %      1 step back over 16,384 mapped clusters
-      Read in guest order, the place in the file goes backwards this often, in percent of the clusters.
-      On a spinning disk each step back costs a seek and half a turn.
+      Read in guest order, the place in the file goes backwards this often, in percent of the
+      clusters. On a spinning disk each step back costs a seek and half a turn.
   ascending runs           2           mean 512 MiB
       Stretches between two steps back; jumps forward may lie in them.
   contiguous runs          2           mean 512 MiB, half of the data in runs of 512 MiB or more, longest 512 MiB
-      Stretches that can be read without any jump. The half length weighs long runs more: it is
-      the length that a byte picked at random is likely to lie in.
+      Stretches that can be read without any jump. The half length weighs long runs more: it is the
+      length that a byte picked at random is likely to lie in.
   jumps                    1 back (mean 1 GiB), 0 forward
-      A near jump skips at most 512 KiB forward: a disk reads over it faster than it seeks. An L2 table
-      or a refcount block between two data clusters makes such a jump, too.
   time to read it all      7.2 s       instead of 7.2 s without breaks: 1.00 times (spinning disk)
-      By a model of such a disk, for a guest that reads all of its disk in order, with this file in one
-      piece on the host. Ways to the L2 tables are in the first time, not in the second.
+      By a model of such a disk, for a guest that reads all of its disk in order, with this file in
+      one piece on the host. Ways to the L2 tables are in the first time, not in the second.
   data reads               1.00 times as many as without breaks
       Counted for a guest that reads its whole disk in requests of 1 MiB. This is what an SSD feels.
   as qemu-img check says   16,384/16,384 = 100.00% allocated, 0.00% fragmented, 0.00% compressed
-      Its "fragmented" counts every cluster that does not follow the one before, near or far, forward
-      or back; it starts anew at each L2 table, counts every compressed cluster and every hole kept in
-      step, and includes VM state and zero clusters that hold space. So it differs from the score.
+      Its "fragmented" counts every cluster that does not follow the one before, near or far,
+      forward or back; it starts anew at each L2 table, counts every compressed cluster and every
+      hole kept in step, and includes VM state and zero clusters that hold space. So it differs from
+      the score.
 
   Reading the whole disk takes about 7.2 s, if the disk spins, as fast as it can be: nothing to do.
 PAGE
@@ -434,4 +433,18 @@ luks: qcow2 v3, 64 KiB clusters, 16 MiB virtual, 1.25 MiB mapped
    7. Measure again: the file system may have put the new file elsewhere.
         qcow2frag luks
 PAGE
+}
+
+@test "one of a kind is in the singular" {
+    for text in "$TESTS"/images/*.txt; do fixture "$(basename "$text" .txt)"; done
+    for text in "$TESTS"/images/damage/*.txt; do
+        "$MKQCOW2" "$text" "$(basename "$text" .txt).qcow2" 2>/dev/null || true
+    done
+    for file in *.qcow2; do
+        try qcow2frag --space --all-snapshots --histogram "$file"
+        cat out err
+    done >pages
+    grep -qw '1 mapped cluster' pages
+    grep -E '(^|[^A-Za-z0-9,.])1 (mapped |contiguous |short |internal )?[a-z]*(step|cluster|run|gap|piece|entrie|image|reference|snapshot|extent|byte|bitmap|seek)s( |,|;|:|\.|$)' pages >wrong || true
+    is_empty wrong
 }
