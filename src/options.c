@@ -90,6 +90,8 @@ static const struct spec {
 #define ARGUMENT 1 /* what getopt says of an argument that is no option */
 
 #define THREADS_MAX 1024
+#define NAME_MAX_LEN 32 /* of an option */
+#define LIST_MAX 512    /* all names of options fit */
 
 #define N_SPECS (sizeof(specs) / sizeof(specs[0]))
 
@@ -401,18 +403,102 @@ static int check(const struct options *options, unsigned used[N_SPECS], struct e
     return 0;
 }
 
-/* getopt's own messages name the program as it was called, and cannot be caught: ours instead. */
-static int parse_error(int found, char **argv, struct err *err)
-{
-    const char *last = argv[optind - 1];
-    bool is_long = strncmp(last, "--", 2) == 0;
+/* ---- what getopt refuses ---- */
 
-    if (found == ':')
-        return err_set(err, EINVAL, "%s%.1s needs a value", is_long ? last : "-",
-                       is_long ? "" : (const char[]){(char)optopt, '\0'});
-    if (is_long)
-        return err_set(err, EINVAL, "%s: no such option, or not clear, or it takes no value", last);
-    return err_set(err, EINVAL, "-%c: no such option", optopt);
+/* Changes of one letter, or of two neighbours, that make @b of @a, both in part: by rows. */
+static size_t distance(const char *a, size_t len, const char *b)
+{
+    size_t width = strlen(b), rows[3][NAME_MAX_LEN + 1];
+
+    for (size_t k = 0; k <= width; k++)
+        rows[0][k] = k;
+    for (size_t i = 1; i <= len; i++) {
+        size_t *row = rows[i % 3], *above = rows[(i - 1) % 3], *two_above = rows[(i + 1) % 3];
+
+        row[0] = i;
+        for (size_t k = 1; k <= width; k++) {
+            size_t best = above[k - 1] + (a[i - 1] != b[k - 1]);
+
+            best = above[k] + 1 < best ? above[k] + 1 : best;
+            best = row[k - 1] + 1 < best ? row[k - 1] + 1 : best;
+            if (i > 1 && k > 1 && a[i - 1] == b[k - 2] && a[i - 2] == b[k - 1] &&
+                two_above[k - 2] + 1 < best)
+                best = two_above[k - 2] + 1;
+            row[k] = best;
+        }
+    }
+    return rows[len % 3][width];
+}
+
+/* The option whose name is nearest to @name, up to @len; NULL: none is near enough to be meant. */
+static const struct spec *nearest_spec(const char *name, size_t len)
+{
+    const struct spec *nearest = NULL;
+    size_t least = 1 + len / 3; /* one letter in three may be wrong */
+
+    if (len < 2 || len > NAME_MAX_LEN)
+        return NULL;
+    for (size_t i = 0; i < N_SPECS; i++) {
+        size_t changes = distance(name, len, specs[i].name);
+
+        if (changes < least) {
+            least = changes;
+            nearest = &specs[i];
+        }
+    }
+    return nearest;
+}
+
+static int unknown_option(const char *shown, size_t shown_len, const char *name, size_t len,
+                          struct err *err)
+{
+    const struct spec *nearest = nearest_spec(name, len);
+
+    if (nearest != NULL)
+        return err_set(err, EINVAL, "%.*s: no such option; is --%s meant?", (int)shown_len, shown,
+                       nearest->name);
+    return err_set(err, EINVAL, "%.*s: no such option", (int)shown_len, shown);
+}
+
+/* Several options begin with the @len letters at @name. False: at most one does. */
+static bool is_ambiguous(const char *name, size_t len, char list[LIST_MAX])
+{
+    size_t n = 0, used = 0;
+
+    for (size_t i = 0; i < N_SPECS; i++) {
+        if (strncmp(specs[i].name, name, len) != 0)
+            continue;
+        used += (size_t)snprintf(list + used, LIST_MAX - used, "%s--%s", n++ > 0 ? ", " : "",
+                                 specs[i].name);
+        if (used >= LIST_MAX)
+            break;
+    }
+    return n > 1;
+}
+
+/*
+ * getopt's own messages name the program as it was called, and cannot be caught: ours instead.
+ * @word is the argument that getopt was at, @rejected the letter or number that it says (optopt).
+ */
+static int parse_error(int found, const char *word, int rejected, struct err *err)
+{
+    const bool is_long = strncmp(word, "--", 2) == 0;
+    const char *name = word + (is_long ? 2 : 1);
+    const struct spec *spec = find_spec(rejected);
+    size_t len = strcspn(name, "=");
+    char list[LIST_MAX];
+
+    if (found == ':' && spec != NULL)
+        return is_long ? err_set(err, EINVAL, "--%s needs a value", spec->name)
+                       : err_set(err, EINVAL, "-%c needs a value", rejected);
+    if (!is_long)
+        return unknown_option((const char[]){'-', (char)rejected, '\0'}, 2, name, strlen(name),
+                              err);
+    if (spec != NULL)
+        return err_set(err, EINVAL, "--%s takes no value", spec->name);
+    if (len > 0 && is_ambiguous(name, len, list))
+        return err_set(err, EINVAL, "--%.*s: not clear: %s", (int)len, name, list);
+    return unknown_option(word, len + 2, name, len, err);
 }
 
 int options_parse(int argc, char **argv, struct options *options, struct err *err)
@@ -421,12 +507,13 @@ int options_parse(int argc, char **argv, struct options *options, struct err *er
     struct option longs[N_SPECS + 1];
     unsigned used[N_SPECS] = {0};
     bool first = true;
-    int found, ret = 0;
+    int found, at, ret = 0;
 
     memset(options, 0, sizeof(*options));
     fill_getopt(letters, longs);
     opterr = 0;
-    while (ret == 0 && (found = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
+    /* Arguments are taken in order: what getopt looks at next is where it stands before. */
+    while (ret == 0 && (at = optind, found = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
         const struct spec *spec = find_spec(found);
 
         if (found == ARGUMENT) {
@@ -435,7 +522,7 @@ int options_parse(int argc, char **argv, struct options *options, struct err *er
             continue;
         }
         if (found == ':' || found == '?' || spec == NULL)
-            return parse_error(found, argv, err);
+            return parse_error(found, argv[at], optopt, err);
         used[spec - specs] = 1;
         ret = apply(spec, optarg, options, err);
     }

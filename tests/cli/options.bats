@@ -63,13 +63,48 @@ wrong() {
 
 @test "no argument at all" { wrong && holds err "no image"; }
 @test "a command without an image" { wrong measure && wrong map --list; }
-@test "an unknown long option" { wrong --nonsense image && holds err --nonsense; }
-@test "an unknown short option" { wrong -X image && holds err -X; }
-@test "an unknown short option among others" { wrong -jX image && holds err -X; }
-@test "an abbreviation that is not clear" { wrong --h image && holds err --h; }
-@test "a long option without its value" { wrong image --snapshot && holds err --snapshot; }
-@test "a short option without its value" { wrong image -o && holds err -o; }
-@test "a value for an option that takes none" { wrong --json=yes image; }
+
+# says TEXT OPTION ...: is refused with just this message.
+says() {
+    local text=$1
+
+    shift
+    wrong "$@"
+    is <(sed -n 1p err) "qcow2frag: $text"
+}
+
+@test "an unknown long option" { says "--nonsense: no such option" --nonsense image; }
+@test "an unknown long option with a value" { says "--nonsense: no such option" --nonsense=5 image; }
+@test "an unknown short option" { says "-X: no such option" -X image; }
+@test "an unknown short option among others" { says "-X: no such option" -jX image; }
+@test "an unknown short option behind a long one" { says "-X: no such option" --json -X image; }
+@test "an unknown short option between long ones" { says "-X: no such option" --json -jXb --space image; }
+@test "an unknown option behind images" { says "--nonsense: no such option" image image --nonsense -b; }
+@test "an unknown option that nearly is one" {
+    says "--colums: no such option; is --columns meant?" --colums SCORE image
+    says "--hsitogram: no such option; is --histogram meant?" --hsitogram image
+    says "--no-heading: no such option; is --noheadings meant?" --no-heading image
+}
+@test "a long option with one dash" {
+    says "-e: no such option; is --verbose meant?" -verbose image
+}
+@test "a name that is near to nothing" { says "--x: no such option" --x; }
+@test "a name longer than any" {
+    says "--$(printf '%0999d' 0): no such option" "--$(printf '%0999d' 0)"
+}
+@test "no name at all" { says "--: no such option" --=5 image; }
+@test "an abbreviation that is not clear" {
+    says "--h: not clear: --histogram, --help" --h image
+    says "--max: not clear: --max-score, --max-slowdown" --max=5 --bytes image
+}
+@test "a long option without its value" { says "--snapshot needs a value" image --snapshot; }
+@test "an abbreviated option without its value" { says "--snapshot needs a value" image --snap; }
+@test "a short option without its value" { says "-o needs a value" image -o; }
+@test "a short option without its value behind others" { says "-o needs a value" --json -bo; }
+@test "a value for an option that takes none" {
+    says "--json takes no value" --json=yes image
+    says "--json takes no value" --js=yes --bytes image
+}
 @test "an unknown format" { wrong --format xml image && holds err '"xml"' && holds err csv; }
 @test "an unknown word for --progress" { wrong --progress=often image && holds err '"often"'; }
 @test "an unknown column" { wrong --columns IMAGE,NOPE image && holds err '"NOPE"'; }
@@ -154,6 +189,37 @@ wrong() {
 }
 
 # ---- -q, -v, --progress ----
+
+# explained: of a page on standard input, each explanation beside the line that it stands below:
+# the label, or how the line begins.
+explained() {
+    awk '/^      [A-Z]/ { text = $0; sub(/^ +/, "", text); if (!below) print label "|" text; below = 1; next }
+         { below = 0; label = substr($0, 3, 24) }'
+}
+
+@test "--verbose explains a line that is printed, and always the same one" {
+    for text in "$TESTS"/images/*.txt; do
+        fixture "$(basename "$text" .txt)"
+    done
+    for file in *.qcow2; do
+        try qcow2frag --verbose --space --all-snapshots --histogram "$file"
+        explained <out
+    done | sort -u >pairs
+    [ "$(wc -l <pairs)" -gt 10 ] || told "too few:" pairs
+    # The owners of the space and the snapshots are lists, explained at their ends.
+    cut -d'|' -f2 pairs | sort | uniq -d >twice
+    sed -i '/^Each cluster counts once/d; /^One alone:/d' twice
+    is_empty twice
+}
+
+@test "--verbose adds nothing but explanations and what qemu-img check says" {
+    for name in empty size-zero one-cluster sequential zero-plain; do
+        fixture $name
+        qcow2frag $name.qcow2 >brief
+        qcow2frag --verbose $name.qcow2 | grep -v '^      [^ ]\|^  as qemu-img check says' >rest
+        diff brief rest || told "$name"
+    done
+}
 
 @test "--quiet prints nothing on success" {
     fixture reversed
