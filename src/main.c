@@ -2,8 +2,10 @@
 /* argv to one command. The only file that prints messages or exits. */
 #include "cmd.h"
 #include "err.h"
+#include "help.h"
 #include "options.h"
 #include "output.h"
+#include "terminal.h"
 #include "text.h"
 
 #include <signal.h>
@@ -64,7 +66,7 @@ static int run(const struct options *options)
         struct err err = {0};
 
         if (options->action == OPTIONS_HELP)
-            options_print_help(stdout);
+            help_print(stdout, options->help, terminal_width(stdout));
         else
             printf("qcow2frag %s\n", QCOW2FRAG_VERSION);
         if (io_output_commit(&output, &err) == 0)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Owns the spelling and the meaning of the command line. Opens nothing, prints only the help. */
+/* Owns the spelling and the meaning of the command line. Opens nothing, prints nothing. */
 #include "options.h"
 
 #include "checked.h"
@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,13 +46,7 @@ enum id {
     ID_THREADS,
 };
 
-static const struct spec {
-    enum id id; /* below 256: also the short option */
-    const char *name;
-    const char *argument; /* NULL: none; in brackets: optional */
-    unsigned commands;
-    const char *help;
-} specs[] = {
+const struct options_spec options_specs[] = {
     {ID_SNAPSHOT, "snapshot", "ID-OR-NAME", ON_ALL,
      "this snapshot instead of the active state (id:ID, name:NAME)"},
     {ID_ALL_SNAPSHOTS, "all-snapshots", NULL, ON_MEASURE, "the active state and every snapshot"},
@@ -93,18 +88,42 @@ static const struct spec {
 #define NAME_MAX_LEN 32 /* of an option */
 #define LIST_MAX 512    /* all names of options fit */
 
-#define N_SPECS (sizeof(specs) / sizeof(specs[0]))
+#define N_SPECS (sizeof(options_specs) / sizeof(options_specs[0]))
 
-static const char *const command_names[] = {"measure", "map"};
-#define N_COMMANDS (sizeof(command_names) / sizeof(command_names[0]))
+const size_t options_n_specs = N_SPECS;
+
+const char *const options_command_names[] = {"measure", "map"};
+
+bool options_goes_with(const struct options_spec *spec, enum options_command command)
+{
+    return (spec->commands & 1u << command) != 0;
+}
+
+bool options_argument_is_optional(const struct options_spec *spec)
+{
+    return spec->argument != NULL && spec->argument[0] == '[';
+}
+
+/* In the order of the enums that they stand for. */
+const char *const *options_words(const struct options_spec *spec)
+{
+    static const char *const formats[] = {"text", "json", "csv", NULL};
+    static const char *const whens[] = {"auto", "never", "always", NULL};
+    static const char *const devices[] = {"auto", "hdd", "ssd", "nvme", NULL};
+
+    return spec->id == ID_FORMAT     ? formats
+           : spec->id == ID_PROGRESS ? whens
+           : spec->id == ID_DEVICE   ? devices
+                                     : NULL;
+}
 
 /* ---- the tables of getopt, made of ours ---- */
 
-static int argument_kind(const struct spec *spec)
+static int argument_kind(const struct options_spec *spec)
 {
-    return spec->argument == NULL     ? no_argument
-           : spec->argument[0] == '[' ? optional_argument
-                                      : required_argument;
+    if (spec->argument == NULL)
+        return no_argument;
+    return options_argument_is_optional(spec) ? optional_argument : required_argument;
 }
 
 static void fill_getopt(char *letters, struct option *longs)
@@ -112,39 +131,40 @@ static void fill_getopt(char *letters, struct option *longs)
     *letters++ = '-'; /* give out other arguments in order, as ARGUMENT */
     *letters++ = ':'; /* say ':' for a missing value */
     for (size_t i = 0; i < N_SPECS; i++) {
-        longs[i] = (struct option){specs[i].name, argument_kind(&specs[i]), NULL, (int)specs[i].id};
-        if (specs[i].id >= 256)
+        longs[i] = (struct option){options_specs[i].name, argument_kind(&options_specs[i]), NULL,
+                                   options_specs[i].id};
+        if (options_specs[i].id >= 256)
             continue;
-        *letters++ = (char)specs[i].id;
-        if (specs[i].argument != NULL)
+        *letters++ = (char)options_specs[i].id;
+        if (options_specs[i].argument != NULL)
             *letters++ = ':';
     }
     *letters = '\0';
     longs[N_SPECS] = (struct option){NULL, 0, NULL, 0};
 }
 
-static const struct spec *find_spec(int id)
+static const struct options_spec *find_spec(int id)
 {
     for (size_t i = 0; i < N_SPECS; i++)
-        if ((int)specs[i].id == id)
-            return &specs[i];
+        if (options_specs[i].id == id)
+            return &options_specs[i];
     return NULL;
 }
 
 /* ---- single options ---- */
 
-/* The index of @text in @words, or an error that lists them. */
-static int choose_word(const char *option, const char *text, const char *const *words, size_t n,
-                       struct err *err)
+/* The index of @text among the words of an option, or an error that lists them. */
+static int choose_word(const struct options_spec *spec, const char *text, struct err *err)
 {
+    const char *const *words = options_words(spec);
     char list[128] = "";
 
-    for (size_t i = 0; i < n; i++) {
+    for (int i = 0; words[i] != NULL; i++) {
         if (strcmp(text, words[i]) == 0)
-            return (int)i;
-        strcat(strcat(list, i == 0 ? "" : i + 1 < n ? ", " : " or "), words[i]);
+            return i;
+        strcat(strcat(list, i == 0 ? "" : words[i + 1] != NULL ? ", " : " or "), words[i]);
     }
-    return err_set(err, EINVAL, "--%s takes %s, not \"%s\"", option, list, text);
+    return err_set(err, EINVAL, "--%s takes %s, not \"%s\"", spec->name, list, text);
 }
 
 static int parse_columns(const char *list, struct options *options, struct err *err)
@@ -235,8 +255,8 @@ static bool parse_limit(const char *text, size_t len, enum options_limit limit, 
     return true;
 }
 
-static int parse_threshold(const struct spec *spec, const char *text, enum options_limit limit,
-                           struct options *options, struct err *err)
+static int parse_threshold(const struct options_spec *spec, const char *text,
+                           enum options_limit limit, struct options *options, struct err *err)
 {
     static const char *const kinds[] = {"percentages", "sizes", "factors"};
     struct options_threshold *threshold = &options->thresholds[limit];
@@ -266,15 +286,12 @@ static int add_snapshot(const char *text, struct options *options, struct err *e
     return 0;
 }
 
-static int apply(const struct spec *spec, const char *argument, struct options *options,
+static int apply(const struct options_spec *spec, const char *argument, struct options *options,
                  struct err *err)
 {
-    static const char *const formats[] = {"text", "json", "csv"};
-    static const char *const whens[] = {"auto", "never", "always"};
-    static const char *const devices[] = {"auto", "hdd", "ssd", "nvme"};
     int word = 0;
 
-    switch (spec->id) {
+    switch ((enum id)spec->id) {
     case ID_ALL_SNAPSHOTS:
         options->all_snapshots = true;
         break;
@@ -285,11 +302,11 @@ static int apply(const struct spec *spec, const char *argument, struct options *
         options->chain = true;
         break;
     case ID_DEVICE:
-        word = choose_word("device", argument, devices, 4, err);
+        word = choose_word(spec, argument, err);
         options->device = (enum report_device)word;
         break;
     case ID_FORMAT:
-        word = choose_word("format", argument, formats, 3, err);
+        word = choose_word(spec, argument, err);
         options->format = (enum options_format)word;
         break;
     case ID_HELP:
@@ -345,8 +362,7 @@ static int apply(const struct spec *spec, const char *argument, struct options *
     case ID_THREADS:
         return parse_threads(argument, options, err);
     case ID_PROGRESS:
-        word = argument == NULL ? OPTIONS_PROGRESS_ALWAYS
-                                : choose_word("progress", argument, whens, 3, err);
+        word = argument == NULL ? OPTIONS_PROGRESS_ALWAYS : choose_word(spec, argument, err);
         options->progress = (enum options_progress)word;
         break;
     }
@@ -355,20 +371,46 @@ static int apply(const struct spec *spec, const char *argument, struct options *
 
 /* ---- the whole line ---- */
 
-/* The first argument that is no option may name a command; all others are images. */
-static int add_argument(const char *text, bool may_be_command, struct options *options,
-                        struct err *err)
+static bool find_command(const char *text, enum options_command *command)
 {
-    for (size_t i = 0; may_be_command && i < N_COMMANDS; i++) {
-        if (strcmp(text, command_names[i]) == 0) {
-            options->command = (enum options_command)i;
-            return 0;
-        }
+    for (int i = 0; i < OPTIONS_N_COMMANDS; i++) {
+        if (strcmp(text, options_command_names[i]) != 0)
+            continue;
+        *command = (enum options_command)i;
+        return true;
     }
+    return false;
+}
+
+static int add_path(const char *text, struct options *options, struct err *err)
+{
     if (vec_reserve(options, paths) < 0)
         return err_no_memory(err);
     options->paths[options->n_paths++] = text;
     return 0;
+}
+
+/*
+ * The first argument that is no option may name a command, or be the word help, which another
+ * command may follow; all others are images. @before: how many there were before it.
+ */
+static int add_argument(const char *text, size_t before, struct options *options, struct err *err)
+{
+    if (before == 0 && strcmp(text, "help") == 0) {
+        options->action = OPTIONS_HELP;
+        options->asked_by_name = true;
+        return 0;
+    }
+    if (before == 0 && find_command(text, &options->command)) {
+        options->help = options->command;
+        return 0;
+    }
+    if (!options->asked_by_name)
+        return add_path(text, options, err);
+    if (before == 1 && find_command(text, &options->help))
+        return 0;
+    return err_set(err, EINVAL, "help: there is no command \"%s\"; there are measure and map",
+                   text);
 }
 
 static int check(const struct options *options, unsigned used[N_SPECS], struct err *err)
@@ -376,9 +418,9 @@ static int check(const struct options *options, unsigned used[N_SPECS], struct e
     if (options->action != OPTIONS_RUN)
         return 0;
     for (size_t i = 0; i < N_SPECS; i++)
-        if (used[i] && !(specs[i].commands & 1u << options->command))
-            return err_set(err, EINVAL, "--%s does not go with %s", specs[i].name,
-                           command_names[options->command]);
+        if (used[i] && !(options_specs[i].commands & 1u << options->command))
+            return err_set(err, EINVAL, "--%s does not go with %s", options_specs[i].name,
+                           options_command_names[options->command]);
     if (options->n_paths == 0)
         return err_set(err, EINVAL, "no image is named");
     for (size_t i = 0; i < options->n_paths; i++)
@@ -431,19 +473,19 @@ static size_t distance(const char *a, size_t len, const char *b)
 }
 
 /* The option whose name is nearest to @name, up to @len; NULL: none is near enough to be meant. */
-static const struct spec *nearest_spec(const char *name, size_t len)
+static const struct options_spec *nearest_spec(const char *name, size_t len)
 {
-    const struct spec *nearest = NULL;
+    const struct options_spec *nearest = NULL;
     size_t least = 1 + len / 3; /* one letter in three may be wrong */
 
     if (len < 2 || len > NAME_MAX_LEN)
         return NULL;
     for (size_t i = 0; i < N_SPECS; i++) {
-        size_t changes = distance(name, len, specs[i].name);
+        size_t changes = distance(name, len, options_specs[i].name);
 
         if (changes < least) {
             least = changes;
-            nearest = &specs[i];
+            nearest = &options_specs[i];
         }
     }
     return nearest;
@@ -452,7 +494,7 @@ static const struct spec *nearest_spec(const char *name, size_t len)
 static int unknown_option(const char *shown, size_t shown_len, const char *name, size_t len,
                           struct err *err)
 {
-    const struct spec *nearest = nearest_spec(name, len);
+    const struct options_spec *nearest = nearest_spec(name, len);
 
     if (nearest != NULL)
         return err_set(err, EINVAL, "%.*s: no such option; is --%s meant?", (int)shown_len, shown,
@@ -466,10 +508,10 @@ static bool is_ambiguous(const char *name, size_t len, char list[LIST_MAX])
     size_t n = 0, used = 0;
 
     for (size_t i = 0; i < N_SPECS; i++) {
-        if (strncmp(specs[i].name, name, len) != 0)
+        if (strncmp(options_specs[i].name, name, len) != 0)
             continue;
         used += (size_t)snprintf(list + used, LIST_MAX - used, "%s--%s", n++ > 0 ? ", " : "",
-                                 specs[i].name);
+                                 options_specs[i].name);
         if (used >= LIST_MAX)
             break;
     }
@@ -484,7 +526,7 @@ static int parse_error(int found, const char *word, int rejected, struct err *er
 {
     const bool is_long = strncmp(word, "--", 2) == 0;
     const char *name = word + (is_long ? 2 : 1);
-    const struct spec *spec = find_spec(rejected);
+    const struct options_spec *spec = find_spec(rejected);
     size_t len = strcspn(name, "=");
     char list[LIST_MAX];
 
@@ -506,28 +548,28 @@ int options_parse(int argc, char **argv, struct options *options, struct err *er
     char letters[2 * N_SPECS + 3];
     struct option longs[N_SPECS + 1];
     unsigned used[N_SPECS] = {0};
-    bool first = true;
+    size_t n_arguments = 0;
     int found, at, ret = 0;
 
     memset(options, 0, sizeof(*options));
+    options->help = OPTIONS_NO_COMMAND;
     fill_getopt(letters, longs);
     opterr = 0;
     /* Arguments are taken in order: what getopt looks at next is where it stands before. */
     while (ret == 0 && (at = optind, found = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
-        const struct spec *spec = find_spec(found);
+        const struct options_spec *spec = find_spec(found);
 
         if (found == ARGUMENT) {
-            ret = add_argument(optarg, first, options, err);
-            first = false;
+            ret = add_argument(optarg, n_arguments++, options, err);
             continue;
         }
         if (found == ':' || found == '?' || spec == NULL)
             return parse_error(found, argv[at], optopt, err);
-        used[spec - specs] = 1;
+        used[spec - options_specs] = 1;
         ret = apply(spec, optarg, options, err);
     }
     for (; ret == 0 && optind < argc; optind++) /* behind -- */
-        ret = add_argument(argv[optind], false, options, err);
+        ret = add_path(argv[optind], options, err);
     return ret < 0 ? ret : check(options, used, err);
 }
 
@@ -536,45 +578,4 @@ void options_free(struct options *options)
     free(options->snapshots);
     free(options->paths);
     options->snapshots = options->paths = NULL;
-}
-
-/* ---- help ---- */
-
-static void print_option(FILE *stream, const struct spec *spec)
-{
-    char left[64];
-    bool optional = argument_kind(spec) == optional_argument;
-    char letter[8] = "    ";
-
-    if (spec->id < 256)
-        snprintf(letter, sizeof(letter), "-%c, ", (int)spec->id);
-    if (spec->argument == NULL)
-        snprintf(left, sizeof(left), "%s--%s", letter, spec->name);
-    else if (optional)
-        snprintf(left, sizeof(left), "%s--%s[=%.*s]", letter, spec->name,
-                 (int)strlen(spec->argument) - 2, spec->argument + 1);
-    else
-        snprintf(left, sizeof(left), "%s--%s %s", letter, spec->name, spec->argument);
-    fprintf(stream, "  %-32s %s%s\n", left, spec->help, spec->commands == ON_MAP ? " (map)" : "");
-}
-
-void options_print_help(FILE *stream)
-{
-    fputs("Usage: qcow2frag [measure] [options] IMAGE|DIRECTORY ...\n"
-          "       qcow2frag map --list [options] IMAGE\n"
-          "\n"
-          "Measures the fragmentation of qcow2 disk images. Never writes to them.\n"
-          "\n"
-          "Options:\n",
-          stream);
-    for (size_t i = 0; i < N_SPECS; i++)
-        print_option(stream, &specs[i]);
-    fputs("\nColumns for --columns (* shown by default):\n", stream);
-    for (size_t i = 0; i < render_n_columns; i++)
-        fprintf(stream, "  %c %-14s %s\n", render_columns[i].when == RENDER_BY_DEFAULT ? '*' : ' ',
-                render_columns[i].name, render_columns[i].help);
-    fputs("\nExit status: 0 done; 1 something could not be done; 2 measured, but an image is "
-          "damaged;\n3 a limit is exceeded.\nThe manual pages are qcow2frag(1) and "
-          "qcow2frag-json(5).\n",
-          stream);
 }

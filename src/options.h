@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The command line. One table of options, in options.c, feeds the parser, --help and the test that
- * compares both with the manual page.
+ * The command line. One table of options, in options.c, feeds the parser, --help, the completions of
+ * shells and the test that compares them with the manual page.
  */
 #ifndef OPTIONS_H
 #define OPTIONS_H
@@ -11,11 +11,18 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdio.h>
 
 struct err;
 
-enum options_command { OPTIONS_MEASURE, OPTIONS_MAP };
+enum options_command {
+    OPTIONS_MEASURE,
+    OPTIONS_MAP,
+    OPTIONS_N_COMMANDS,
+    OPTIONS_NO_COMMAND = OPTIONS_N_COMMANDS
+};
+
+/* The names of the commands, OPTIONS_N_COMMANDS of them. */
+extern const char *const options_command_names[];
 
 /* What to do before any command. */
 enum options_action { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_VERSION };
@@ -35,6 +42,7 @@ struct options_threshold {
 struct options {
     enum options_action action;
     enum options_command command;
+    enum options_command help; /* what OPTIONS_HELP is about; OPTIONS_NO_COMMAND: everything */
     enum options_format format;
     enum options_progress progress;
     enum report_device device;
@@ -50,6 +58,7 @@ struct options {
     bool all_snapshots;
     bool chain;
     bool one_file_system;
+    bool asked_by_name; /* "help", not --help */
     const char *output; /* borrowed from argv, as all texts here; NULL: standard output */
     const char **snapshots;
     size_t n_snapshots, cap_snapshots;
@@ -68,6 +77,23 @@ struct options {
 int options_parse(int argc, char **argv, struct options *options, struct err *err);
 void options_free(struct options *options);
 
-void options_print_help(FILE *stream);
+/* ---- the table ---- */
+
+struct options_spec {
+    int id; /* below 256: also the short option */
+    const char *name;
+    const char *argument; /* NULL: none; in brackets: optional */
+    unsigned commands;
+    const char *help;
+};
+
+extern const struct options_spec options_specs[];
+extern const size_t options_n_specs;
+
+bool options_goes_with(const struct options_spec *spec, enum options_command command);
+bool options_argument_is_optional(const struct options_spec *spec);
+
+/* The words that its argument may be, up to a NULL; NULL: it is no choice of words. */
+const char *const *options_words(const struct options_spec *spec);
 
 #endif

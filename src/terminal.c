@@ -14,5 +14,5 @@ unsigned terminal_width(FILE *stream)
     if (!isatty(fileno(stream)))
         return 0;
     return ioctl(fileno(stream), TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col
-                                                                           : WIDTH_UNKNOWN;
+                                                                            : WIDTH_UNKNOWN;
 }

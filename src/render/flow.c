@@ -32,7 +32,7 @@ static size_t columns_of(const char *text, size_t len)
 
 static bool is_unit(const char *word, size_t len)
 {
-    static const char *const units[] = {"B",   "KiB", "MiB", "GiB", "TiB", "PiB", "EiB",
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB",
                                         "%", "ms",  "s",   "min", "h",   "d"};
 
     while (len > 0 && strchr(",;:.)", word[len - 1]) != NULL)
@@ -61,7 +61,7 @@ static size_t unbroken(const char *text, const char *end)
 /* @text begins in the column @column, and so do its further lines, where that leaves them room. */
 static void print_broken(FILE *to, const char *text, const char *end, size_t column, size_t width)
 {
-    const size_t indent = column <= width / 2 ? column : 4;
+    const size_t indent = column <= width * 2 / 3 ? column : 4;
 
     while (text < end) {
         size_t blanks = strspn(text, " "), len, wide;

@@ -23,17 +23,6 @@ wrong() {
     grep -q '^Usage: qcow2frag' out
 }
 
-@test "-h is --help, and needs nothing else to be right" {
-    try qcow2frag --help
-    mv out long
-    try qcow2frag -h
-    diff long out
-    try qcow2frag map --help
-    diff long out
-    try qcow2frag --help image image
-    diff long out
-}
-
 @test "--help names every option that this suite uses" {
     try qcow2frag --help
     local option
@@ -41,13 +30,6 @@ wrong() {
         --bytes --noheadings --output --progress --quiet --verbose --help --version; do
         holds out "$option"
     done
-}
-
-@test "--help has no line longer than 100 characters" {
-    qcow2frag --help >help
-    [ "$(wc -l <help)" -gt 20 ]
-    awk 'length > 100' help >too_long
-    is_empty too_long
 }
 
 @test "--version prints name and version" {
