@@ -1,71 +1,15 @@
 // SPDX-License-Identifier: MIT
 /*
- * Owns the reading of mountinfo: see proc(5). A line is
- *
- *   ID PARENT MAJOR:MINOR ROOT MOUNT-POINT OPTIONS [FIELD ...] - TYPE SOURCE OPTIONS
+ * Owns the search among mounts. libmount reads mountinfo; which mount a path lies on is decided here,
+ * by its text alone, since libmount would follow it, and that may wait for a server.
  */
 #include "mount.h"
 
+#include <libmount/libmount.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* The fields of one line that are looked at, inside the line. */
-struct line {
-    int id;
-    unsigned major, minor;
-    char *point, *filesystem, *source;
-};
-
-/* The kernel writes blank, tab, newline and backslash as \ooo. In place. */
-static void unescape(char *text)
-{
-    char *to = text;
-
-    while (*text != '\0') {
-        unsigned code;
-
-        if (sscanf(text, "\\%3o", &code) == 1 && strlen(text) >= 4) {
-            *to++ = (char)code;
-            text += 4;
-        } else {
-            *to++ = *text++;
-        }
-    }
-    *to = '\0';
-}
-
-static bool parse(char *text, struct line *line)
-{
-    int used = 0;
-    char *rest, *save = NULL;
-
-    if (sscanf(text, "%d %*d %u:%u %*s %n", &line->id, &line->major, &line->minor, &used) != 3 ||
-        used == 0)
-        return false;
-    rest = strstr(text + used, " - "); /* a blank inside a field is escaped */
-    line->point = strtok_r(text + used, " ", &save);
-    if (rest == NULL || line->point == NULL)
-        return false;
-    line->filesystem = strtok_r(rest + 3, " \n", &save);
-    line->source = strtok_r(NULL, " \n", &save);
-    if (line->filesystem == NULL || line->source == NULL)
-        return false;
-    unescape(line->point);
-    unescape(line->filesystem);
-    unescape(line->source);
-    return true;
-}
-
-static bool keep(const struct line *line, struct host_mount *mount)
-{
-    host_mount_release(mount);
-    mount->filesystem = strdup(line->filesystem);
-    mount->source = strdup(line->source);
-    mount->major = line->major;
-    mount->minor = line->minor;
-    return mount->filesystem != NULL && mount->source != NULL;
-}
+#include <sys/sysmacros.h>
 
 /* Is @path the mount point or below it? */
 static bool covers(const char *point, const char *path)
@@ -78,34 +22,53 @@ static bool covers(const char *point, const char *path)
 }
 
 /* The mount with @id, or if @path is not NULL the deepest one over it: of several, the last. */
+static struct libmnt_fs *choose(struct libmnt_table *table, int id, const char *path)
+{
+    struct libmnt_iter *iter = mnt_new_iter(MNT_ITER_FORWARD);
+    struct libmnt_fs *fs, *chosen = NULL;
+    size_t deepest = 0;
+
+    while (iter != NULL && mnt_table_next_fs(table, iter, &fs) == 0) {
+        const char *point = mnt_fs_get_target(fs);
+
+        if (point == NULL || mnt_fs_get_fstype(fs) == NULL || mnt_fs_get_source(fs) == NULL)
+            continue;
+        if (path == NULL ? mnt_fs_get_id(fs) != id
+                         : !covers(point, path) || strlen(point) < deepest)
+            continue;
+        deepest = strlen(point);
+        chosen = fs;
+    }
+    mnt_free_iter(iter);
+    return chosen;
+}
+
+static bool keep(struct libmnt_fs *fs, struct host_mount *mount)
+{
+    mount->filesystem = strdup(mnt_fs_get_fstype(fs));
+    mount->source = strdup(mnt_fs_get_source(fs));
+    mount->major = major(mnt_fs_get_devno(fs));
+    mount->minor = minor(mnt_fs_get_devno(fs));
+    return mount->filesystem != NULL && mount->source != NULL;
+}
+
 static bool find(const char *proc, int id, const char *path, struct host_mount *mount)
 {
-    char name[4096], *text = NULL;
-    size_t size = 0, deepest = 0;
-    bool found = false;
-    FILE *file;
+    struct libmnt_table *table = mnt_new_table();
+    struct libmnt_fs *fs = NULL;
+    char name[4096];
+    bool found;
 
     memset(mount, 0, sizeof(*mount));
     snprintf(name, sizeof(name), "%s/self/mountinfo", proc);
-    file = fopen(name, "re");
-    while (file != NULL && getline(&text, &size, file) >= 0) {
-        struct line line;
-
-        if (!parse(text, &line) || (path == NULL && line.id != id))
-            continue;
-        if (path != NULL && (!covers(line.point, path) || strlen(line.point) < deepest))
-            continue;
-        deepest = strlen(line.point);
-        found = keep(&line, mount);
-    }
-    free(text);
-    if (file != NULL)
-        fclose(file);
+    if (table != NULL && mnt_table_parse_file(table, name) == 0)
+        fs = choose(table, id, path);
+    found = fs != NULL && keep(fs, mount);
+    mnt_unref_table(table);
     if (!found)
         host_mount_release(mount);
     return found;
 }
-
 /* Each mount has a number of its own: no path has to be followed, and none can be misleading. */
 bool host_mount_of_descriptor(const char *proc, int fd, struct host_mount *mount)
 {
