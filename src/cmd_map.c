@@ -21,8 +21,11 @@ struct map {
 static int take(void *context, const struct report_run *run)
 {
     struct map *map = context;
-    int ret = render_list_run(&map->list, run);
+    int ret;
 
+    if (!map->list.begun && io_output_check(&map->output, &map->output_err) < 0)
+        return -map->output_err.code;
+    ret = render_list_run(&map->list, run);
     if (ret < 0)
         io_output_failed(&map->output, -ret, &map->output_err);
     return ret;

@@ -16,6 +16,7 @@
 #include "vec.h"
 #include "workers.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -118,8 +119,10 @@ static int collect(struct measure *measure)
     for (size_t i = 0; i < options->n_paths && ret == 0; i++) {
         const char *path = options->paths[i];
         struct stat st;
-        bool folder = stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+        bool found = stat(path, &st) == 0, folder = found && S_ISDIR(st.st_mode);
 
+        if (found)
+            io_output_spare(&st);
         measure->table |= folder;
         ret = folder ? search(measure, path) : add_target(measure, path, NAMED, 0);
     }
@@ -295,7 +298,8 @@ static bool is_page(const struct measure *measure)
     return measure->options->format == OPTIONS_TEXT && !measure->table;
 }
 
-static int render(const struct measure *measure, FILE *stream)
+/* @width: of the terminal that will show it, or 0. */
+static int render(const struct measure *measure, FILE *stream, unsigned width)
 {
     const struct options *options = measure->options;
     const struct render_options how = {
@@ -303,7 +307,7 @@ static int render(const struct measure *measure, FILE *stream)
         .noheadings = options->noheadings,
         .verbose = options->verbose,
         .histogram = options->histogram,
-        .width = terminal_width(stream),
+        .width = width,
         .columns = options->n_columns > 0 ? options->columns : NULL,
         .n_columns = options->n_columns,
         .snapshots = options->all_snapshots || options->n_snapshots > 0,
@@ -322,23 +326,70 @@ static int render(const struct measure *measure, FILE *stream)
     }
 }
 
-static int show(const struct measure *measure, struct err *err)
+/*
+ * Page and table ask for memory while they are printed: so first into memory, lest half of one is
+ * seen. The others, which may be large, ask for none.
+ */
+static int render_whole(const struct measure *measure, FILE *stream)
 {
-    struct io_output output;
+    char *text = NULL;
+    size_t text_bytes = 0;
+    FILE *memory;
     int ret;
 
-    if (measure->options->quiet || (is_page(measure) && measure->images[0].error != NULL))
-        return 0;
-    ret = io_output_open(&output, measure->options->output, err);
-    if (ret < 0)
-        return ret;
-    ret = render(measure, output.stream);
-    if (ret < 0) {
-        err_set(err, -ret, "cannot print the result: %s", strerror(-ret));
-        io_output_abort(&output);
+    if (measure->options->format != OPTIONS_TEXT)
+        return render(measure, stream, 0);
+    memory = open_memstream(&text, &text_bytes);
+    if (memory == NULL)
+        return -ENOMEM;
+    ret = render(measure, memory, terminal_width(stream));
+    if (fflush(memory) != 0 || ferror(memory))
+        ret = -ENOMEM;
+    fclose(memory);
+    if (ret == 0)
+        fwrite(text, 1, text_bytes, stream);
+    free(text);
+    return ret;
+}
+
+/* Releases @output. */
+static int show(const struct measure *measure, struct io_output *output, struct err *err)
+{
+    int ret = io_output_check(output, err);
+
+    if (ret < 0 || (is_page(measure) && measure->images[0].error != NULL)) {
+        io_output_abort(output);
         return ret;
     }
-    return io_output_commit(&output, err);
+    ret = render_whole(measure, output->stream);
+    if (ret < 0) {
+        err_set(err, -ret, "cannot print the result: %s", strerror(-ret));
+        io_output_abort(output);
+        return ret;
+    }
+    return io_output_commit(output, err);
+}
+
+/* The output is there before the first image is opened, so that it is none of them. */
+static int measure_and_show(struct measure *measure, struct err *err)
+{
+    const bool shown = !measure->options->quiet;
+    struct io_output output;
+    int ret = shown ? io_output_open(&output, measure->options->output, err) : 0;
+
+    if (ret < 0)
+        return ret;
+    if (collect(measure) < 0)
+        ret = err_no_memory(err);
+    if (ret == 0 && shown)
+        ret = io_output_check(&output, err);
+    if (ret == 0 && measure_all(measure) < 0)
+        ret = err_no_memory(err);
+    if (ret == 0 && shown)
+        return show(measure, &output, err);
+    if (shown)
+        io_output_abort(&output);
+    return ret;
 }
 
 static void release(struct measure *measure)
@@ -362,11 +413,7 @@ int cmd_measure(const struct options *options, const struct cmd_console *console
         .options = options, .console = console, .lock = PTHREAD_MUTEX_INITIALIZER};
     struct err err = {0};
 
-    if (collect(&measure) < 0 || measure_all(&measure) < 0)
-        err_no_memory(&err);
-    else
-        show(&measure, &err);
-    if (err.code != 0) {
+    if (measure_and_show(&measure, &err) < 0) {
         cmd_complain(console, NULL, &err);
         measure.status = CMD_FAILED;
     }

@@ -8,6 +8,7 @@
 #include "terminal.h"
 #include "text.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,6 +48,42 @@ static void on_signal(int number)
     raise(number);
 }
 
+/* Signals that end nothing if they are not caught, and those that cannot be. */
+static bool is_harmless(int number)
+{
+    return number == SIGKILL || number == SIGSTOP || number == SIGCHLD || number == SIGCONT ||
+           number == SIGTSTP || number == SIGTTIN || number == SIGTTOU || number == SIGURG ||
+           number == SIGWINCH;
+}
+
+/* What the caller has set to be ignored stays so: nohup, a command in the background. */
+static void catch_signals(void)
+{
+    for (int number = 1; number <= SIGRTMAX; number++) {
+        struct sigaction action;
+
+        if (!is_harmless(number) && sigaction(number, NULL, &action) == 0 &&
+            action.sa_handler == SIG_DFL)
+            signal(number, on_signal);
+    }
+    /* A reader that went away, or a file that may not grow, is a failed write, and is told so. */
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
+}
+
+/* Where a standard stream is closed no file is opened: it would get what is meant for the stream.
+ */
+static void keep_standard_streams(void)
+{
+    int fd;
+
+    do
+        fd = open("/dev/null", O_PATH | O_CLOEXEC); /* to write to it is still an error */
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd > STDERR_FILENO)
+        close(fd);
+}
+
 static bool wants_progress(const struct options *options)
 {
     if (options->progress == OPTIONS_PROGRESS_AUTO)
@@ -62,14 +99,15 @@ static int run(const struct options *options)
     };
 
     if (options->action == OPTIONS_HELP || options->action == OPTIONS_VERSION) {
-        struct io_output output = {.stream = stdout};
+        struct io_output output;
         struct err err = {0};
+        int ret = io_output_open(&output, NULL, &err);
 
-        if (options->action == OPTIONS_HELP)
+        if (ret == 0 && options->action == OPTIONS_HELP)
             help_print(stdout, options->help, terminal_width(stdout));
-        else
+        else if (ret == 0)
             printf("qcow2frag %s\n", QCOW2FRAG_VERSION);
-        if (io_output_commit(&output, &err) == 0)
+        if (ret == 0 && io_output_commit(&output, &err) == 0)
             return CMD_DONE;
         complain(NULL, err.text);
         return CMD_FAILED;
@@ -84,11 +122,8 @@ int main(int argc, char **argv)
     struct err err = {0};
     int status;
 
-    signal(SIGINT, on_signal);
-    signal(SIGTERM, on_signal);
-    signal(SIGHUP, on_signal);
-    signal(SIGPIPE, SIG_IGN); /* a reader that went away is a failed write, and is told so */
-
+    keep_standard_streams();
+    catch_signals();
     if (options_parse(argc, argv, &options, &err) < 0) {
         complain(NULL, err.text);
         fputs("Try 'qcow2frag --help' for more information.\n", stderr);

@@ -8,6 +8,7 @@
 #include "err.h"
 #include "filename.h"
 #include "finding.h"
+#include "output.h"
 #include "text.h"
 #include "vec.h"
 
@@ -372,6 +373,27 @@ void format_chain_close(struct format_chain *chain)
     free(chain->files);
     free(chain->layers);
     memset(chain, 0, sizeof(*chain));
+}
+
+/* Takes @path. */
+static int spare(char *path, struct err *err)
+{
+    if (path == NULL)
+        return err_no_memory(err);
+    io_output_spare_path(path);
+    free(path);
+    return 0;
+}
+
+int format_chain_spare_named(const struct format_header *header, const char *path, struct err *err)
+{
+    int ret = 0;
+
+    if (format_filename_kind(&header->backing_file) == FORMAT_FILENAME_PATH)
+        ret = spare(format_filename_backing(&header->backing_file, path), err);
+    if (ret == 0 && format_filename_kind(&header->data_file) != FORMAT_FILENAME_NONE)
+        ret = spare(format_filename_data(&header->data_file), err);
+    return ret;
 }
 
 struct io_users format_chain_users(const struct format_chain *chain)

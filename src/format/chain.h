@@ -58,6 +58,12 @@ int format_chain_open(struct io *io, const char *path, struct format_chain *chai
 void format_chain_close(struct format_chain *chain);
 
 /*
+ * No result is to replace the files that the image called @path names, whether they are opened or
+ * not. They are not opened here.
+ */
+int format_chain_spare_named(const struct format_header *header, const char *path, struct err *err);
+
+/*
  * Who uses the chain: held, if somebody has the image open or may be writing to any file; written
  * and in_flux, if that is so of any file.
  */

@@ -109,7 +109,7 @@ void io_close(struct io *io);
 /*
  * Opens a regular file or a block device, read only. Never waits: a FIFO, a socket, a character
  * device or a directory is an error at once, and so is a file of proc and its like, which stores
- * nothing. Takes no lock and changes nothing.
+ * nothing. Takes no lock and changes nothing. What is opened is spared: no result replaces it.
  */
 int io_file_open(const char *path, struct io **io, struct err *err);
 

@@ -6,6 +6,7 @@
 #include "err.h"
 #include "io.h"
 #include "open.h"
+#include "output.h"
 #include "ring.h"
 #include "size.h"
 
@@ -279,6 +280,7 @@ static int open_checked(int folder, const char *name, bool found, struct io **io
     /* Look before opening: already the opening of a FIFO or of a tape has effects on others. */
     if (fstatat(folder, name, &st, found ? AT_SYMLINK_NOFOLLOW : 0) < 0)
         return err_set(err, errno, "cannot open: %s", strerror(errno));
+    io_output_spare(&st);
     ret = check(st.st_mode, err);
     if (ret == 0 && !found)
         ret = check_storage(st.st_mode, io_storeless_path(name), err);
@@ -291,6 +293,8 @@ static int open_checked(int folder, const char *name, bool found, struct io **io
         return err_set(err, errno, "cannot open for reading: %s", strerror(errno));
     ret = fstat(fd, &st) < 0 ? err_set(err, errno, "cannot examine: %s", strerror(errno))
                              : check(st.st_mode, err);
+    if (ret == 0)
+        io_output_spare(&st);
     if (ret == 0)
         ret = check_storage(st.st_mode, io_storeless(fd), err);
     if (ret == 0)

@@ -6,24 +6,151 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+#if __has_include(<linux/openat2.h>)
+#include <linux/openat2.h>
+#endif
 
-/* The one temporary file of this process, for the signal handler. */
-static char *volatile temporary_of_process;
+/* ---- what must not be replaced ---- */
+
+/* The regular file that the result of this process replaces, if there is one. */
+static struct {
+    bool exists;
+    dev_t device;
+    ino_t inode;
+    atomic_bool spared;
+} replaced;
+
+static void begin_sparing(const struct io_target *target)
+{
+    replaced.exists = target->exists;
+    replaced.device = target->st.st_dev;
+    replaced.inode = target->st.st_ino;
+    atomic_store(&replaced.spared, false);
+}
+
+void io_output_spare(const struct stat *st)
+{
+    if (replaced.exists && st->st_dev == replaced.device && st->st_ino == replaced.inode)
+        atomic_store(&replaced.spared, true);
+}
+
+/*
+ * Looks at what @path is, unless that could mean to wait, for a server or an automounter: first in
+ * what the kernel has in memory, where the file to be replaced is, since it is held; then without
+ * leaving this file system.
+ */
+static bool look(const char *path, struct stat *st)
+{
+#ifdef RESOLVE_CACHED
+    struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_CACHED};
+    long fd = syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+    bool found;
+
+    if (fd < 0 && errno == EAGAIN) {
+        how.resolve = RESOLVE_NO_XDEV;
+        fd = syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+    }
+    if (fd >= 0) {
+        found = fstat((int)fd, st) == 0;
+        close((int)fd);
+        return found;
+    }
+    if (errno != ENOSYS && errno != EINVAL && errno != EPERM) /* an old kernel, or a sandbox */
+        return false;
+#endif
+    return fstatat(AT_FDCWD, path, st, AT_NO_AUTOMOUNT) == 0;
+}
+
+void io_output_spare_path(const char *path)
+{
+    struct stat st;
+
+    if (replaced.exists && look(path, &st))
+        io_output_spare(&st);
+}
+
+int io_output_check(const struct io_output *output, struct err *err)
+{
+    if (!atomic_load(&replaced.spared))
+        return 0;
+    return io_target_refuse(output->path, err, EEXIST,
+                            "it is an image that is measured, or a file that one is built on; "
+                            "choose another name");
+}
+
+/* ---- what is written aside ---- */
+
+/* The one temporary name of this process, for the signal handler. */
+static struct {
+    volatile sig_atomic_t exists;
+    int folder;
+    char name[32];
+} temporary;
 
 void io_output_remove_temporary(void)
 {
-    if (temporary_of_process != NULL)
-        unlink(temporary_of_process);
+    if (temporary.exists)
+        unlinkat(temporary.folder, temporary.name, 0);
+    temporary.exists = 0;
+}
+
+/* Calls @make with one hidden name after another until there is no such file yet. */
+static int make_temporary(const struct io_output *output, int fd,
+                          int (*make)(int folder, const char *name, int fd))
+{
+    int made = -1;
+
+    temporary.folder = output->target.folder;
+    for (unsigned i = 0; i < 1000; i++) {
+        snprintf(temporary.name, sizeof(temporary.name), ".qcow2frag.%ld.%u", (long)getpid(), i);
+        temporary.exists = 1; /* from before it is made, lest a signal comes between */
+        made = make(temporary.folder, temporary.name, fd);
+        if (made >= 0)
+            return made;
+        temporary.exists = 0;
+        if (errno != EEXIST)
+            break;
+    }
+    return made;
+}
+
+static int create(int folder, const char *name, int unused)
+{
+    (void)unused;
+    return openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+}
+
+static int link_to(int folder, const char *name, int fd)
+{
+    char self[64];
+
+    snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+    return linkat(AT_FDCWD, self, folder, name, AT_SYMLINK_FOLLOW);
+}
+
+/* A file that has no name yet and can be given one; -1 where that cannot be done. */
+static int open_nameless(int folder)
+{
+    int fd = openat(folder, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+    char self[64];
+
+    snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+    if (fd < 0 || access(self, F_OK) == 0)
+        return fd;
+    close(fd);
+    return -1;
 }
 
 int io_output_failed(const struct io_output *output, int code, struct err *err)
 {
-    return err_set(err, code, "cannot write %s: %s",
-                   output->path != NULL ? output->path : "to standard output", strerror(code));
+    return io_target_refuse(output->path, err, code, strerror(code));
 }
 
 static int fail(const struct io_output *output, struct err *err)
@@ -33,57 +160,64 @@ static int fail(const struct io_output *output, struct err *err)
 
 static void release(struct io_output *output)
 {
-    temporary_of_process = NULL;
-    free(output->temporary);
+    io_output_remove_temporary();
+    replaced.exists = false;
+    io_target_release(&output->target);
     free(output->path);
     memset(output, 0, sizeof(*output));
 }
 
-/* A file of its own beside the final one: a rename does not cross file systems. */
-static int open_temporary(struct io_output *output, struct err *err)
+/* In the folder of the final one: a link or a rename does not cross file systems. */
+static int open_aside(struct io_output *output, struct err *err)
 {
     mode_t mask = umask(0);
     int fd;
 
     umask(mask);
-    if (asprintf(&output->temporary, "%s.XXXXXX", output->path) < 0) {
-        output->temporary = NULL;
-        return err_no_memory(err);
-    }
-    fd = mkostemp(output->temporary, O_CLOEXEC);
+    fd = open_nameless(output->target.folder);
+    if (fd < 0)
+        fd = make_temporary(output, -1, create);
     if (fd < 0)
         return fail(output, err);
-    temporary_of_process = output->temporary;
+    output->aside = true;
     output->stream = fchmod(fd, 0666 & ~mask) == 0 ? fdopen(fd, "w") : NULL;
     if (output->stream == NULL) {
         fail(output, err);
         close(fd);
-        unlink(output->temporary);
         return -err->code;
     }
     return 0;
 }
 
+static int open_in_place(struct io_output *output, struct err *err)
+{
+    output->stream = fdopen(output->target.fd, "w");
+    if (output->stream == NULL)
+        return fail(output, err);
+    output->target.fd = -1; /* the stream's */
+    return 0;
+}
+
 int io_output_open(struct io_output *output, const char *path, struct err *err)
 {
-    struct stat st;
-    int ret = 0;
+    int ret;
 
     memset(output, 0, sizeof(*output));
+    if (path != NULL && *path == '\0')
+        return err_set(err, ENOENT, "cannot write to a file without a name");
+    ret = io_target_find(path, &output->target, err);
+    if (ret < 0)
+        return ret;
+    begin_sparing(&output->target);
     if (path == NULL) {
         output->stream = stdout;
         return 0;
     }
     output->path = strdup(path);
     if (output->path == NULL)
-        return err_no_memory(err);
-    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
-        output->stream = fopen(path, "we");
-        if (output->stream == NULL)
-            ret = fail(output, err);
-    } else {
-        ret = open_temporary(output, err);
-    }
+        ret = err_no_memory(err);
+    else
+        ret = output->target.fd >= 0 ? open_in_place(output, err) : open_aside(output, err);
     if (ret < 0)
         release(output);
     return ret;
@@ -96,32 +230,61 @@ static int finish_stream(struct io_output *output, struct err *err)
 
     if (fflush(output->stream) != 0 || ferror(output->stream))
         ret = fail(output, err);
-    if (ret == 0 && output->temporary != NULL && fsync(fileno(output->stream)) != 0)
+    if (ret == 0 && output->aside && fsync(fileno(output->stream)) != 0)
         ret = fail(output, err);
     if (fclose(output->stream) != 0 && ret == 0)
         ret = fail(output, err);
     return ret;
 }
 
+/* @fd: what was written, if it has no name. A link replaces nothing, so then it takes a rename. */
+static int put_in_place(struct io_output *output, int fd, struct err *err)
+{
+    struct io_target *target = &output->target;
+    int ret = io_target_look_again(output->path, target, err);
+
+    if (ret < 0)
+        return ret;
+    if (!temporary.exists) {
+        if (!target->exists && link_to(target->folder, target->name, fd) == 0)
+            return 0;
+        if (make_temporary(output, fd, link_to) < 0)
+            return fail(output, err);
+    }
+    if (renameat(target->folder, temporary.name, target->folder, target->name) != 0)
+        return fail(output, err);
+    temporary.exists = 0;
+    return 0;
+}
+
 int io_output_commit(struct io_output *output, struct err *err)
 {
-    int ret = finish_stream(output, err);
+    int fd = -1, ret = io_output_check(output, err);
 
-    if (output->temporary != NULL) {
-        if (ret == 0 && rename(output->temporary, output->path) != 0)
-            ret = fail(output, err);
-        if (ret < 0)
-            unlink(output->temporary);
+    if (ret < 0) {
+        io_output_abort(output);
+        return ret;
     }
+    if (output->aside) {
+        fd = fcntl(fileno(output->stream), F_DUPFD_CLOEXEC, 3);
+        if (fd < 0)
+            ret = fail(output, err);
+    }
+    if (finish_stream(output, err) < 0)
+        ret = -err->code;
+    if (ret == 0 && output->aside)
+        ret = put_in_place(output, fd, err);
+    if (fd >= 0)
+        close(fd);
     release(output);
     return ret;
 }
 
 void io_output_abort(struct io_output *output)
 {
-    if (output->stream != NULL && output->stream != stdout)
+    if (output->stream == stdout)
+        __fpurge(stdout);
+    else
         fclose(output->stream);
-    if (output->temporary != NULL)
-        unlink(output->temporary);
     release(output);
 }

@@ -28,7 +28,7 @@ static void begin(struct json *json, const char *key)
     json->filled = true;
 }
 
-static void open(struct json *json, const char *key, char brace)
+static void open_with(struct json *json, const char *key, char brace)
 {
     begin(json, key);
     putc(brace, json->stream);
@@ -36,7 +36,7 @@ static void open(struct json *json, const char *key, char brace)
     json->filled = false;
 }
 
-static void close(struct json *json, char brace)
+static void close_with(struct json *json, char brace)
 {
     json->depth--;
     if (json->filled)
@@ -47,22 +47,22 @@ static void close(struct json *json, char brace)
 
 void json_open_object(struct json *json, const char *key)
 {
-    open(json, key, '{');
+    open_with(json, key, '{');
 }
 
 void json_close_object(struct json *json)
 {
-    close(json, '}');
+    close_with(json, '}');
 }
 
 void json_open_array(struct json *json, const char *key)
 {
-    open(json, key, '[');
+    open_with(json, key, '[');
 }
 
 void json_close_array(struct json *json)
 {
-    close(json, ']');
+    close_with(json, ']');
 }
 
 void json_null(struct json *json, const char *key)

@@ -66,7 +66,8 @@ static int open_and_look(struct report_watch *watch, struct err *err)
 
     if (ret < 0)
         return ret;
-    if (watch->chain) {
+    ret = format_chain_spare_named(&image.header, watch->path, err);
+    if (ret == 0 && watch->chain) {
         ret = report_backing_open(watch->io, watch->path, &opened, err);
         backing = ret == 0 ? &opened : NULL;
     }

@@ -10,6 +10,7 @@
  *   SHIM_FIEMAP=FILE        every file has the extents that FILE lists as far as it is long, a line
  *                           each: offset in the file, length, place on the device, flags; in rising
  *                           order. Empty: it is on a file system that does not tell
+ *   SHIM_NO_TMPFILE=1       there are no files without a name
  *
  * io_uring is refused, so that all reads come along here.
  */
@@ -17,6 +18,7 @@
 #undef _FILE_OFFSET_BITS
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/fiemap.h>
 #include <linux/fs.h>
 #include <stdarg.h>
@@ -38,6 +40,10 @@ SHOWN ssize_t __pread64_chk(int fd, void *buf, size_t len, off64_t off, size_t r
 SHOWN ssize_t preadv2(int fd, const struct iovec *list, int n, off_t off, int flags);
 SHOWN ssize_t preadv64v2(int fd, const struct iovec *list, int n, off64_t off, int flags);
 SHOWN int ioctl(int fd, unsigned long request, ...);
+SHOWN int openat(int folder, const char *name, int flags, ...);
+SHOWN int openat64(int folder, const char *name, int flags, ...);
+SHOWN int __openat_2(int folder, const char *name, int flags);
+SHOWN int __openat64_2(int folder, const char *name, int flags);
 SHOWN int io_uring_queue_init(unsigned entries, void *ring, unsigned flags);
 SHOWN int io_uring_queue_init_params(unsigned entries, void *ring, void *params);
 
@@ -184,6 +190,51 @@ SHOWN int ioctl(int fd, unsigned long request, ...)
     if (next == NULL)
         next = (int (*)(int, unsigned long, void *))dlsym(RTLD_NEXT, "ioctl");
     return next(fd, request, argument);
+}
+
+static int open_unless_nameless(int folder, const char *name, int flags, mode_t mode)
+{
+    static int (*next)(int, const char *, int, ...);
+
+    if (getenv("SHIM_NO_TMPFILE") != NULL && (flags & O_TMPFILE) == O_TMPFILE) {
+        errno = EOPNOTSUPP;
+        return -1;
+    }
+    if (next == NULL)
+        next = (int (*)(int, const char *, int, ...))dlsym(RTLD_NEXT, "openat64");
+    return next(folder, name, flags, mode);
+}
+
+SHOWN int openat64(int folder, const char *name, int flags, ...)
+{
+    va_list rest;
+    mode_t mode;
+
+    va_start(rest, flags);
+    mode = va_arg(rest, mode_t); /* of no meaning unless a file is made */
+    va_end(rest);
+    return open_unless_nameless(folder, name, flags, mode);
+}
+
+SHOWN int openat(int folder, const char *name, int flags, ...)
+{
+    va_list rest;
+    mode_t mode;
+
+    va_start(rest, flags);
+    mode = va_arg(rest, mode_t);
+    va_end(rest);
+    return open_unless_nameless(folder, name, flags, mode);
+}
+
+SHOWN int __openat64_2(int folder, const char *name, int flags)
+{
+    return open_unless_nameless(folder, name, flags, 0);
+}
+
+SHOWN int __openat_2(int folder, const char *name, int flags)
+{
+    return open_unless_nameless(folder, name, flags, 0);
 }
 
 SHOWN int io_uring_queue_init(unsigned entries, void *ring, unsigned flags)
