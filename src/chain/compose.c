@@ -111,16 +111,24 @@ static bool has_place(const struct chain_range *range)
     return range->kind == PIECE_DATA || range->kind == PIECE_ZERO_ALLOCATED;
 }
 
+/* Is it the rest of a piece? A stretch of a raw file has one for each cluster of the top image. */
+static bool goes_on(const struct chain_compose *compose, const struct chain_range *range)
+{
+    uint64_t cluster_bytes = compose->layers->list[0].rules.entry.cluster_bytes;
+
+    return compose->begun &&
+           (!compose->layers->list[range->layer].raw || range->guest_off % cluster_bytes != 0);
+}
+
 /* As often as the walk compares it: a stretch of a raw file for each cluster of the top image. */
 static uint64_t count_pieces(const struct chain_compose *compose, const struct chain_range *range)
 {
     uint64_t cluster_bytes = compose->layers->list[0].rules.entry.cluster_bytes;
     uint64_t end = range->guest_off + range->guest_bytes;
-    bool rest = compose->begun && range->guest_off % cluster_bytes != 0;
-
     if (!compose->layers->list[range->layer].raw)
         return !compose->begun;
-    return div_round_up(end, cluster_bytes) - range->guest_off / cluster_bytes - rest;
+    return div_round_up(end, cluster_bytes) - range->guest_off / cluster_bytes -
+           goes_on(compose, range);
 }
 
 static int add_range(struct chain_compose *compose, const struct chain_range *range)
@@ -140,6 +148,7 @@ static int add_range(struct chain_compose *compose, const struct chain_range *ra
     if (mapped) {
         compose->counts->mapped_bytes += range->guest_bytes;
         compose->counts->pieces += count_pieces(compose, range);
+        compose->batch.goes_on = compose->batch.n == 0 && goes_on(compose, range);
     }
     while (piece.guest_off < end && ret == 0) {
         piece.guest_bytes = piece_end(compose, piece.guest_off, end) - piece.guest_off;

@@ -17,12 +17,15 @@
 
 #define BLOCK 64
 #define UNIT_BYTES 4096 /* of host file systems: most extents are multiples of it */
+#define SECTOR_BYTES 512
+#define REQUEST_BYTES (UINT64_C(1) << 20)
 
 /* A place in the sign of a number: see tables/l2.c. Offsets and places stay below 2^62. */
 #define IS_NEGATIVE(n) ((int64_t)(n) < 0)
 
 struct placing {
     unsigned n_files;
+    uint64_t *cluster_bytes;  /* [n_files] of what the file holds: what counts as a piece */
     struct host_grid grids[]; /* [n_files] */
 };
 
@@ -46,7 +49,19 @@ static int flush(struct state *state)
     return ret;
 }
 
-static int add_piece(struct state *state, const struct piece *piece)
+/* Does a piece go on on the device where the last one of the batch ends? */
+static bool follows(const struct piece_batch *out, const struct piece *piece)
+{
+    uint64_t begin = out->begin[out->n - 1], end = out->end[out->n - 1];
+
+    if (piece->kind != PIECE_COMPRESSED)
+        return piece->begin == end;
+    return piece->begin > begin && piece->begin <= end && piece->begin + SECTOR_BYTES >= end;
+}
+
+/* A piece whose bytes are [source, source_end) of the file, see piece/batch.h. */
+static int add_piece(struct state *state, const struct piece *piece, uint64_t source,
+                     uint64_t source_end)
 {
     struct piece_batch *out = &state->out;
     int ret = 0;
@@ -54,6 +69,14 @@ static int add_piece(struct state *state, const struct piece *piece)
     if (out->n == PIECE_BATCH_MAX || (out->n > 0 && out->uniform))
         ret = flush(state);
     out->uniform = false;
+    if (out->n == 0)
+        out->source_begin = source;
+    else if (source == out->source_end && source != PIECE_NO_SOURCE &&
+             out->files[out->n - 1] == piece->file &&
+             out->guest_off[out->n - 1] + out->guest_bytes[out->n - 1] == piece->guest_off &&
+             piece->guest_off % REQUEST_BYTES != 0)
+        out->splits += !follows(out, piece);
+    out->source_end = source_end;
     piece_batch_add(out, piece);
     return ret;
 }
@@ -115,7 +138,7 @@ static int add_table(struct state *state, const struct piece_batch *batch)
 static int add_again(struct state *state, const struct piece_batch *batch)
 {
     uint64_t off = batch->again_off, end = off + batch->again_bytes;
-    uint64_t blob_bytes = 0;
+    uint64_t blob_bytes = 0, stop = PIECE_NO_SOURCE;
     int ret = 0;
 
     for (uint64_t at = off; at < end;) {
@@ -135,21 +158,34 @@ static int add_again(struct state *state, const struct piece_batch *batch)
         state->out.again_bytes = part.end - part.begin;
         state->out.again_blob_bytes = blob_bytes;
         blob_bytes = 0;
+        state->out.splits += stop != PIECE_NO_SOURCE && stop != part.begin;
+        stop = part.end;
         ret = flush(state);
     }
     return ret;
 }
 
 static int add_data(struct state *state, unsigned file, uint64_t guest_off, uint64_t bytes,
-                    uint64_t begin, uint64_t end)
+                    uint64_t begin, uint64_t end, uint64_t source)
 {
-    return add_piece(state, &(struct piece){.kind = PIECE_DATA,
-                                            .guest_off = guest_off,
-                                            .guest_bytes = bytes,
-                                            .begin = begin,
-                                            .end = end,
-                                            .mapped_bytes = bytes,
-                                            .file = (uint16_t)file});
+    return add_piece(state,
+                     &(struct piece){.kind = PIECE_DATA,
+                                     .guest_off = guest_off,
+                                     .guest_bytes = bytes,
+                                     .begin = begin,
+                                     .end = end,
+                                     .mapped_bytes = bytes,
+                                     .file = (uint16_t)file},
+                     source, source + bytes);
+}
+
+/* Pieces of clusters in [begin, end) of a file. */
+static uint64_t count_clusters(const struct state *state, unsigned file, uint64_t begin,
+                               uint64_t end)
+{
+    uint64_t cluster_bytes = state->placing->cluster_bytes[file];
+
+    return (end - 1) / cluster_bytes - begin / cluster_bytes + 1;
 }
 
 /*
@@ -169,17 +205,19 @@ static int add_stretch(struct state *state, unsigned file, uint64_t guest_off, u
 
         if (!part.placed)
             state->out.hole_bytes += part.bytes;
+        else
+            state->out.compared += count_clusters(state, file, off, off + part.bytes);
         if (part.placed && last > off) {
             struct part before = next_part(state, file, off, last);
 
-            ret = add_data(state, file, guest_off, before.bytes, before.begin, before.end);
+            ret = add_data(state, file, guest_off, before.bytes, before.begin, before.end, off);
             guest_off += before.bytes;
             off += before.bytes;
             part.bytes -= before.bytes;
             part.begin = before.end;
         }
         if (part.placed && ret == 0)
-            ret = add_data(state, file, guest_off, part.bytes, part.begin, part.end);
+            ret = add_data(state, file, guest_off, part.bytes, part.begin, part.end, off);
         guest_off += part.bytes;
         off += part.bytes;
     }
@@ -202,18 +240,24 @@ static int add_blob(struct state *state, const struct piece *blob)
         uint64_t from = share(blob, off - blob->begin);
         uint64_t bytes = share(blob, off + part.bytes - blob->begin) - from;
 
-        off += part.bytes;
-        if (part.placed)
-            ret = add_piece(state, &(struct piece){.kind = PIECE_COMPRESSED,
-                                                   .guest_off = blob->guest_off + from,
-                                                   .guest_bytes = bytes,
-                                                   .begin = part.begin,
-                                                   .end = part.end,
-                                                   .mapped_bytes = bytes,
-                                                   .slack = off < blob->end ? 0 : blob->slack,
-                                                   .file = blob->file});
-        else
+        if (part.placed) {
+            bool first = off == blob->begin, last = off + part.bytes == blob->end;
+            const struct piece piece = {.kind = PIECE_COMPRESSED,
+                                        .guest_off = blob->guest_off + from,
+                                        .guest_bytes = bytes,
+                                        .begin = part.begin,
+                                        .end = part.end,
+                                        .mapped_bytes = bytes,
+                                        .slack = last ? blob->slack : 0,
+                                        .file = blob->file};
+
+            state->out.compared++;
+            ret = add_piece(state, &piece, first ? PIECE_NO_SOURCE : off,
+                            last ? PIECE_NO_SOURCE : off + part.bytes);
+        } else {
             state->out.hole_bytes += bytes;
+        }
+        off += part.bytes;
     }
     return ret;
 }
@@ -239,6 +283,9 @@ static int take_general(struct state *state, const struct piece_batch *batch)
 {
     int ret = 0;
 
+    if (batch->goes_on && batch->n > 0 &&
+        next_part(state, batch->files[0], batch->begin[0], batch->end[0]).placed)
+        state->out.compared--;
     for (uint32_t i = 0; i < batch->n && ret == 0; i++) {
         struct piece piece = piece_batch_piece(batch, i);
 
@@ -358,10 +405,25 @@ CLONES_PART uint64_t find_breaks(const uint64_t begin[BLOCK], uint64_t cluster_b
     return breaks;
 }
 
-/* 64 clusters with places, the first one at @guest_off, as a part of a uniform batch. */
-static int add_uniform(struct state *state, const uint64_t places[BLOCK], uint64_t breaks,
-                       uint64_t guest_off, unsigned file)
+/* Those of the clusters in @splits that begin inside a request. */
+static unsigned count_inside(uint64_t splits, uint64_t guest_off, uint64_t cluster_bytes)
 {
+    unsigned n = 0;
+
+    for (; splits != 0; splits &= splits - 1)
+        n += (guest_off + (unsigned)__builtin_ctzll(splits) * cluster_bytes) % REQUEST_BYTES != 0;
+    return n;
+}
+
+/*
+ * 64 clusters with places, the first one at @guest_off, as a part of a uniform batch. @begin and
+ * @file_breaks: where they lie in the file.
+ */
+static int add_uniform(struct state *state, const uint64_t places[BLOCK], uint64_t breaks,
+                       const uint64_t begin[BLOCK], uint64_t file_breaks, uint64_t guest_off,
+                       unsigned file)
+{
+    uint64_t splits = breaks & ~file_breaks & ~UINT64_C(1);
     struct piece_batch *out = &state->out;
     uint64_t cluster_bytes = out->cluster_bytes;
     int ret = 0;
@@ -373,8 +435,13 @@ static int add_uniform(struct state *state, const uint64_t places[BLOCK], uint64
             IS_NEGATIVE(~(gap + cluster_bytes - 1) & gap))
             ret = flush(state);
         breaks |= gap != 0;
+        splits |= out->n > 0 && gap != 0 && begin[0] == out->source_end;
     }
+    out->splits += count_inside(splits, guest_off, cluster_bytes);
+    out->compared += BLOCK;
+    out->source_end = begin[BLOCK - 1] + cluster_bytes;
     if (out->n == 0) {
+        out->source_begin = begin[0];
         out->uniform = true;
         out->guest_first = guest_off;
         out->file = (uint16_t)file;
@@ -411,8 +478,10 @@ static int add_each(struct state *state, const uint64_t begin[BLOCK], const stru
     for (unsigned i = 0; i < BLOCK && ret == 0; i++, guest_off += cluster_bytes) {
         uint64_t place = block->places[i];
 
+        state->out.compared += HOST_CELL_IS_SHIFT(block->cells[i]);
         if (HOST_CELL_IS_SHIFT(block->cells[i]))
-            ret = add_data(state, file, guest_off, cluster_bytes, place, place + cluster_bytes);
+            ret = add_data(state, file, guest_off, cluster_bytes, place, place + cluster_bytes,
+                           begin[i]);
         else if (block->cells[i] == HOST_CELL_HOLE)
             state->out.hole_bytes += cluster_bytes;
         else
@@ -443,7 +512,8 @@ CLONES_PART int take_block(struct state *state, const struct piece_batch *batch,
     if (block.shifts && !block.one)
         breaks = find_breaks(block.places, batch->cluster_bytes, &lapped);
     if (block.shifts && !lapped)
-        return add_uniform(state, block.places, breaks, guest_off, batch->file);
+        return add_uniform(state, block.places, breaks, begin, batch->breaks[at / BLOCK], guest_off,
+                           batch->file);
     return many ? add_each(state, begin, &block, guest_off, batch->file)
                 : add_stretches(state, begin, breaks, guest_off, batch->file);
 }
@@ -471,6 +541,9 @@ CLONES_PART bool take_in_one_segment(struct state *state, const struct piece_bat
     out->guest_first = batch->guest_first;
     out->file = batch->file;
     out->n = batch->n;
+    out->compared += batch->n;
+    out->source_begin = batch->begin[0];
+    out->source_end = batch->begin[batch->n - 1] + batch->cluster_bytes;
     shift = segment->physical - segment->file_off;
     for (uint32_t i = 0; i < batch->n; i++)
         out->begin[i] = batch->begin[i] + shift;
@@ -521,7 +594,7 @@ static void *state_new(const void *shared)
 }
 
 int host_placing_new(const struct host_map *const *maps, unsigned n_files, uint64_t cluster_bytes,
-                     struct piece_stage *stage)
+                     const uint64_t *held_bytes, struct piece_stage *stage)
 {
     struct placing *placing = calloc(1, sizeof(*placing) + n_files * sizeof(placing->grids[0]));
     int ret = 0;
@@ -537,6 +610,11 @@ int host_placing_new(const struct host_map *const *maps, unsigned n_files, uint6
         .state_free = free,
         .take = take,
     };
+    placing->cluster_bytes = calloc(n_files, sizeof(*placing->cluster_bytes));
+    if (placing->cluster_bytes == NULL)
+        return -ENOMEM;
+    for (unsigned i = 0; i < n_files; i++)
+        placing->cluster_bytes[i] = held_bytes != NULL ? held_bytes[i] : cluster_bytes;
     for (; placing->n_files < n_files && ret == 0; placing->n_files++)
         ret = host_grid_init(&placing->grids[placing->n_files], maps[placing->n_files],
                              cluster_bytes);
@@ -549,6 +627,8 @@ void host_placing_free(struct piece_stage *stage)
 
     for (unsigned i = 0; placing != NULL && i < placing->n_files; i++)
         host_grid_free(&placing->grids[i]);
+    if (placing != NULL)
+        free(placing->cluster_bytes);
     free(placing);
     memset(stage, 0, sizeof(*stage));
 }

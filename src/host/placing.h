@@ -21,10 +21,12 @@
 
 /*
  * Makes a stage for images with clusters of @cluster_bytes. @maps[i] is the map of file number i,
- * borrowed until host_placing_free. Returns 0 or -ENOMEM; to be freed in both cases.
+ * borrowed until host_placing_free; @held_bytes[i] the size of the clusters in it (NULL: the same
+ * in all): each part of one counts as a piece that is compared. Returns 0 or -ENOMEM; to be freed
+ * in both cases.
  */
 int host_placing_new(const struct host_map *const *maps, unsigned n_files, uint64_t cluster_bytes,
-                     struct piece_stage *stage);
+                     const uint64_t *held_bytes, struct piece_stage *stage);
 void host_placing_free(struct piece_stage *stage);
 
 #endif

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #define SECTOR_BYTES 512
+#define REQUEST_BYTES (UINT64_C(1) << 20)
 
 struct meter *meter_new(uint64_t unit_bytes, unsigned n_files)
 {
@@ -50,6 +51,7 @@ void meter_clear(struct meter *meter)
     for (unsigned i = 0; i < meter->n_files; i++)
         meter->files[i] = (struct meter_file){.seen = false};
     meter->breaks = meter->file_switches = meter->near_jumps = meter->hole_bytes = 0;
+    meter->compared = meter->splits = 0;
     meter->first_run_bytes = meter->open_run_bytes = 0;
     for (unsigned i = 0; i < METER_N_DIRECTIONS; i++)
         meter_moves_clear(&meter->moves[i]);
@@ -161,6 +163,18 @@ static void move_head(struct meter *meter, const struct meter_edge *before,
         meter_head_move(head, (struct meter_place){file, after->read_begin}, bytes);
 }
 
+/*
+ * Does a jump on the device cut a read of QEMU? It goes on on the guest disk and in the file, no
+ * table was read before it, and no request begins there.
+ */
+static bool splits_read(const struct meter *meter, const struct meter_edge *before,
+                        const struct meter_edge *after, bool there)
+{
+    return !meter->head.strayed && !there && before->source != PIECE_NO_SOURCE &&
+           before->source == after->source && before->guest_off == after->guest_off &&
+           after->guest_off % REQUEST_BYTES != 0;
+}
+
 /* The step to a piece, whose bytes are not counted yet. */
 static void step_to(struct meter *meter, const struct meter_edge *after, uint16_t number,
                     bool there)
@@ -176,6 +190,8 @@ static void step_to(struct meter *meter, const struct meter_edge *after, uint16_
     if (step.kind == STEP_JUMP) {
         close_run(meter);
         count_jump(meter, step);
+        meter->splits +=
+            meter->last_file == number && splits_read(meter, &file->last, after, there);
     }
     if (!meter->any)
         meter->head.led = meter->head.any;
@@ -316,6 +332,7 @@ static struct meter_edge edge_of(const struct piece_batch *batch, uint32_t i)
                                .end = batch->end[i],
                                .read_begin = batch->begin[i],
                                .read_end = batch->end[i],
+                               .source = PIECE_NO_SOURCE,
                                .slack = batch->slack[i],
                                .compressed = batch->kind[i] == PIECE_COMPRESSED};
 }
@@ -351,6 +368,8 @@ static void arrive_at(struct meter *meter, const struct piece_batch *batch, uint
 {
     struct meter_edge edge = edge_of(batch, i);
 
+    if (i == batch->n - 1)
+        edge.source = batch->source_end;
     trim_edge(&edge, batch->missing[i]);
     arrive(meter, &edge, batch->guest_bytes[i]);
 }
@@ -359,6 +378,8 @@ static void take_piece(struct meter *meter, const struct piece_batch *batch, uin
 {
     struct meter_edge edge = edge_of(batch, i);
 
+    if (i == 0)
+        edge.source = batch->source_begin;
     trim_edge(&edge, batch->missing[i]);
     if (batch->missing[i] != 0)
         skip_missing(&meter->head, batch->missing[i],
@@ -560,6 +581,7 @@ CLONES static void take_uniform(struct meter *meter, const struct piece_batch *b
     struct meter_file *file = &meter->files[batch->file];
     uint64_t breaks_before;
 
+    edge.source = batch->source_begin;
     step_to(meter, &edge, batch->file, false);
     breaks_before = meter->breaks;
     /* The first step is judged above, by the rule for any two pieces. */
@@ -574,6 +596,7 @@ CLONES static void take_uniform(struct meter *meter, const struct piece_batch *b
                   i == 0 ? batch->breaks[0] & ~UINT64_C(1) : batch->breaks[i / 64], cluster_bytes);
     }
     edge = cluster_edge(last_guest_off, batch->begin[batch->n - 1], cluster_bytes);
+    edge.source = batch->source_end;
     arrive(meter, &edge, cluster_bytes);
     file->runs += meter->breaks - breaks_before;
     file->bytes += batch->n * cluster_bytes;
@@ -593,6 +616,8 @@ void meter_take(struct meter *meter, const struct piece_batch *batch)
         meter->head.table_bytes += batch->table_bytes;
     }
     meter->hole_bytes += batch->hole_bytes;
+    meter->compared += batch->compared;
+    meter->splits += batch->splits;
     if (batch->n > 0 && batch->uniform)
         take_uniform(meter, batch);
     else if (batch->n > 0)
@@ -669,6 +694,8 @@ static void join_pieces(struct meter *left, const struct meter *right, uint64_t 
 void meter_join(struct meter *left, const struct meter *right, uint64_t shift)
 {
     left->hole_bytes += right->hole_bytes;
+    left->compared += right->compared;
+    left->splits += right->splits;
     if (!right->head.any)
         return;
     if (right->head.led || !right->any) { /* it begins with a table */

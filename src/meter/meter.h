@@ -28,7 +28,8 @@ struct meter_edge {
     uint64_t end;        /* where it ends in the file */
     uint64_t read_begin; /* the same, of that part of it that is held and so read */
     uint64_t read_end;
-    uint32_t slack; /* see piece/batch.h */
+    uint64_t source; /* of a batch's first piece its begin, of its last one its end: see there */
+    uint32_t slack;  /* see piece/batch.h */
     bool compressed;
 };
 
@@ -49,6 +50,8 @@ struct meter {
     uint64_t breaks;                /* with switches. A switch may be a jump in its file as well */
     uint64_t near_jumps;
     uint64_t hole_bytes;          /* guest bytes whose host bytes do not exist, see piece/batch.h */
+    uint64_t compared;            /* pieces of clusters, and */
+    uint64_t splits;              /* reads that the device cuts, see piece/batch.h */
     uint64_t first_run_bytes;     /* mapped bytes before the first break; valid if breaks > 0 */
     uint64_t open_run_bytes;      /* mapped bytes since the last break, or since the begin */
     struct meter_lengths lengths; /* runs that have a break on either side */

@@ -49,6 +49,8 @@ struct piece {
     uint16_t file;         /* that holds it */
 };
 
+#define PIECE_NO_SOURCE UINT64_MAX
+
 struct piece_batch {
     uint32_t n; /* pieces */
     bool uniform;
@@ -72,9 +74,19 @@ struct piece_batch {
     uint64_t again_bytes;      /* 0: it is not */
     uint64_t again_blob_bytes; /* of the whole blob; 0 in the batches of its other parts */
 
-    /* Mapped guest bytes for which the file holds no bytes, besides the pieces. Only a stage that
-     * looks below the file knows of such. */
+    bool goes_on; /* the first piece is the rest of one that the read of a table has cut */
+
+    /*
+     * Only a stage that looks below the file fills these. Mapped guest bytes for which the file
+     * holds no bytes, besides the pieces; how many pieces of clusters the pieces stand for; the
+     * places inside reads of QEMU where the file goes on and the device does not; and where in the
+     * file the first piece begins and the last one ends (PIECE_NO_SOURCE: it is the begin, or the
+     * end, of a blob).
+     */
     uint64_t hole_bytes;
+    uint64_t compared;
+    uint64_t splits;
+    uint64_t source_begin, source_end;
 
     /* Uniform: bit i % 64 of word i / 64 is set if piece i does not begin where piece i - 1 ends.
      * Bit 0 of word 0 means nothing. */
@@ -94,7 +106,10 @@ struct piece_batch {
 static inline void piece_batch_clear(struct piece_batch *batch)
 {
     batch->n = 0;
+    batch->goes_on = false;
     batch->table_bytes = batch->again_bytes = batch->hole_bytes = 0;
+    batch->compared = batch->splits = 0;
+    batch->source_begin = batch->source_end = PIECE_NO_SOURCE;
 }
 
 static inline bool piece_batch_is_empty(const struct piece_batch *batch)

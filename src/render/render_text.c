@@ -301,7 +301,7 @@ static void print_end_to_end(const struct page *page, const struct report_image 
                 "end to end");
     if (!end_to_end->known)
         return;
-    if (end_to_end->mapped_clusters == 0) {
+    if (walk->mapped_bytes == 0) {
         fprintf(page->stream, LABEL "nothing is read: all of the data lies in holes of the file\n",
                 "end to end");
         return;

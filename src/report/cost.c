@@ -79,12 +79,12 @@ void report_cost_after(const struct report_profile *profile, const struct piece_
     table->disk.after_defrag_seconds = opt_f64_of(meter_disk_plan_seconds(profile->kind, &plan));
 }
 
-/* Each break on the device ends a read, whichever layer it comes from. */
+/* The reads are QEMU's, and one more wherever an extent ends inside one of them. */
 void report_cost_end_to_end(const struct report_profile *profile, const struct piece_counts *counts,
                             const struct meter *meter, struct report_end_to_end *end_to_end)
 {
     struct meter_disk_time time = meter_disk_time(
-        profile->kind, meter, counts->reads_unbroken + meter->breaks, counts->reads_unbroken);
+        profile->kind, meter, counts->reads + meter->splits, counts->reads_unbroken);
 
     if (!meter->any)
         return;

@@ -32,15 +32,12 @@ static int find_map(struct format_image *image, const struct report_choice *choi
     return reason.code == ENOMEM || host->reason == NULL ? err_no_memory(err) : 0;
 }
 
-/*
- * A piece ends at most at the end of the last cluster that the file has a part of. With extended L2
- * entries a cluster may be held in part, and becomes several pieces wherever it lies.
- */
+/* A piece ends at most at the end of the last cluster that the file has a part of. */
 static bool is_in_one_piece(const struct format_image *image, const struct host_map *map)
 {
     uint64_t end;
 
-    return !image->header.extended_l2 && map->segments[0].kind == HOST_DATA &&
+    return map->segments[0].kind == HOST_DATA &&
            checked_round_up(image->file_bytes, image->header.cluster_bytes, &end) &&
            host_map_end(map, 0) >= end;
 }
@@ -76,10 +73,10 @@ int report_host_open(struct format_image *image, const struct report_choice *cho
     if (image->header.external_data) /* clusters lie in another file, which is not opened */
         return 0;
     walk->in_one_piece = is_in_one_piece(image, walk->map);
-    if (walk->in_one_piece)
+    if (walk->in_one_piece && !image->header.extended_l2)
         return 0;
     walk->has_stage = true;
-    if (host_placing_new(&walk->map, 1, image->header.cluster_bytes, &walk->stage) < 0)
+    if (host_placing_new(&walk->map, 1, image->header.cluster_bytes, NULL, &walk->stage) < 0)
         return err_no_memory(err);
     return 0;
 }
@@ -101,9 +98,24 @@ static int find_maps(const struct format_chain *chain, struct report_host_walk *
     return 1;
 }
 
+/* Of what each file holds; a raw one counts in clusters of the top image. */
+static uint64_t *held_bytes_of(const struct format_chain *chain)
+{
+    uint64_t *held_bytes = calloc(chain->n_files, sizeof(*held_bytes));
+
+    for (size_t i = 0; held_bytes != NULL && i < chain->n_files; i++) {
+        const struct format_layer *layer = &chain->layers[chain->files[i].layer];
+
+        held_bytes[i] = layer->kind == FORMAT_LAYER_QCOW2 ? layer->header.cluster_bytes
+                                                          : chain->layers[0].header.cluster_bytes;
+    }
+    return held_bytes;
+}
+
 int report_host_open_chain(const struct format_chain *chain, const struct report_choice *choice,
                            struct report_host_walk *walk, struct err *err)
 {
+    uint64_t *held_bytes;
     int ret;
 
     if (walk->has_stage)
@@ -114,11 +126,14 @@ int report_host_open_chain(const struct format_chain *chain, const struct report
     ret = find_maps(chain, walk, err);
     if (ret <= 0)
         return ret;
-    walk->has_stage = true;
-    if (host_placing_new((const struct host_map *const *)walk->chain, (unsigned)chain->n_files,
-                         chain->layers[0].header.cluster_bytes, &walk->stage) < 0)
+    held_bytes = held_bytes_of(chain);
+    if (held_bytes == NULL)
         return err_no_memory(err);
-    return 0;
+    walk->has_stage = true;
+    ret = host_placing_new((const struct host_map *const *)walk->chain, (unsigned)chain->n_files,
+                           chain->layers[0].header.cluster_bytes, held_bytes, &walk->stage);
+    free(held_bytes);
+    return ret < 0 ? err_no_memory(err) : 0;
 }
 
 void report_host_close(struct report_host_walk *walk)
@@ -137,16 +152,15 @@ const struct meter *report_host_meter(const struct report_host_walk *walk,
     return walk->has_stage ? pair->staged : walk->in_one_piece ? pair->plain : NULL;
 }
 
-int report_host_figures(const struct meter *meter, const struct piece_counts *counts,
-                        uint64_t cluster_bytes, struct report_end_to_end *end_to_end)
+int report_host_figures(const struct report_host_walk *walk, const struct meter *meter,
+                        const struct piece_counts *counts, struct report_end_to_end *end_to_end)
 {
-    uint64_t mapped_bytes = counts->mapped_bytes - meter->hole_bytes;
-    int ret = report_figures(meter, div_round_up(mapped_bytes, cluster_bytes), &end_to_end->walk);
+    uint64_t pieces = walk->has_stage ? meter->compared : counts->mapped_clusters;
+    int ret = report_figures(meter, pieces, &end_to_end->walk);
 
     if (ret < 0)
         return ret;
     end_to_end->known = true;
-    end_to_end->mapped_clusters = div_round_up(mapped_bytes, cluster_bytes);
     end_to_end->hole_bytes = meter->hole_bytes;
     end_to_end->walk.compressed_clusters = counts->compressed_clusters;
     end_to_end->walk.zero_clusters = counts->zero_clusters;

@@ -22,7 +22,7 @@ struct report_host_walk {
     struct host_map **chain;    /* of the files of a chain, by their numbers */
     size_t n_chain;
     /* The file holds all its data in one piece, from its first byte on: the way over the device is
-     * the way through the file, and what a table gives is what the device gives. */
+     * the way through the file, and takes the same time. */
     bool in_one_piece;
     bool has_stage;
     struct piece_stage stage; /* for the walk, unless it would change nothing */
@@ -48,7 +48,7 @@ const struct meter *report_host_meter(const struct report_host_walk *walk,
                                       const struct meter_pair *pair);
 
 /* The figures of that meter. @counts are those of the table. Returns 0 or -ENOMEM. */
-int report_host_figures(const struct meter *meter, const struct piece_counts *counts,
-                        uint64_t cluster_bytes, struct report_end_to_end *end_to_end);
+int report_host_figures(const struct report_host_walk *walk, const struct meter *meter,
+                        const struct piece_counts *counts, struct report_end_to_end *end_to_end);
 
 #endif

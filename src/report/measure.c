@@ -117,8 +117,10 @@ static int fill_end_to_end(const struct work *work, const struct piece_counts *c
 
     if (device == NULL)
         return 0;
-    ret =
-        report_host_figures(device, counts, work->image->header.cluster_bytes, &table->end_to_end);
+    ret = report_host_figures(&work->host, device, counts, &table->end_to_end);
+    /* Subclusters are walked by themselves, but take no other time where the file is whole. */
+    if (work->host.in_one_piece)
+        device = meters->plain;
     if (ret == 0)
         report_cost_end_to_end(&work->profile, counts, device, &table->end_to_end);
     return ret;

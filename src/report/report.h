@@ -81,7 +81,6 @@ struct report_disk {
 /* The same walk over the device under the file, if it can be known. */
 struct report_end_to_end {
     bool known;
-    uint64_t mapped_clusters; /* mapped bytes in clusters, rounded up: the divisor of the score */
     struct report_walk walk;
     uint64_t hole_bytes; /* mapped, but in holes of the file */
     struct opt_f64 seconds;

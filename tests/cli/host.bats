@@ -374,7 +374,34 @@ EXTENTS
     is <(json out 'i[0]["tables"][0]["end_to_end"]["backward_jump_mean_bytes"]') \
         "$((0x100000000 + 720000 - 0x80000000)).0"
     try with_extents extents "$QCOW2FRAG" f
-    holds out "  end to end               33.33 %     1 step back, 2 contiguous runs, mean 96 KiB"
+    holds out "  end to end               25.00 %     1 step back, 2 contiguous runs, mean 96 KiB"
+}
+
+@test "a file in one extent: nothing is the host's, on any disk" {
+    local file device table='i[0]["tables"][0]'
+
+    image plain <<<'size 64G
+map 0..999 shuffled seed 3
+map 8192..1000000 every 16384'
+    image parts <<<'size 64G
+feature extended-l2
+map 0..999 shuffled seed 3 alloc 0,5..9,31
+map 8192..1000000 every 16384 alloc 3..4'
+    image reversed <<<'size 64M
+feature extended-l2
+map all reversed alloc 0,5..9,31'
+    for file in plain parts reversed; do
+        echo 0 0x4000000000 0x100000000 1 >extents
+        for device in hdd ssd nvme; do
+            try with_extents extents "$QCOW2FRAG" --json --device "$device" "$file"
+            exits 0
+            is <(json out "[$table['end_to_end']['seconds'] == $table['disk']['seconds'],
+                i[0]['verdict']['host_share'] in (None, 0)]") "[true, true]"
+        done
+        is <(json out "$table['end_to_end']['fragmentation_score'] <= 1") true
+    done
+    # Three stretches in each of 1,024 clusters are 3,072 pieces.
+    is <(json out "$table['end_to_end']['fragmentation_score']") "$(python3 -c 'print(1023 / 3072)')"
 }
 
 @test "a run of the list ends where its place on the device does" {

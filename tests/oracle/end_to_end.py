@@ -152,7 +152,7 @@ def is_contiguous(before, after):
 
 
 def figures(runs, cluster, extents):
-    before, holes, near = None, 0, 0
+    before, holes, near, compared = None, 0, 0, 0
     lengths, backward, forward = [], [], []
     for run in runs:
         if run["kind"] == "zero":
@@ -161,6 +161,7 @@ def figures(runs, cluster, extents):
             if isinstance(piece, int):
                 holes += piece
                 continue
+            compared += 1
             if before is None or not is_contiguous(before, piece):
                 lengths.append(0)
                 if before is not None:
@@ -181,7 +182,7 @@ def figures(runs, cluster, extents):
         "backward_jump_mean_bytes": ratio(sum(backward), len(backward)),
         "forward_jump_mean_bytes": ratio(sum(forward), len(forward)),
         "jump_histogram": jump_histogram(backward, forward),
-        "fragmentation_score": ratio(len(backward), -(-mapped // cluster)),
+        "fragmentation_score": ratio(len(backward), compared),
         "ascending_runs": ascending,
         "ascending_run_mean_bytes": ratio(mapped, ascending),
         "contiguous_runs": len(lengths),

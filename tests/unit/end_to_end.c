@@ -249,7 +249,7 @@ static void any_cut_gives_the_same(void **state)
 
         open_image(&small, seed);
         scan(&small, &batches);
-        assert_int_equal(host_placing_new(maps, 1, CLUSTER, &stage), 0);
+        assert_int_equal(host_placing_new(maps, 1, CLUSTER, NULL, &stage), 0);
         check_cuts(&stage, &batches, &dice);
         host_placing_free(&stage);
         drop(&batches);
@@ -314,8 +314,8 @@ static void what_is_mapped_is_on_the_device_or_in_holes(void **state)
         assert_true(table->end_to_end.known);
         assert_int_equal(table->end_to_end.walk.mapped_bytes + table->end_to_end.hole_bytes,
                          table->walk.mapped_bytes);
-        assert_int_equal(table->end_to_end.mapped_clusters,
-                         (table->end_to_end.walk.mapped_bytes + CLUSTER - 1) / CLUSTER);
+        assert_true(table->end_to_end.walk.pieces >=
+                    (table->end_to_end.walk.mapped_bytes + CLUSTER - 1) / CLUSTER);
         assert_int_equal(table->end_to_end.walk.compressed_clusters,
                          table->walk.compressed_clusters);
         assert_int_equal(table->end_to_end.walk.zero_clusters, table->walk.zero_clusters);
@@ -384,7 +384,7 @@ static void an_image_that_ends_inside_a_cluster_is_not_taken_for_one_piece(void 
     measure(&small, &choice, &report);
     assert_int_equal(report.tables[0].end_to_end.hole_bytes, 100);
     assert_int_equal(report.tables[0].end_to_end.walk.mapped_bytes, CLUSTER - 100);
-    assert_int_equal(report.tables[0].end_to_end.mapped_clusters, 1);
+    assert_int_equal(report.tables[0].end_to_end.walk.pieces, 1);
     report_image_free(&report);
     host_map_free(map);
     small_image_free(&small);
@@ -413,9 +413,120 @@ static void subclusters_are_walked_by_themselves_also_in_one_piece(void **state)
     assert_true(report.tables[0].end_to_end.walk.forward_jump_mean_bytes.value ==
                 10 * 65536 - 2048 + 30 * 2048);
     assert_int_equal(report.tables[0].end_to_end.walk.mapped_bytes, 3 * 2048);
-    assert_int_equal(report.tables[0].end_to_end.mapped_clusters, 1);
+    assert_int_equal(report.tables[0].end_to_end.walk.pieces, 2);
     report_image_free(&report);
     host_map_free(map);
+    small_image_free(&small);
+}
+
+/* ---- what the extents add ---- */
+
+static struct report_image measured_with(struct small_image *small, const struct host_map *map,
+                                         enum report_device device)
+{
+    const struct report_choice choice = {.host_map = map, .device = device};
+    struct report_image report;
+
+    measure(small, &choice, &report);
+    return report;
+}
+
+static void assert_host_adds(struct small_image *small, const struct host_fiemap_extent *list,
+                             size_t n, double seconds)
+{
+    struct host_map *map = map_of(list, n);
+    struct report_image report = measured_with(small, map, REPORT_DEVICE_NVME);
+    const struct report_table *table = &report.tables[0];
+    double more = table->end_to_end.seconds.value - table->disk.seconds;
+
+    if (more < seconds - 1e-9 || more > seconds + 1e-9)
+        fail_msg("the host adds %.9f, not %.9f", more, seconds);
+    report_image_free(&report);
+    host_map_free(map);
+}
+
+/* Whatever the order in the image, and on every disk. */
+static void a_file_in_one_extent_adds_nothing(void **state)
+{
+    static const struct host_fiemap_extent list[] = {{0, FILE_BYTES, 1 << 30, 0}};
+    static const enum report_device devices[] = {REPORT_DEVICE_HDD, REPORT_DEVICE_SSD,
+                                                 REPORT_DEVICE_NVME};
+    struct host_map *map = map_of(list, 1);
+
+    (void)state;
+    for (uint64_t seed = 60; seed < 66; seed++) {
+        struct small_image small;
+
+        open_image(&small, seed);
+        for (size_t i = 0; i < COUNT(devices); i++) {
+            struct report_image report = measured_with(&small, map, devices[i]);
+            const struct report_table *table = &report.tables[0];
+
+            assert_true(table->end_to_end.seconds.value == table->disk.seconds);
+            assert_true(table->end_to_end.ideal_seconds == table->disk.ideal_seconds);
+            report_image_free(&report);
+        }
+        small_image_free(&small);
+    }
+    host_map_free(map);
+}
+
+/* The same with subclusters: in clusters that lie close together, and far apart on the disk. */
+static void nor_does_it_with_subclusters(void **state)
+{
+    static const struct host_fiemap_extent list[] = {{0, 1 << 24, 1 << 30, 0}};
+    struct host_map *map = map_of(list, 1);
+    struct small_image small;
+
+    (void)state;
+    small_image_init(&small, 16, 4096 * UINT64_C(65536), 1, 16);
+    small_image_features(&small, FORMAT_INCOMPAT_EXTENDED_L2);
+    small_image_l1(&small, 2, 0, 4);
+    for (uint32_t i = 0; i < 60; i++)
+        small_image_l2(&small, 4, 7 * i, FORMAT_ENTRY_COPIED | (100 + (i ^ i / 8 % 2)) * 65536,
+                       i % 3 == 0 ? 0x80000001 : 0x00f000f0);
+    small_image_open(&small, 1 << 24);
+    for (enum report_device device = REPORT_DEVICE_HDD; device <= REPORT_DEVICE_NVME; device++) {
+        struct report_image report = measured_with(&small, map, device);
+        const struct report_table *table = &report.tables[0];
+
+        assert_true(table->end_to_end.walk.pieces == 120);
+        assert_true(table->end_to_end.seconds.value == table->disk.seconds);
+        assert_true(table->end_to_end.ideal_seconds == table->disk.ideal_seconds);
+        report_image_free(&report);
+    }
+    host_map_free(map);
+    small_image_free(&small);
+}
+
+/* 512 clusters of 4 KiB in two requests, from byte 80 K on in the file; one of them elsewhere. */
+static void only_an_extent_that_ends_inside_a_read_adds_one(void **state)
+{
+    const uint64_t begin = 20 * CLUSTER, far = UINT64_C(1) << 33;
+    struct small_image small;
+
+    (void)state;
+    small_image_init(&small, BITS, 512 * CLUSTER, 1, 16);
+    small_image_l1(&small, 2, 0, 4);
+    for (uint32_t i = 0; i < 512; i++)
+        small_image_l2(&small, 4, i, FORMAT_ENTRY_COPIED | (i == 77 ? 5000 : 20 + i) * CLUSTER, 0);
+    small_image_open(&small, FILE_BYTES);
+    for (uint64_t cut = 1; cut < 512 * CLUSTER; cut += 1000) {
+        uint64_t end = begin + cut;
+        const struct host_fiemap_extent list[] = {{0, end, 1 << 30, 0},
+                                                  {end, FILE_BYTES - end, far, 0}};
+        bool at_border = cut == 256 * CLUSTER || (cut >= 77 * CLUSTER && cut <= 78 * CLUSTER);
+
+        assert_host_adds(&small, list, 2, at_border ? 0 : 20e-6);
+    }
+    for (uint64_t cut = 1; cut <= 511; cut++) {
+        uint64_t end = begin + cut * CLUSTER;
+        const struct host_fiemap_extent list[] = {{0, end, 1 << 30, 0},
+                                                  {end, FILE_BYTES - end, far, 0}};
+        bool at_border = cut == 256 || cut == 77 || cut == 78;
+
+        assert_host_adds(&small, list, 2, at_border ? 0 : 20e-6);
+    }
     small_image_free(&small);
 }
 
@@ -527,7 +638,7 @@ static void threads_do_not_matter(void **state)
         fill_table(&small, &dice, 16 + i);
     }
     small_image_open(&small, FILE_BYTES);
-    assert_int_equal(host_placing_new(maps, 1, CLUSTER, &stage), 0);
+    assert_int_equal(host_placing_new(maps, 1, CLUSTER, NULL, &stage), 0);
     for (int n = 0; n < 3; n++) {
         struct table table = small_image_table(&small);
         struct walk_walk_options options = {.stage = &stage};
@@ -556,6 +667,9 @@ int main(void)
         cmocka_unit_test(a_file_in_one_piece_is_as_the_image_says),
         cmocka_unit_test(an_image_that_ends_inside_a_cluster_is_not_taken_for_one_piece),
         cmocka_unit_test(subclusters_are_walked_by_themselves_also_in_one_piece),
+        cmocka_unit_test(a_file_in_one_extent_adds_nothing),
+        cmocka_unit_test(nor_does_it_with_subclusters),
+        cmocka_unit_test(only_an_extent_that_ends_inside_a_read_adds_one),
         cmocka_unit_test(all_in_holes_is_nothing_on_the_device),
         cmocka_unit_test(without_a_map_there_is_a_reason_and_no_figure),
         cmocka_unit_test(who_does_not_ask_gets_neither),

@@ -310,13 +310,13 @@ static void expect_jumps(const struct example *example,
 
 /* All that a meter alone knows. */
 static void expect_figures(const struct example *example, const struct meter *meter,
-                           uint64_t mapped_clusters)
+                           uint64_t pieces)
 {
     struct report_walk walk = {0};
 
-    assert_int_equal(report_figures(meter, mapped_clusters, &walk), 0);
+    assert_int_equal(report_figures(meter, pieces, &walk), 0);
     if (example->n_extents == 0)
-        expect_count(example, "mapped_clusters", mapped_clusters);
+        expect_count(example, "mapped_clusters", pieces);
     expect_count(example, "mapped_bytes", walk.mapped_bytes);
     expect_count(example, "hole_bytes", meter->hole_bytes);
     expect_count(example, "backward_steps", walk.backward_steps);
@@ -420,7 +420,7 @@ static void open_device(const struct example *example, struct device *device)
 
     assert_int_equal(host_map_read(&source, HOST_SEGMENTS_MAX, &device->map, &err), 0);
     assert_int_equal(host_placing_new((const struct host_map *const *)&device->map, 1,
-                                      example->cluster_bytes, &device->stage),
+                                      example->cluster_bytes, NULL, &device->stage),
                      0);
 }
 
@@ -463,16 +463,9 @@ static struct meter *metered(const struct example *example, const struct piece *
 }
 
 /* The divisor of the score. */
-static uint64_t clusters_of(const struct example *example, uint64_t bytes)
+static uint64_t compared(const struct example *example, const struct meter *meter, size_t n)
 {
-    return (bytes + example->cluster_bytes - 1) / example->cluster_bytes;
-}
-
-static uint64_t mapped_clusters(const struct example *example, const struct meter *meter, size_t n)
-{
-    return example->n_extents == 0
-               ? n
-               : clusters_of(example, n * example->cluster_bytes - meter->hole_bytes);
+    return example->n_extents == 0 ? n : meter->compared;
 }
 
 static void extents_are_counted_as_written(void **state)
@@ -540,7 +533,7 @@ static void pieces_give_the_figures(void **state)
         struct pieces pieces = pieces_of(example);
         struct meter *meter = metered(example, pieces.list, pieces.n_list);
 
-        expect_figures(example, meter, mapped_clusters(example, meter, pieces.n_list));
+        expect_figures(example, meter, compared(example, meter, pieces.n_list));
         meter_free(meter);
         free(pieces.list);
     }
@@ -571,7 +564,7 @@ static void pieces_cut_anywhere_give_the_figures(void **state)
 
             meter_merge(left, right);
             assert_same_meter(left, whole);
-            expect_figures(example, left, mapped_clusters(example, left, n));
+            expect_figures(example, left, compared(example, left, n));
             meter_free(right);
             meter_free(left);
         }
@@ -649,7 +642,7 @@ static void images_give_the_figures(void **state)
         assert_int_equal(walk_tables(&small.image, &table, 1, &meters, &options, &err), 0);
         if (on_device) {
             expect_figures(example, meters.staged,
-                           mapped_clusters(example, meters.staged, table.counts.mapped_clusters));
+                           compared(example, meters.staged, table.counts.mapped_clusters));
             close_device(&device);
         } else {
             expect_figures(example, meters.plain, table.counts.mapped_clusters);

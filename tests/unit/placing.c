@@ -344,7 +344,7 @@ static void check(const struct extents *extents, unsigned n_files, uint64_t clus
     memset(ways, 0, sizeof(*ways));
     for (unsigned i = 0; i < n_files; i++)
         maps[i] = owned[i] = map_of(extents[i].list, extents[i].n);
-    assert_int_equal(host_placing_new(maps, n_files, cluster_bytes, &stage), 0);
+    assert_int_equal(host_placing_new(maps, n_files, cluster_bytes, NULL, &stage), 0);
     assert_int_equal(stage.n_files, n_files);
     state = stage.state_new(stage.shared);
     for (size_t i = 0; i < n_batches; i++) {
@@ -662,7 +662,7 @@ static void the_error_of_a_sink_is_passed_on(void **state)
     void *own;
 
     (void)state;
-    assert_int_equal(host_placing_new(maps, 1, 4 * K, &stage), 0);
+    assert_int_equal(host_placing_new(maps, 1, 4 * K, NULL, &stage), 0);
     own = stage.state_new(stage.shared);
     fill_uniform(batches, 4 * K, 0, clusters, 64);
     assert_int_equal(stage.take(own, batches, (struct piece_sink){refuse, NULL}), -7);

@@ -21,6 +21,7 @@ static inline void assert_same_edge(const struct meter_edge *a, const struct met
     assert_int_equal(a->end, b->end);
     assert_int_equal(a->read_begin, b->read_begin);
     assert_int_equal(a->read_end, b->read_end);
+    assert_int_equal(a->source, b->source);
     assert_int_equal(a->slack, b->slack);
     assert_int_equal(a->compressed, b->compressed);
 }
@@ -104,6 +105,8 @@ static inline void assert_same_meter(const struct meter *a, const struct meter *
         assert_int_equal(a->first_run_bytes, b->first_run_bytes);
     assert_int_equal(a->file_switches, b->file_switches);
     assert_int_equal(a->hole_bytes, b->hole_bytes);
+    assert_int_equal(a->compared, b->compared);
+    assert_int_equal(a->splits, b->splits);
     if (a->any) {
         assert_int_equal(a->first_file, b->first_file);
         assert_int_equal(a->last_file, b->last_file);
