@@ -60,11 +60,19 @@ fuzz:
 	@tools/need-packages build fuzz
 	@tests/fuzz/run $(SECONDS)
 
+# make mutate SITES=5 SEED=1 FILES="src/base/size.c ...": which small mistakes no unit test notices.
+SITES ?= 5
+SEED ?= 1
+FILES ?=
+mutate:
+	@tools/need-packages build test
+	@tools/mutate --sites $(SITES) --seed $(SEED) $(FILES)
+
 install: all
 	@meson configure $(BUILD) --prefix=$(PREFIX)
 	@meson install -C $(BUILD) --quiet $(if $(DESTDIR),--destdir "$(abspath $(DESTDIR))")
 
 clean:
-	@rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-fuzz
+	@rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-fuzz build-mutate
 
-.PHONY: all run test test-asan test-valgrind bench fuzz install clean
+.PHONY: all run test test-asan test-valgrind bench fuzz mutate install clean
