@@ -128,6 +128,23 @@ static int check_table(struct reader *reader, const struct entry *entry)
     return 0;
 }
 
+/* The name stands behind the entry at @place, and nothing else, since extra data is refused. */
+static int take_in_use(struct reader *reader, const struct entry *entry, uint64_t place,
+                       struct format_bitmaps *bitmaps)
+{
+    struct format_name *name = &bitmaps->in_use[bitmaps->n_named];
+
+    bitmaps->n_in_use++;
+    if (bitmaps->n_named == FORMAT_BITMAPS_NAMED_MAX)
+        return 0;
+    name->len = entry->name_bytes;
+    name->bytes = calloc(1, name->len + (size_t)1);
+    if (name->bytes == NULL)
+        return err_no_memory(reader->err);
+    bitmaps->n_named++;
+    return io_read(reader->io, place + ENTRY_BYTES, name->bytes, name->len, reader->err);
+}
+
 /* 1: the directory goes on; 0: it is not worth reading on; or an error. */
 static int take_entry(struct reader *reader, const struct entry *entry, uint64_t place,
                       struct format_bitmaps *bitmaps)
@@ -149,7 +166,7 @@ static int take_entry(struct reader *reader, const struct entry *entry, uint64_t
     if (vec_reserve(bitmaps, list) < 0)
         return err_no_memory(reader->err);
     bitmaps->list[bitmaps->n_list++] = (struct format_bitmap){entry->table_off, table_bytes};
-    ret = in_use ? 0 : check_table(reader, entry);
+    ret = in_use ? take_in_use(reader, entry, place, bitmaps) : check_table(reader, entry);
     return ret < 0 ? ret : 1;
 }
 
@@ -193,5 +210,7 @@ int format_bitmaps_read(struct io *io, uint64_t file_bytes, const struct format_
 void format_bitmaps_free(struct format_bitmaps *bitmaps)
 {
     free(bitmaps->list);
+    for (size_t i = 0; i < bitmaps->n_named; i++)
+        free(bitmaps->in_use[i].bytes);
     memset(bitmaps, 0, sizeof(*bitmaps));
 }

@@ -9,9 +9,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "header.h"
+
 struct err;
 struct format_findings;
-struct format_header;
 struct io;
 
 /* Limits of QEMU's block/qcow2-bitmap.c. */
@@ -26,9 +27,17 @@ struct format_bitmap {
     uint64_t table_bytes;
 };
 
+/* Names are kept for people to read: of so many, and the others are counted. */
+#define FORMAT_BITMAPS_NAMED_MAX 8
+
 struct format_bitmaps {
     struct format_bitmap *list;
     size_t n_list, cap_list;
+    /* Marked as in use: by a program that has the image open, or that was killed while it had. What
+     * they say cannot be trusted. */
+    uint64_t n_in_use;
+    struct format_name in_use[FORMAT_BITMAPS_NAMED_MAX]; /* the first of them */
+    size_t n_named;
 };
 
 /*

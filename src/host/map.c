@@ -111,6 +111,7 @@ static int take(void *context, const struct host_fiemap_extent *extent, struct e
     map->extents += reading->before.bytes == 0 || !goes_on(&reading->before, extent);
     map->extent_bytes += extent->bytes;
     map->unplaced_bytes += segment.kind == HOST_UNPLACED ? extent->bytes : 0;
+    map->encoded |= (extent->flags & FIEMAP_EXTENT_ENCODED) != 0;
     map->unknown_flags |= extent->flags & ~(uint32_t)FLAGS_KNOWN;
     reading->before = *extent;
     return ret;

@@ -48,6 +48,7 @@ struct host_map {
     uint64_t extents;        /* as filefrag counts: see doc/definitions.md */
     uint64_t extent_bytes;   /* of the file, in them */
     uint64_t unplaced_bytes; /* of those */
+    bool encoded;            /* some of them are: the file system compresses */
     uint32_t unknown_flags;  /* seen in them, and not understood */
 };
 

@@ -8,6 +8,7 @@
 #include "cause.h"
 #include "flow.h"
 #include "recipe.h"
+#include "reclaim.h"
 
 /* @first before the first line, as many spaces before the others. */
 static void print_wrapped(FILE *stream, const char *first, const char *text)
@@ -18,11 +19,15 @@ static void print_wrapped(FILE *stream, const char *first, const char *text)
 static void print_causes(FILE *stream, const struct report_verdict *verdict)
 {
     for (size_t i = 0; i < verdict->n_causes; i++) {
-        char line[256];
+        const struct report_cause *cause = &verdict->causes[i];
+        char line[512], part[64] = "";
 
-        snprintf(line, sizeof(line), "%s (against it: %s).",
-                 report_cause_text(verdict->causes[i].code), verdict->causes[i].option);
+        if (cause->share.known && cause->share.value > 0)
+            snprintf(part, sizeof(part), ": %.0f %% of the breaks", 100 * cause->share.value);
+        snprintf(line, sizeof(line), "%s%s.", report_cause_text(cause->code), part);
         print_wrapped(stream, i == 0 ? "  Likely cause: " : "  And: ", line);
+        snprintf(line, sizeof(line), "%s (%s).", cause->option, report_cause_place(cause->code));
+        print_wrapped(stream, "    Against it: ", line);
     }
 }
 
@@ -36,6 +41,19 @@ static void print_steps(FILE *stream, const struct report_recipe *recipe)
         if (recipe->steps[i].command != NULL)
             fprintf(stream, "        %s\n", recipe->steps[i].command);
     }
+}
+
+static int print_reclaim(FILE *stream, const struct report_image *image)
+{
+    struct report_recipe recipe;
+    int ret = report_reclaim(image, &recipe);
+
+    if (ret == 0 && recipe.n > 0) {
+        fputs("\n  To get space back:\n", stream);
+        print_steps(stream, &recipe);
+    }
+    report_recipe_release(&recipe);
+    return ret;
 }
 
 int render_verdict(FILE *stream, const struct report_image *image)
@@ -56,5 +74,5 @@ int render_verdict(FILE *stream, const struct report_image *image)
         print_steps(stream, &recipe);
     }
     report_recipe_release(&recipe);
-    return ret;
+    return ret == 0 ? print_reclaim(stream, image) : ret;
 }

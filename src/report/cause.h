@@ -5,14 +5,24 @@
 
 #include "report.h"
 
-/* Fills verdict->causes. The action must stand. @table: that of the active state. */
-void report_find_causes(const struct report_image *image, const struct report_table *table,
-                        struct report_verdict *verdict);
+#include <stdbool.h>
+
+/* Is it worth the time to find out who owns the clusters? The action must stand. */
+bool report_causes_need_space(const struct report_image *image);
+
+/*
+ * Fills image->verdict.causes. The action must stand. @space: NULL if it is not known, or if the
+ * figures are of a part of the disk only; then what needs it is not named.
+ */
+void report_find_causes(struct report_image *image, const struct report_space *space);
 
 /* "snapshots", "random-growth" ... */
 const char *report_cause_name(enum report_cause_code code);
 
 /* What a cause is, as part of a sentence. */
 const char *report_cause_text(enum report_cause_code code);
+
+/* Where its option goes, or when it helps: follows the option. */
+const char *report_cause_place(enum report_cause_code code);
 
 #endif

@@ -58,7 +58,8 @@ void report_cost_after(const struct report_profile *profile, const struct piece_
                        const struct meter_pair *meters, const struct report_format *format,
                        struct report_table *table)
 {
-    bool flattened = report_recipe_flattens(table), packed = report_recipe_compresses(table);
+    bool flattened = report_recipe_flattens(table),
+         packed = report_recipe_compresses(format, table);
     const struct meter_rewrite *rewrite =
         table->chain_depth > 1 && !flattened ? meters->top_rewrite : meters->rewrite;
     struct meter_disk_plan plan = {.gap_bytes = format->cluster_bytes,

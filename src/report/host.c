@@ -8,6 +8,7 @@
 #include "err.h"
 #include "facts.h"
 #include "figures.h"
+#include "flags.h"
 #include "image.h"
 #include "map.h"
 #include "measure.h"
@@ -49,6 +50,7 @@ static void fill(const struct host_map *map, struct report_host *host)
     host->extents = map->extents;
     host->extent_mean_bytes = opt_ratio((double)map->extent_bytes, (double)map->extents);
     host->unplaced_bytes = map->unplaced_bytes;
+    host->encoded = map->encoded;
     host->unknown_flags = map->unknown_flags;
 }
 
@@ -65,6 +67,7 @@ int report_host_open(struct format_image *image, const struct report_choice *cho
     host->filesystem = facts.filesystem;
     host->device = facts.device;
     host->rotational = facts.rotational;
+    host->flags = host_flags_find(image->io);
     if (ret == 0)
         ret = find_map(image, choice, host, walk, err);
     if (ret < 0 || walk->map == NULL)

@@ -6,6 +6,7 @@
 #include "measure.h"
 
 #include "backing.h"
+#include "cause.h"
 #include "chained.h"
 #include "checked.h"
 #include "choose.h"
@@ -63,9 +64,13 @@ static int fill_format(const struct format_image *image, struct report_format *f
         .corrupt = header->incompatible & FORMAT_INCOMPAT_CORRUPT,
         .snapshot_count = header->n_snapshots,
         .bitmap_count = header->n_bitmaps,
+        .bitmaps_in_use = image->bitmaps.n_in_use,
         .l1_entries = header->l1_entries,
         .l2_cache_bytes = tables_l2_cache_bytes(header, header->virtual_bytes),
     };
+    for (size_t i = 0; i < image->bitmaps.n_named; i++, format->n_in_use_names++)
+        if (copy_name(&image->bitmaps.in_use[i], &format->in_use_names[i]) < 0)
+            return err_no_memory(err);
     if (copy_name(&header->backing_file, &format->backing_file) < 0 ||
         copy_name(&header->backing_format, &format->backing_format) < 0 ||
         copy_name(&header->data_file, &format->data_file) < 0)
@@ -343,30 +348,33 @@ static int chain_tables(struct work *work)
 
 /* ---- one image ---- */
 
+static struct opt_u64 snapshot_bytes(const struct report_space *space)
+{
+    return space != NULL ? opt_u64_of(space->snapshot_only_bytes) : (struct opt_u64){0};
+}
+
 /*
- * What snapshots alone hold decides whether they are to blame: without --space it is found out only
- * where the image would be to blame else.
+ * What snapshots alone hold decides whether they are to blame, and free gaps are the trace of what
+ * was freed: without --space it is found out only where the image would be to blame else. It is of
+ * all the disk, and tells nothing of a part of it.
  */
 static int judge(struct work *work)
 {
     struct report_image *report = work->report, aside = {.n_tables = 0};
-    const bool whole = work->choice->walk.span == NULL; /* what snapshots hold is of all the disk */
-    struct opt_u64 bytes = {.known = false};
-    int ret = 0;
+    const struct report_space *space = work->choice->walk.span == NULL ? report->space : NULL;
+    int ret = report_verdict(report, work->copy_bytes, snapshot_bytes(space));
 
-    if (whole && report->space != NULL)
-        bytes = opt_u64_of(report->space->snapshot_only_bytes);
-    if (report_verdict(report, work->copy_bytes, bytes) < 0)
+    if (ret < 0)
         return err_no_memory(work->err);
-    if (!whole || bytes.known || report->verdict.action != REPORT_IMAGE ||
-        work->image->snapshots.n_list == 0)
-        return 0;
-    ret = report_space_measure(work->image, work->chosen, work->n_chosen, &aside, work->err);
-    if (ret == 0 && aside.space != NULL)
-        bytes = opt_u64_of(aside.space->snapshot_only_bytes);
+    if (space == NULL && report_causes_need_space(report)) {
+        ret = report_space_measure(work->image, work->chosen, work->n_chosen, &aside, work->err);
+        space = aside.space;
+        if (ret == 0 && report_verdict(report, work->copy_bytes, snapshot_bytes(space)) < 0)
+            ret = err_no_memory(work->err);
+    }
+    if (ret == 0)
+        report_find_causes(report, space);
     report_image_free(&aside);
-    if (ret == 0 && bytes.known && report_verdict(report, work->copy_bytes, bytes) < 0)
-        ret = err_no_memory(work->err);
     return ret;
 }
 
@@ -397,6 +405,8 @@ static int measure_opened(struct format_image *image, const struct report_choice
     report_host_close(&work.host);
     if (ret == 0 && choice->space)
         ret = report_space_measure(image, work.chosen, work.n_chosen, report, err);
+    if (ret == 0 && io_beside_find(report->path, &report->beside) < 0)
+        ret = err_no_memory(err);
     report->complete = ret == 0 && !format_findings_have_error(&report->findings);
     if (ret == 0)
         ret = judge(&work);

@@ -8,6 +8,7 @@
 
 #include "size.h"
 #include "text.h"
+#include "words.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -16,15 +17,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DEFAULT_REFCOUNT_BITS 16
 #define ROOM_TEXT_MAX (SIZE_TEXT_MAX + 8)
+#define BITMAPS_NAMED 3
+#define BITMAP_NAME_BYTES 40
 
 /* A recipe under construction; the first lack of memory is remembered. */
 struct cook {
     const struct report_image *image;
     const struct report_table *table; /* the active one */
     struct report_recipe *recipe;
-    char *old, *new; /* words for the shell: the image, and the copy beside it */
+    struct report_words words;
     int ret;
 };
 
@@ -64,53 +66,29 @@ static void command(struct cook *cook, const char *format, ...)
     va_end(args);
 }
 
-/* ---- words ---- */
-
-/* A path that begins with a dash would be taken for an option. */
-static char *word_of_path(struct cook *cook, const char *path, const char *suffix)
-{
-    char *whole = NULL, *word = NULL;
-
-    if (asprintf(&whole, "%s%s%s", path[0] == '-' ? "./" : "", path, suffix) >= 0)
-        word = text_shell_word(whole);
-    else
-        whole = NULL;
-    free(whole);
-    if (word == NULL)
-        cook->ret = -ENOMEM;
-    return word;
-}
-
-static char *word_of_name(struct cook *cook, const struct format_name *name)
-{
-    char *word = text_shell_word(name->bytes);
-
-    if (word == NULL)
-        cook->ret = -ENOMEM;
-    return word;
-}
-
-/* ---- rewriting the image ---- */
+/* ---- what kind of copy ---- */
 
 static bool is_encrypted(const struct report_image *image)
 {
     return image->format.encryption != FORMAT_CRYPT_NONE;
 }
 
-bool report_recipe_compresses(const struct report_table *table)
+/* QEMU does not encrypt what it compresses. */
+bool report_recipe_compresses(const struct report_format *format, const struct report_table *table)
 {
-    return table->walk.compressed_clusters > table->mapped_clusters / 2;
+    return format->encryption == FORMAT_CRYPT_NONE &&
+           table->walk.compressed_clusters > table->mapped_clusters / 2;
 }
 
-/* Where most breaks are changes of file, only a copy without backing files is in order. */
+/* Figures of a chain are of all its files, and only a copy of all of them mends what they show. */
 bool report_recipe_flattens(const struct report_table *table)
 {
-    return table->chain_depth > 1 && table->walk.file_switches > table->walk.breaks / 2;
+    return table->chain_depth > 1;
 }
 
 static bool is_compressed(const struct cook *cook)
 {
-    return report_recipe_compresses(cook->table);
+    return report_recipe_compresses(&cook->image->format, cook->table);
 }
 
 static bool is_flattened(const struct cook *cook)
@@ -118,51 +96,12 @@ static bool is_flattened(const struct cook *cook)
     return report_recipe_flattens(cook->table);
 }
 
-/* The options of -o that keep the format of the image. */
-static void creation_options(const struct cook *cook, char options[256])
+static bool is_volume(const struct cook *cook)
 {
-    const struct report_format *format = &cook->image->format;
-    int n = snprintf(options, 256, "compat=%s,cluster_size=%" PRIu64,
-                     format->version == 2 ? "0.10" : "1.1", format->cluster_bytes);
-
-    if (format->refcount_bits != DEFAULT_REFCOUNT_BITS)
-        n += snprintf(options + n, 256 - (size_t)n, ",refcount_bits=%u", format->refcount_bits);
-    if (format->lazy_refcounts)
-        n += snprintf(options + n, 256 - (size_t)n, ",lazy_refcounts=on");
-    if (format->extended_l2)
-        n += snprintf(options + n, 256 - (size_t)n, ",extended_l2=on");
-    if (is_compressed(cook) && format->compression == FORMAT_ZSTD)
-        n += snprintf(options + n, 256 - (size_t)n, ",compression_type=zstd");
-    if (is_encrypted(cook->image))
-        snprintf(options + n, 256 - (size_t)n, ",encrypt.format=luks,encrypt.key-secret=key");
+    return cook->image->beside.is_device;
 }
 
-/* "qemu-img convert ..." for a plain image, with its backing file if it has one. */
-static void convert_command(struct cook *cook)
-{
-    const struct report_format *format = &cook->image->format;
-    char options[256], *backing = NULL, *backing_format = NULL;
-
-    creation_options(cook, options);
-    if (is_encrypted(cook->image)) {
-        command(cook,
-                "qemu-img convert -p --object secret,id=key,file=KEYFILE --image-opts "
-                "driver=qcow2,encrypt.key-secret=key,file.filename=%s -O qcow2 -o %s %s",
-                cook->old, options, cook->new);
-        return;
-    }
-    if (format->backing_file.bytes != NULL && !is_flattened(cook))
-        backing = word_of_name(cook, &format->backing_file);
-    if (backing != NULL && format->backing_format.bytes != NULL)
-        backing_format = word_of_name(cook, &format->backing_format);
-    command(cook, "qemu-img convert -p%s%s -O qcow2%s%s%s%s -o %s %s %s",
-            is_compressed(cook) ? " -c" : "", format->bitmap_count > 0 ? " --bitmaps" : "",
-            backing != NULL ? " -B " : "", backing != NULL ? backing : "",
-            backing_format != NULL ? " -F " : "", backing_format != NULL ? backing_format : "",
-            options, cook->old, cook->new);
-    free(backing);
-    free(backing_format);
-}
+/* ---- what the copy will not have ---- */
 
 static void warn_of_snapshots(struct cook *cook)
 {
@@ -175,11 +114,64 @@ static void warn_of_snapshots(struct cook *cook)
              n, size_noun(n, "snapshot", "snapshots"));
 }
 
+/* "a", "b", "c" and 3 more. A new string, or NULL without memory. */
+static char *name_bitmaps(const struct report_format *format)
+{
+    char *names = strdup("");
+    size_t n = 0;
+
+    for (; names != NULL && n < format->n_in_use_names && n < BITMAPS_NAMED; n++) {
+        const struct format_name *name = &format->in_use_names[n];
+        char *escaped = text_escape(name->bytes, name->len), *longer = NULL;
+
+        if (escaped != NULL) {
+            text_shorten(escaped, BITMAP_NAME_BYTES);
+            if (asprintf(&longer, "%s%s\"%s\"", names, n > 0 ? ", " : "", escaped) < 0)
+                longer = NULL;
+        }
+        free(escaped);
+        free(names);
+        names = longer;
+    }
+    if (names != NULL && format->bitmaps_in_use > n) {
+        char *longer;
+
+        if (asprintf(&longer, "%s and %" PRIu64 " more", names, format->bitmaps_in_use - n) < 0)
+            longer = NULL;
+        free(names);
+        names = longer;
+    }
+    return names;
+}
+
+/* A program that has the image open now will put its bitmaps in order when it ends. */
+static void warn_of_bitmaps(struct cook *cook)
+{
+    const struct report_format *format = &cook->image->format;
+    const struct opt_bool *in_use = &cook->image->in_use;
+    bool one = format->bitmaps_in_use == 1;
+    char *names;
+
+    if (format->bitmaps_in_use == 0 || (in_use->known && in_use->value))
+        return;
+    names = name_bitmaps(format);
+    if (names == NULL)
+        cook->ret = -ENOMEM;
+    else
+        step(cook,
+             "The program that used the bitmap%s %s ended before it saved %s: what %s cannot be "
+             "trusted, and the copy will not have %s. The next backup has to be a full one.",
+             one ? "" : "s", names, one ? "it" : "them", one ? "it says" : "they say",
+             one ? "it" : "them");
+    free(names);
+}
+
 static void warn_of_losses(struct cook *cook)
 {
     const struct report_walk *walk = &cook->table->walk;
 
     warn_of_snapshots(cook);
+    warn_of_bitmaps(cook);
     if (walk->compressed_clusters > 0 && !is_compressed(cook))
         step(cook,
              "%" PRIu64 " of its clusters are compressed; in the copy none will be, and it may be "
@@ -189,103 +181,226 @@ static void warn_of_losses(struct cook *cook)
         step(cook, "Space that is reserved for zeros (preallocation) will not be reserved in the "
                    "copy.");
     if (is_encrypted(cook->image))
-        step(cook, "The image is encrypted: put its passphrase, without a newline, into a file "
-                   "KEYFILE that only you can read. The copy gets LUKS encryption.");
+        step(cook, "The image is encrypted: put its passphrase, without a newline, into a "
+                   "file " REPORT_KEY_FILE " that only you can read. The copy gets LUKS "
+                   "encryption.");
 }
 
-static void compare_command(struct cook *cook)
+/* ---- rewriting the image ---- */
+
+/* What convert is to take along besides the data. */
+static const char *bitmap_options(const struct cook *cook)
 {
-    if (!is_encrypted(cook->image))
-        command(cook, "qemu-img compare -p %s %s", cook->old, cook->new);
-    else
-        command(cook,
-                "qemu-img compare -p --object secret,id=key,file=KEYFILE --image-opts "
-                "driver=qcow2,encrypt.key-secret=key,file.filename=%s "
-                "driver=qcow2,encrypt.key-secret=key,file.filename=%s",
-                cook->old, cook->new);
+    const struct report_format *format = &cook->image->format;
+
+    if (format->bitmap_count == 0)
+        return "";
+    return format->bitmaps_in_use == 0 ? " --bitmaps" : " --bitmaps --skip-broken-bitmaps";
+}
+
+/* Until the copy has been given the rights of the original, nobody else may read it. */
+static void convert_to_file(struct cook *cook)
+{
+    const struct report_words *words = &cook->words;
+
+    command(cook, "(umask 077; qemu-img convert -p%s%s%s%s -O qcow2 -o %s %s %s)",
+            is_compressed(cook) ? " -c" : "", bitmap_options(cook), words->backing, words->key,
+            words->options, words->source, words->copy);
+}
+
+/* The new image is empty: only so convert need not write the zeros between the data. */
+static void convert_to_volume(struct cook *cook)
+{
+    const struct report_words *words = &cook->words;
+    bool encrypted = is_encrypted(cook->image);
+
+    command(cook,
+            "qemu-img create -q%s -f qcow2%s -o %s %s %" PRIu64
+            " && qemu-img convert -p -n%s%s%s%s %s %s %s",
+            encrypted ? REPORT_KEY_OBJECT : "", words->create_backing, words->options, words->copy,
+            cook->image->format.virtual_bytes, is_compressed(cook) ? " -c" : "",
+            bitmap_options(cook), words->backing[0] != '\0' ? words->backing : " --target-is-zero",
+            words->key, encrypted ? "--target-image-opts" : "-O qcow2", words->source,
+            words->result);
 }
 
 /* What the copy takes beside the original. Of a part of the disk it is not known. */
-static void room(const struct cook *cook, bool flattened, char text[ROOM_TEXT_MAX])
+static void room(const struct cook *cook, char text[ROOM_TEXT_MAX])
 {
+    const struct report_walk *walk = &cook->table->walk;
+    bool expanded = walk->compressed_clusters > 0 && !is_compressed(cook);
     char size[SIZE_TEXT_MAX];
 
-    size_format(size,
-                flattened ? cook->table->walk.mapped_bytes : cook->image->verdict.copy_bytes.value);
+    size_format(size, is_flattened(cook) || expanded ? walk->mapped_bytes
+                                                     : cook->image->verdict.copy_bytes.value);
     if (cook->table->range.known)
         snprintf(text, ROOM_TEXT_MAX, "room for all data");
     else
         snprintf(text, ROOM_TEXT_MAX, "about %s", size);
 }
 
-static void rewrite_image(struct cook *cook)
+static void write_file(struct cook *cook)
 {
-    bool flattened = is_flattened(cook);
     char size[ROOM_TEXT_MAX];
 
-    room(cook, flattened, size);
-    step(cook, "Shut the VM down: nothing may have the image open%s.",
-         cook->image->in_use.known && cook->image->in_use.value ? ", and something has it open now"
-                                                                : "");
-    warn_of_losses(cook);
-    if (flattened)
+    room(cook, size);
+    if (cook->words.linked) {
+        step(cook, "The image is named by a link from another folder, and its backing file is "
+                   "looked for there: make such a link for the copy, too.");
+        command(cook, "ln -s %s %s", cook->words.placed, cook->words.copy);
+    }
+    if (is_flattened(cook))
         step(cook,
-             "Write a copy of the whole chain in guest order; it needs %s beside the "
-             "original, and no backing file any more.",
+             "Write a copy of the whole chain in guest order; it needs %s beside the original, and "
+             "no backing file any more.",
              size);
     else
         step(cook, "Write a copy in guest order; it needs %s beside the original.", size);
-    convert_command(cook);
+    convert_to_file(cook);
+}
+
+static void write_volume(struct cook *cook)
+{
+    const struct report_words *words = &cook->words;
+
+    step(cook, "See how much a copy may take: the required size, and besides what it says of "
+               "bitmaps.");
+    command(cook, "qemu-img measure%s -O qcow2 -o %s %s", words->key, words->options,
+            words->source);
+    step(cook,
+         "Make a new volume of at least that size (of LVM: with lvcreate), and put its name in the "
+         "place of " REPORT_NEW_VOLUME " below.");
+    step(cook, "Write a copy%s in guest order there%s.",
+         is_flattened(cook) ? " of the whole chain" : "",
+         is_flattened(cook) ? "; it needs no backing file any more" : "");
+    convert_to_volume(cook);
+}
+
+static void compare(struct cook *cook)
+{
+    const struct report_words *words = &cook->words;
+
     step(cook, "Compare what a guest reads from both.");
-    compare_command(cook);
-    step(cook, "Boot the VM from the copy, and see that all is there.");
+    command(cook, "qemu-img compare -p%s %s %s", words->key, words->source, words->result);
+}
+
+static void measure_again(struct cook *cook, const char *image)
+{
+    command(cook, "qcow2frag%s %s", cook->table->chain_depth > 1 ? " --chain" : "", image);
+}
+
+/* A rename within a folder is whole or not at all; before it nothing has changed. */
+static void replace_file(struct cook *cook)
+{
+    const struct report_words *words = &cook->words;
+
+    step(cook, "Give the copy the owner and the rights of the original.");
+    command(cook, "chown --reference=%s %s && chmod --reference=%s %s", words->old, words->copy,
+            words->old, words->copy);
+    step(cook, "Boot the VM from the copy, see that all is there, and shut it down again.");
     step(cook, "Only then put the copy in the place of the original.");
-    command(cook, "chmod --reference=%s %s && chown --reference=%s %s && mv %s %s", cook->old,
-            cook->new, cook->old, cook->new, cook->new, cook->old);
+    if (words->linked)
+        command(cook, "mv %s %s && rm %s", words->placed, words->target, words->copy);
+    else
+        command(cook, "mv %s %s", words->copy, words->target);
     step(cook, "Measure again: the file system may have put the new file elsewhere.");
-    command(cook, "qcow2frag %s", cook->old);
+    measure_again(cook, words->measured);
+}
+
+static void replace_volume(struct cook *cook)
+{
+    step(cook, "Boot the VM from the copy, see that all is there, and shut it down again.");
+    step(cook,
+         "Only then give the VM the new volume for good, and remove the old one when you no longer "
+         "need it.");
+    step(cook, "Measure again.");
+    measure_again(cook, cook->words.copy);
+}
+
+static void rewrite_image(struct cook *cook)
+{
+    const struct opt_bool *in_use = &cook->image->in_use;
+
+    step(cook, "Shut the VM down: nothing may have the image open%s.",
+         in_use->known && in_use->value ? ", and something has it open now" : "");
+    warn_of_losses(cook);
+    if (is_volume(cook))
+        write_volume(cook);
+    else
+        write_file(cook);
+    compare(cook);
+    if (is_volume(cook))
+        replace_volume(cook);
+    else
+        replace_file(cook);
 }
 
 /* ---- the host's file system ---- */
+
+/* The tools of the file systems leave links alone, or follow none. */
+static void copy_file(struct cook *cook, const char *why)
+{
+    const struct report_words *words = &cook->words;
+
+    step(cook,
+         "With the VM shut down, copy the file within its file system, where enough space is free "
+         "in one piece%s.",
+         why);
+    command(cook, "cp -p --sparse=always --reflink=never %s %s && cmp %s %s && mv %s %s",
+            words->target, words->placed, words->target, words->placed, words->placed,
+            words->target);
+}
+
+static void defragment_btrfs(struct cook *cook)
+{
+    if (cook->image->host.encoded) {
+        copy_file(cook, "; btrfs does not defragment what it has compressed");
+        return;
+    }
+    step(cook, "Let btrfs put the file together. What it shares with snapshots of the file system "
+               "or with reflink copies is copied, and takes its space once more.");
+    command(cook, "btrfs filesystem defragment -t 32M %s", cook->words.target);
+}
 
 static void defragment_file(struct cook *cook)
 {
     const char *filesystem =
         cook->image->host.filesystem != NULL ? cook->image->host.filesystem : "";
+    const char *file = cook->words.target;
 
     if (strcmp(filesystem, "ext4") == 0) {
         step(cook, "Let ext4 put the file together; it may be in use meanwhile.");
-        command(cook, "e4defrag -v %s", cook->old);
+        command(cook, "e4defrag -v %s", file);
     } else if (strcmp(filesystem, "xfs") == 0) {
         step(cook, "With the VM shut down, let XFS put the file together; it needs as much free "
                    "space in one piece as the file has.");
-        command(cook, "xfs_fsr -v %s", cook->old);
+        command(cook, "xfs_fsr -v %s", file);
     } else if (strcmp(filesystem, "btrfs") == 0) {
-        step(cook, "Let btrfs put the file together. What it shares with snapshots of the file "
-                   "system or with reflink copies is copied, and takes its space once more.");
-        command(cook, "btrfs filesystem defragment -t 32M %s", cook->old);
+        defragment_btrfs(cook);
     } else {
-        step(cook, "With the VM shut down, copy the file within its file system, where enough "
-                   "space is free in one piece.");
-        command(cook, "cp -p --sparse=always --reflink=never %s %s && cmp %s %s && mv %s %s",
-                cook->old, cook->new, cook->old, cook->new, cook->new, cook->old);
+        copy_file(cook, "");
     }
     step(cook, "Measure again.");
-    command(cook, "qcow2frag %s", cook->old);
+    measure_again(cook, cook->words.measured);
 }
 
 /* ---- the others ---- */
 
 static void delete_snapshots(struct cook *cook)
 {
+    const struct report_words *words = &cook->words;
+
+    if (is_encrypted(cook->image))
+        step(cook, "The image is encrypted: put its passphrase, without a newline, into a "
+                   "file " REPORT_KEY_FILE " that only you can read.");
     step(cook, "See which of the snapshots are still needed.");
-    command(cook, "qemu-img snapshot -l %s", cook->old);
+    command(cook, "qemu-img snapshot%s -l %s", words->key, words->source);
     step(cook, "With the VM shut down, delete the others, one after the other; that cannot be "
                "undone.");
-    command(cook, "qemu-img snapshot -d SNAPSHOT %s", cook->old);
+    command(cook, "qemu-img snapshot%s -d SNAPSHOT %s", words->key, words->source);
     step(cook, "Deleting them brings no order back by itself: measure again, and rewrite the image "
                "if it still hurts.");
-    command(cook, "qcow2frag %s", cook->old);
+    measure_again(cook, words->measured);
 }
 
 static void enlarge_cache(struct cook *cook)
@@ -295,14 +410,17 @@ static void enlarge_cache(struct cook *cook)
          "<metadata_cache><max_size unit='bytes'>%" PRIu64
          "</max_size></metadata_cache> in the <driver> of the disk.",
          cook->image->format.l2_cache_bytes);
-    command(cook, "qemu-system-x86_64 ... -drive file=%s,format=qcow2,l2-cache-size=%" PRIu64,
-            cook->old, cook->image->format.l2_cache_bytes);
+    command(cook, "qemu-system-x86_64%s -drive %s,l2-cache-size=%" PRIu64,
+            is_encrypted(cook->image) ? REPORT_KEY_OBJECT : "", cook->words.drive,
+            cook->image->format.l2_cache_bytes);
 }
 
 static void repair(struct cook *cook)
 {
+    const struct report_words *words = &cook->words;
+
     step(cook, "With the VM shut down, look at the damage.");
-    command(cook, "qemu-img check %s", cook->old);
+    command(cook, "qemu-img check%s %s", words->key, words->source);
     step(cook, "Make a copy of the file before you repair it: a repair may throw data away.");
 }
 
@@ -337,12 +455,10 @@ int report_recipe(const struct report_image *image, struct report_recipe *recipe
     memset(recipe, 0, sizeof(*recipe));
     if (!image->verdict.known || cook.table == NULL)
         return 0;
-    cook.old = word_of_path(&cook, image->path, "");
-    cook.new = word_of_path(&cook, image->path, ".new");
+    cook.ret = report_words(image, !is_flattened(&cook), is_compressed(&cook), &cook.words);
     if (cook.ret == 0)
         fill(&cook);
-    free(cook.old);
-    free(cook.new);
+    report_words_release(&cook.words);
     return cook.ret;
 }
 

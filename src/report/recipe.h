@@ -2,6 +2,12 @@
 /*
  * What to do about a verdict, step by step, with the commands for this image. The one place that
  * knows such commands.
+ *
+ * What a rewrite is promised to bring is the layout that the printed convert writes: version,
+ * cluster size, width of refcounts, extended L2 entries as they are; -c if more than half of the
+ * mapped clusters are compressed; with the backing file of the image, or without any, where it
+ * flattens; encrypted if the image is, by LUKS. On a new volume it is the same (create, convert
+ * -n).
  */
 #ifndef REPORT_RECIPE_H
 #define REPORT_RECIPE_H
@@ -23,7 +29,7 @@ struct report_recipe {
 };
 
 /* Does a rewrite of the table's image compress? It does what most of its clusters are. */
-bool report_recipe_compresses(const struct report_table *table);
+bool report_recipe_compresses(const struct report_format *format, const struct report_table *table);
 
 /* Does it put the whole chain that was walked into one file? Else only the image is rewritten. */
 bool report_recipe_flattens(const struct report_table *table);

@@ -44,6 +44,9 @@ void report_image_free(struct report_image *image)
     free(image->format.backing_file.bytes);
     free(image->format.backing_format.bytes);
     free(image->format.data_file.bytes);
+    for (size_t i = 0; i < image->format.n_in_use_names; i++)
+        free(image->format.in_use_names[i].bytes);
+    io_beside_release(&image->beside);
     free(image->host.filesystem);
     free(image->host.device);
     free(image->host.reason);

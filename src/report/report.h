@@ -7,8 +7,11 @@
 #ifndef REPORT_REPORT_H
 #define REPORT_REPORT_H
 
+#include "beside.h"
+#include "bitmap.h"
 #include "disk.h"
 #include "finding.h"
+#include "flags.h"
 #include "header.h"
 #include "opt.h"
 
@@ -162,7 +165,8 @@ enum report_cause_code {
 
 struct report_cause {
     enum report_cause_code code;
-    char option[64]; /* that stops it from coming back */
+    char option[96];      /* that stops it from coming back */
+    struct opt_f64 share; /* of the breaks, that it explains */
 };
 
 struct report_verdict {
@@ -191,6 +195,9 @@ struct report_format {
     bool corrupt;
     uint64_t snapshot_count;
     uint64_t bitmap_count;
+    uint64_t bitmaps_in_use; /* of them, marked so: see format/bitmap.h */
+    struct format_name in_use_names[FORMAT_BITMAPS_NAMED_MAX];
+    size_t n_in_use_names;
     uint64_t l1_entries;
     struct opt_u64 l2_tables; /* of the active L1 table; known if that one was walked */
     struct opt_u64 l2_bytes;
@@ -207,6 +214,8 @@ struct report_host {
     uint64_t extents; /* as filefrag counts */
     struct opt_f64 extent_mean_bytes;
     uint64_t unplaced_bytes; /* in extents without a place on the device */
+    struct host_flags flags;
+    bool encoded;            /* of its extents some are compressed by the file system */
     uint32_t unknown_flags;  /* of extents */
     char *reason;            /* why its extents are not known, one sentence; NULL: not asked */
 };
@@ -249,6 +258,7 @@ struct report_space {
 
 struct report_image {
     char *path;
+    struct io_beside beside; /* where a copy of it would be put */
     int64_t measured_at; /* Unix seconds */
     bool complete;       /* nothing had to be left out */
     char *error;         /* NULL: measured; then has_format is true */

@@ -2,7 +2,6 @@
 /* Owns the judgement. Thresholds are the contract's (doc/definitions.md, "The verdict"). */
 #include "verdict.h"
 
-#include "cause.h"
 #include "reason.h"
 #include "seconds.h"
 
@@ -128,7 +127,6 @@ int report_verdict(struct report_image *image, struct opt_u64 copy_bytes,
         verdict->action = judgement.action;
         verdict->image_share = judgement.image_share;
         verdict->host_share = judgement.host_share;
-        report_find_causes(image, table, verdict);
         verdict->reason = report_reason(image, &facts);
     }
     return verdict->reason != NULL ? 0 : -ENOMEM;

@@ -46,18 +46,21 @@ reversed.qcow2: qcow2 v3, 64 KiB clusters, 64 MiB virtual, 6.25 MiB mapped
 
   Reading the whole disk takes about 541 ms where 44 ms would do, if the disk spins; all of that is
   the image's own order. Rewritten, it would take 44 ms. How the file lies on the host is not known.
-  Likely cause: the program that wrote it allocates downwards (against it: preallocation=metadata).
+  Likely cause: the clusters were written from the last to the first: 100 % of the breaks.
+    Against it: preallocation=falloc (an option -o of qemu-img create or convert, for a new file).
 
   What to do:
    1. Shut the VM down: nothing may have the image open.
    2. Write a copy in guest order; it needs about 6.25 MiB beside the original.
-        qemu-img convert -p -O qcow2 -o compat=1.1,cluster_size=65536 reversed.qcow2 reversed.qcow2.new
+        (umask 077; qemu-img convert -p -O qcow2 -o compat=1.1,cluster_size=65536 reversed.qcow2 reversed.qcow2.new)
    3. Compare what a guest reads from both.
         qemu-img compare -p reversed.qcow2 reversed.qcow2.new
-   4. Boot the VM from the copy, and see that all is there.
-   5. Only then put the copy in the place of the original.
-        chmod --reference=reversed.qcow2 reversed.qcow2.new && chown --reference=reversed.qcow2 reversed.qcow2.new && mv reversed.qcow2.new reversed.qcow2
-   6. Measure again: the file system may have put the new file elsewhere.
+   4. Give the copy the owner and the rights of the original.
+        chown --reference=reversed.qcow2 reversed.qcow2.new && chmod --reference=reversed.qcow2 reversed.qcow2.new
+   5. Boot the VM from the copy, see that all is there, and shut it down again.
+   6. Only then put the copy in the place of the original.
+        mv reversed.qcow2.new reversed.qcow2
+   7. Measure again: the file system may have put the new file elsewhere.
         qcow2frag reversed.qcow2
 PAGE
 }
@@ -98,22 +101,8 @@ compressed-random-sizes.qcow2: qcow2 v3, 64 KiB clusters, 64 MiB virtual, 6.88 M
   data reads               1.00 times as many as without breaks
   compressed               100 of 110 mapped clusters
 
-  Reading the whole disk takes about 35 ms where 25 ms would do, if the disk spins; all of that is
-  the image's own order. Rewritten, it would take 25 ms. How the file lies on the host is not known.
-  Likely cause: a compressed cluster that is written to moves to the end (against it: qemu-img
-                convert without -c).
-
-  What to do:
-   1. Shut the VM down: nothing may have the image open.
-   2. Write a copy in guest order; it needs about 3.52 MiB beside the original.
-        qemu-img convert -p -c -O qcow2 -o compat=1.1,cluster_size=65536 compressed-random-sizes.qcow2 compressed-random-sizes.qcow2.new
-   3. Compare what a guest reads from both.
-        qemu-img compare -p compressed-random-sizes.qcow2 compressed-random-sizes.qcow2.new
-   4. Boot the VM from the copy, and see that all is there.
-   5. Only then put the copy in the place of the original.
-        chmod --reference=compressed-random-sizes.qcow2 compressed-random-sizes.qcow2.new && chown --reference=compressed-random-sizes.qcow2 compressed-random-sizes.qcow2.new && mv compressed-random-sizes.qcow2.new compressed-random-sizes.qcow2
-   6. Measure again: the file system may have put the new file elsewhere.
-        qcow2frag compressed-random-sizes.qcow2
+  Reading the whole disk takes about 35 ms, where 25 ms would be the least, if the disk spins: the
+  rest goes into fetching the image's tables, and no rewrite would change that.
 PAGE
 }
 
@@ -136,13 +125,15 @@ extended-l2-partial.qcow2: qcow2 v3, 64 KiB clusters, 64 MiB virtual, 248 KiB ma
    1. Shut the VM down: nothing may have the image open.
    2. Space that is reserved for zeros (preallocation) will not be reserved in the copy.
    3. Write a copy in guest order; it needs about 248 KiB beside the original.
-        qemu-img convert -p -O qcow2 -o compat=1.1,cluster_size=65536,extended_l2=on extended-l2-partial.qcow2 extended-l2-partial.qcow2.new
+        (umask 077; qemu-img convert -p -O qcow2 -o compat=1.1,cluster_size=65536,extended_l2=on extended-l2-partial.qcow2 extended-l2-partial.qcow2.new)
    4. Compare what a guest reads from both.
         qemu-img compare -p extended-l2-partial.qcow2 extended-l2-partial.qcow2.new
-   5. Boot the VM from the copy, and see that all is there.
-   6. Only then put the copy in the place of the original.
-        chmod --reference=extended-l2-partial.qcow2 extended-l2-partial.qcow2.new && chown --reference=extended-l2-partial.qcow2 extended-l2-partial.qcow2.new && mv extended-l2-partial.qcow2.new extended-l2-partial.qcow2
-   7. Measure again: the file system may have put the new file elsewhere.
+   5. Give the copy the owner and the rights of the original.
+        chown --reference=extended-l2-partial.qcow2 extended-l2-partial.qcow2.new && chmod --reference=extended-l2-partial.qcow2 extended-l2-partial.qcow2.new
+   6. Boot the VM from the copy, see that all is there, and shut it down again.
+   7. Only then put the copy in the place of the original.
+        mv extended-l2-partial.qcow2.new extended-l2-partial.qcow2
+   8. Measure again: the file system may have put the new file elsewhere.
         qcow2frag extended-l2-partial.qcow2
 PAGE
 }
@@ -196,21 +187,21 @@ snapshot-shared.qcow2: qcow2 v3, 64 KiB clusters, 64 MiB virtual, 6.25 MiB mappe
 
   Reading the whole disk takes about 59 ms where 44 ms would do, if the disk spins; all of that is
   the image's own order. Rewritten, it would take 44 ms. How the file lies on the host is not known.
-  Likely cause: clusters that a snapshot keeps are copied elsewhere when the guest writes to them
-                (against it: qemu-img snapshot -d).
 
   What to do:
    1. Shut the VM down: nothing may have the image open.
    2. The copy will not have the 1 internal snapshot of this image, nor saved VM states: keep the
       original if you need them.
    3. Write a copy in guest order; it needs about 6.25 MiB beside the original.
-        qemu-img convert -p -O qcow2 -o compat=1.1,cluster_size=65536 snapshot-shared.qcow2 snapshot-shared.qcow2.new
+        (umask 077; qemu-img convert -p -O qcow2 -o compat=1.1,cluster_size=65536 snapshot-shared.qcow2 snapshot-shared.qcow2.new)
    4. Compare what a guest reads from both.
         qemu-img compare -p snapshot-shared.qcow2 snapshot-shared.qcow2.new
-   5. Boot the VM from the copy, and see that all is there.
-   6. Only then put the copy in the place of the original.
-        chmod --reference=snapshot-shared.qcow2 snapshot-shared.qcow2.new && chown --reference=snapshot-shared.qcow2 snapshot-shared.qcow2.new && mv snapshot-shared.qcow2.new snapshot-shared.qcow2
-   7. Measure again: the file system may have put the new file elsewhere.
+   5. Give the copy the owner and the rights of the original.
+        chown --reference=snapshot-shared.qcow2 snapshot-shared.qcow2.new && chmod --reference=snapshot-shared.qcow2 snapshot-shared.qcow2.new
+   6. Boot the VM from the copy, see that all is there, and shut it down again.
+   7. Only then put the copy in the place of the original.
+        mv snapshot-shared.qcow2.new snapshot-shared.qcow2
+   8. Measure again: the file system may have put the new file elsewhere.
         qcow2frag snapshot-shared.qcow2
 PAGE
 }
@@ -236,21 +227,21 @@ snapshot-shared.qcow2: qcow2 v3, 64 KiB clusters, 64 MiB virtual, 6.25 MiB mappe
 
   Reading the whole disk takes about 59 ms where 44 ms would do, if the disk spins; all of that is
   the image's own order. Rewritten, it would take 44 ms. How the file lies on the host is not known.
-  Likely cause: clusters that a snapshot keeps are copied elsewhere when the guest writes to them
-                (against it: qemu-img snapshot -d).
 
   What to do:
    1. Shut the VM down: nothing may have the image open.
    2. The copy will not have the 1 internal snapshot of this image, nor saved VM states: keep the
       original if you need them.
    3. Write a copy in guest order; it needs about 6.25 MiB beside the original.
-        qemu-img convert -p -O qcow2 -o compat=1.1,cluster_size=65536 snapshot-shared.qcow2 snapshot-shared.qcow2.new
+        (umask 077; qemu-img convert -p -O qcow2 -o compat=1.1,cluster_size=65536 snapshot-shared.qcow2 snapshot-shared.qcow2.new)
    4. Compare what a guest reads from both.
         qemu-img compare -p snapshot-shared.qcow2 snapshot-shared.qcow2.new
-   5. Boot the VM from the copy, and see that all is there.
-   6. Only then put the copy in the place of the original.
-        chmod --reference=snapshot-shared.qcow2 snapshot-shared.qcow2.new && chown --reference=snapshot-shared.qcow2 snapshot-shared.qcow2.new && mv snapshot-shared.qcow2.new snapshot-shared.qcow2
-   7. Measure again: the file system may have put the new file elsewhere.
+   5. Give the copy the owner and the rights of the original.
+        chown --reference=snapshot-shared.qcow2 snapshot-shared.qcow2.new && chmod --reference=snapshot-shared.qcow2 snapshot-shared.qcow2.new
+   6. Boot the VM from the copy, see that all is there, and shut it down again.
+   7. Only then put the copy in the place of the original.
+        mv snapshot-shared.qcow2.new snapshot-shared.qcow2
+   8. Measure again: the file system may have put the new file elsewhere.
         qcow2frag snapshot-shared.qcow2
 PAGE
 }
@@ -299,19 +290,21 @@ shuffled-groups.qcow2: qcow2 v3, 64 KiB clusters, 256 MiB virtual, 256 MiB mappe
 
   Reading the whole disk takes about 3.1 s where 1.8 s would do, if the disk spins; all of that is
   the image's own order. Rewritten, it would take 1.8 s. How the file lies on the host is not known.
-  Likely cause: clusters lie in the order in which the guest first wrote them (against it:
-                preallocation=metadata).
+  Likely cause: clusters lie in the order in which they were first written: 100 % of the breaks.
+    Against it: preallocation=falloc (an option -o of qemu-img create or convert, for a new file).
 
   What to do:
    1. Shut the VM down: nothing may have the image open.
    2. Write a copy in guest order; it needs about 256 MiB beside the original.
-        qemu-img convert -p -O qcow2 -o compat=1.1,cluster_size=65536 shuffled-groups.qcow2 shuffled-groups.qcow2.new
+        (umask 077; qemu-img convert -p -O qcow2 -o compat=1.1,cluster_size=65536 shuffled-groups.qcow2 shuffled-groups.qcow2.new)
    3. Compare what a guest reads from both.
         qemu-img compare -p shuffled-groups.qcow2 shuffled-groups.qcow2.new
-   4. Boot the VM from the copy, and see that all is there.
-   5. Only then put the copy in the place of the original.
-        chmod --reference=shuffled-groups.qcow2 shuffled-groups.qcow2.new && chown --reference=shuffled-groups.qcow2 shuffled-groups.qcow2.new && mv shuffled-groups.qcow2.new shuffled-groups.qcow2
-   6. Measure again: the file system may have put the new file elsewhere.
+   4. Give the copy the owner and the rights of the original.
+        chown --reference=shuffled-groups.qcow2 shuffled-groups.qcow2.new && chmod --reference=shuffled-groups.qcow2 shuffled-groups.qcow2.new
+   5. Boot the VM from the copy, see that all is there, and shut it down again.
+   6. Only then put the copy in the place of the original.
+        mv shuffled-groups.qcow2.new shuffled-groups.qcow2
+   7. Measure again: the file system may have put the new file elsewhere.
         qcow2frag shuffled-groups.qcow2
 PAGE
 }
@@ -358,21 +351,21 @@ snapshot-shared.qcow2: qcow2 v3, 65536 B clusters, 67108864 B virtual, 6553600 B
 
   Reading the whole disk takes about 59 ms where 44 ms would do, if the disk spins; all of that is
   the image's own order. Rewritten, it would take 44 ms. How the file lies on the host is not known.
-  Likely cause: clusters that a snapshot keeps are copied elsewhere when the guest writes to them
-                (against it: qemu-img snapshot -d).
 
   What to do:
    1. Shut the VM down: nothing may have the image open.
    2. The copy will not have the 1 internal snapshot of this image, nor saved VM states: keep the
       original if you need them.
    3. Write a copy in guest order; it needs about 6.25 MiB beside the original.
-        qemu-img convert -p -O qcow2 -o compat=1.1,cluster_size=65536 snapshot-shared.qcow2 snapshot-shared.qcow2.new
+        (umask 077; qemu-img convert -p -O qcow2 -o compat=1.1,cluster_size=65536 snapshot-shared.qcow2 snapshot-shared.qcow2.new)
    4. Compare what a guest reads from both.
         qemu-img compare -p snapshot-shared.qcow2 snapshot-shared.qcow2.new
-   5. Boot the VM from the copy, and see that all is there.
-   6. Only then put the copy in the place of the original.
-        chmod --reference=snapshot-shared.qcow2 snapshot-shared.qcow2.new && chown --reference=snapshot-shared.qcow2 snapshot-shared.qcow2.new && mv snapshot-shared.qcow2.new snapshot-shared.qcow2
-   7. Measure again: the file system may have put the new file elsewhere.
+   5. Give the copy the owner and the rights of the original.
+        chown --reference=snapshot-shared.qcow2 snapshot-shared.qcow2.new && chmod --reference=snapshot-shared.qcow2 snapshot-shared.qcow2.new
+   6. Boot the VM from the copy, see that all is there, and shut it down again.
+   7. Only then put the copy in the place of the original.
+        mv snapshot-shared.qcow2.new snapshot-shared.qcow2
+   8. Measure again: the file system may have put the new file elsewhere.
         qcow2frag snapshot-shared.qcow2
 PAGE
 }
@@ -417,20 +410,21 @@ luks: qcow2 v3, 64 KiB clusters, 16 MiB virtual, 1.25 MiB mapped
 
   Reading the whole disk takes about 58 ms where 9 ms would do, if the disk spins; all of that is
   the image's own order. Rewritten, it would take 9 ms. How the file lies on the host is not known.
-  Likely cause: the program that wrote it allocates downwards (against it: preallocation=metadata).
 
   What to do:
    1. Shut the VM down: nothing may have the image open.
    2. The image is encrypted: put its passphrase, without a newline, into a file KEYFILE that only
       you can read. The copy gets LUKS encryption.
    3. Write a copy in guest order; it needs about 1.25 MiB beside the original.
-        qemu-img convert -p --object secret,id=key,file=KEYFILE --image-opts driver=qcow2,encrypt.key-secret=key,file.filename=luks -O qcow2 -o compat=1.1,cluster_size=65536,encrypt.format=luks,encrypt.key-secret=key luks.new
+        (umask 077; qemu-img convert -p --object secret,id=key,file=KEYFILE --image-opts -O qcow2 -o compat=1.1,cluster_size=65536,encrypt.format=luks,encrypt.key-secret=key driver=qcow2,encrypt.key-secret=key,file.filename=luks luks.new)
    4. Compare what a guest reads from both.
         qemu-img compare -p --object secret,id=key,file=KEYFILE --image-opts driver=qcow2,encrypt.key-secret=key,file.filename=luks driver=qcow2,encrypt.key-secret=key,file.filename=luks.new
-   5. Boot the VM from the copy, and see that all is there.
-   6. Only then put the copy in the place of the original.
-        chmod --reference=luks luks.new && chown --reference=luks luks.new && mv luks.new luks
-   7. Measure again: the file system may have put the new file elsewhere.
+   5. Give the copy the owner and the rights of the original.
+        chown --reference=luks luks.new && chmod --reference=luks luks.new
+   6. Boot the VM from the copy, see that all is there, and shut it down again.
+   7. Only then put the copy in the place of the original.
+        mv luks.new luks
+   8. Measure again: the file system may have put the new file elsewhere.
         qcow2frag luks
 PAGE
 }

@@ -1,8 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
-# The verdict on real images: action and causes of what QEMU makes of known habits; and the commands
-# that the page prints, run as they stand: the copy has the same contents, keeps the format, and is
-# in order.
+# The verdict on real images: action and causes of what QEMU makes of known habits. The commands are
+# run in recipes.bats.
 #
 # --no-host and --device hdd: the verdict here is about the image, wherever the tests run.
 
@@ -34,31 +33,6 @@ judged() {
 
 # commands IMAGE: those of its page, a line each.
 commands() { qcow2frag --no-host --device hdd "$1" | sed -n '/^  What to do:/,$ s/^        //p'; }
-
-# rewritten IMAGE: does what the page says, up to the copy that stands in the original's place.
-rewritten() {
-    commands "$1" >commands
-    cp "$1" original
-    grep -E '^qemu-img (convert|compare) ' commands >script
-    grep -E '^chmod ' commands >>script
-    [ "$(wc -l <script)" = 3 ] || told "not three commands:" commands
-    sh -e script >log 2>&1 || told "the commands failed:" log
-    qemu-img compare original "$1" >/dev/null
-    verdict "$1"
-    judged none ""
-}
-
-# kept KEY ...: qemu-img info says the same of the original and of what stands in its place.
-kept() {
-    local image=$1 key
-
-    shift
-    qemu-img info --output=json original >before.json
-    qemu-img info --output=json "$image" >after.json
-    for key; do
-        is <(json after.json "d$key") "$(json before.json "d$key")"
-    done
-}
 
 # ---- habits and what is said of them ----
 
@@ -145,7 +119,7 @@ compressed 0..9 bytes 1048576'
     shuffle 300 | head -40 | while read -r n; do echo "write -P 9 $((n * 64))k 64k"; done |
         qemu-io disk >/dev/null
     verdict disk
-    judged image snapshots
+    judged image "snapshots random-growth"
 }
 
 @test "a damaged image: unknown, repair first" {
@@ -172,124 +146,4 @@ compressed 0..9 bytes 1048576'
     holds page ", if the disk spins;"
     qcow2frag --no-host --device hdd disk >page
     ! grep -q "if the disk spins" page
-}
-
-# ---- the commands, as they stand ----
-
-@test "the commands put an image in order" {
-    needs qemu-img
-    qemu-img create -q -f qcow2 disk 64M
-    written_at_random disk
-    rewritten disk
-    kept disk '["cluster-size"]' '["format-specific"]["data"]["compat"]'
-}
-
-@test "the commands keep version 2" {
-    needs qemu-img
-    qemu-img create -q -f qcow2 -o compat=0.10 disk 64M
-    written_at_random disk
-    rewritten disk
-    kept disk '["format-specific"]["data"]["compat"]'
-}
-
-@test "the commands keep cluster size, refcount width and lazy refcounts" {
-    needs qemu-img
-    qemu-img create -q -f qcow2 -o cluster_size=16k,refcount_bits=8,lazy_refcounts=on disk 64M
-    written_at_random disk 16
-    rewritten disk
-    kept disk '["cluster-size"]' '["format-specific"]["data"]["refcount-bits"]' \
-        '["format-specific"]["data"]["lazy-refcounts"]'
-}
-
-@test "the commands keep extended L2 entries" {
-    needs qemu-img
-    qemu-img create -q -f qcow2 -o extended_l2=on,cluster_size=128k disk 64M
-    written_at_random disk 128
-    rewritten disk
-    kept disk '["format-specific"]["data"]["extended-l2"]'
-}
-
-@test "the commands keep a backing file, and copy only what is in front of it" {
-    needs qemu-img qemu-io
-    qemu-img create -q -f qcow2 "base one.qcow2" 64M
-    qemu-io -c "write -P 7 0 40M" "base one.qcow2" >/dev/null
-    qemu-img create -q -f qcow2 -b "base one.qcow2" -F qcow2 disk
-    written_at_random disk
-    rewritten disk
-    kept disk '["backing-filename"]' '["backing-filename-format"]'
-    is <(json verdict.json 'i[0]["tables"][0]["mapped_clusters"]') 300
-}
-
-@test "the commands keep compression and its method" {
-    needs qemu-img qemu-io python3
-    qemu-img create -q -f qcow2 plain 64M
-    python3 -c 'import random; random.seed(2); open("noise", "wb").write(bytes(random.randrange(16) for _ in range(4 << 20)))'
-    qemu-img convert -f raw -O qcow2 noise plain
-    qemu-img convert -c -O qcow2 -o compression_type=zstd plain disk ||
-        skip "this qemu-img has no zstd"
-    shuffle 64 | head -12 | while read -r n; do echo "write -P 9 $((n * 64))k 64k"; done |
-        qemu-io disk >/dev/null
-    rewritten disk
-    kept disk '["format-specific"]["data"]["compression-type"]'
-    is <(json verdict.json 'i[0]["tables"][0]["compressed_clusters"]') 64
-}
-
-@test "the commands keep bitmaps" {
-    needs qemu-img
-    qemu-img create -q -f qcow2 disk 64M
-    written_at_random disk
-    qemu-img bitmap --add disk b0
-    rewritten disk
-    kept disk '["format-specific"]["data"]["bitmaps"][0]["name"]'
-}
-
-@test "names that a shell would take apart are quoted" {
-    needs qemu-img
-    qemu-img create -q -f qcow2 "it's my \$disk" 64M
-    written_at_random "it's my \$disk"
-    rewritten "it's my \$disk"
-}
-
-@test "a name that begins with a dash is no option" {
-    needs qemu-img
-    qemu-img create -q -f qcow2 ./-disk 64M
-    written_at_random ./-disk
-    qcow2frag --no-host --device hdd -- -disk >page
-    holds page "./-disk ./-disk.new"
-}
-
-@test "an encrypted image stays encrypted" {
-    needs qemu-img qemu-io
-    printf abc >KEYFILE
-    created=
-    for attempt in 1 2 3 4 5; do
-        qemu-img create -q -f qcow2 --object secret,id=key,file=KEYFILE \
-            -o encrypt.format=luks,encrypt.key-secret=key,encrypt.iter-time=10 disk 16M 2>log && created=yes && break
-    done
-    [ -n "$created" ] || skip "this qemu-img makes no LUKS image"
-    for n in 9 3 7 1 8 2 6 0 5 4; do echo "write -P $((n + 1)) $((n * 64))k 64k"; done |
-        qemu-io --object secret,id=key,file=KEYFILE \
-            --image-opts driver=qcow2,encrypt.key-secret=key,file.filename=disk >/dev/null
-    commands disk >commands
-    grep -E '^qemu-img (convert|compare) ' commands >script
-    for attempt in 1 2 3 4 5; do
-        sh -e script >log 2>&1 && break
-        rm -f disk.new
-    done
-    [ -e disk.new ] || told "the commands failed:" log
-    is <(qemu-img info --output=json disk.new | python3 -c 'import json, sys; print(json.load(sys.stdin)["encrypted"])') True
-    verdict disk.new
-    judged none ""
-}
-
-# ---- what would be lost is said before ----
-
-@test "the page says how many snapshots a copy will not have" {
-    needs qemu-img
-    qemu-img create -q -f qcow2 disk 64M
-    written_at_random disk
-    qemu-img snapshot -c one disk
-    qemu-img snapshot -c two disk
-    qcow2frag --no-host --device hdd disk | tr -s ' \n' ' ' >page
-    holds page "The copy will not have the 2 internal snapshots of this image"
 }

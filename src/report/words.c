@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: MIT
+/* Owns how names are written so that neither the shell nor QEMU reads anything into them. */
+#include "words.h"
+
+#include "filename.h"
+#include "text.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DEFAULT_REFCOUNT_BITS 16
+#define COPY_SUFFIX ".new"
+#define KEY_OPTIONS REPORT_KEY_OBJECT " --image-opts"
+#define KEY_DRIVER "driver=qcow2,encrypt.key-secret=key,file.filename="
+
+static char *print(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* NULL without memory. */
+static char *print(const char *format, ...)
+{
+    va_list args;
+    char *text;
+    int n;
+
+    va_start(args, format);
+    n = vasprintf(&text, format, args);
+    va_end(args);
+    return n >= 0 ? text : NULL;
+}
+
+/* ---- names ---- */
+
+/*
+ * What begins with a dash is an option, and to QEMU a word and a colon before the first slash name
+ * a protocol.
+ */
+static char *plain_path(const char *path, const char *suffix)
+{
+    bool odd = path[0] == '-' || path[strcspn(path, ":/")] == ':';
+
+    return print("%s%s%s", odd ? "./" : "", path, suffix);
+}
+
+/* The value of an option among others: a comma would end it. */
+static char *double_commas(const char *value)
+{
+    char *text = malloc(2 * strlen(value) + 1), *to = text;
+
+    for (; text != NULL && *value != '\0'; value++) {
+        *to++ = *value;
+        if (*value == ',')
+            *to++ = ',';
+    }
+    if (text != NULL)
+        *to = '\0';
+    return text;
+}
+
+/* Owns @text, which may be NULL. */
+static char *word_of(char *text)
+{
+    char *word = text != NULL ? text_shell_word(text) : NULL;
+
+    free(text);
+    return word;
+}
+
+/* The file at @path and that @suffix, behind an option that begins with @option. */
+static char *option_of(const char *option, const char *path, const char *suffix)
+{
+    char *plain = plain_path(path, suffix);
+    char *value = plain != NULL ? double_commas(plain) : NULL;
+    char *whole = value != NULL ? print("%s%s", option, value) : NULL;
+
+    free(plain);
+    free(value);
+    return word_of(whole);
+}
+
+/* The same as an argument of qemu-img. */
+static char *argument(const char *path, const char *suffix, bool encrypted)
+{
+    return encrypted ? option_of(KEY_DRIVER, path, suffix) : word_of(plain_path(path, suffix));
+}
+
+/* To this program, a file with the name of a command is a command, too. */
+static char *measured_word(const char *path)
+{
+    static const char *const commands[] = {"measure", "map", "report", "defrag", "help"};
+
+    for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++)
+        if (strcmp(path, commands[i]) == 0)
+            return print("./%s", path);
+    return argument(path, "", false);
+}
+
+/* ---- options ---- */
+
+static char *creation_options(const struct report_format *format, bool compressed)
+{
+    char refcounts[32] = "";
+
+    if (format->refcount_bits != DEFAULT_REFCOUNT_BITS)
+        snprintf(refcounts, sizeof(refcounts), ",refcount_bits=%u", format->refcount_bits);
+    return print(
+        "compat=%s,cluster_size=%" PRIu64 "%s%s%s%s%s", format->version == 2 ? "0.10" : "1.1",
+        format->cluster_bytes, refcounts, format->lazy_refcounts ? ",lazy_refcounts=on" : "",
+        format->extended_l2 ? ",extended_l2=on" : "",
+        compressed && format->compression == FORMAT_ZSTD ? ",compression_type=zstd" : "",
+        format->encryption != FORMAT_CRYPT_NONE ? ",encrypt.format=luks,encrypt.key-secret=key"
+                                                : "");
+}
+
+/*
+ * qemu-img makes no image with a backing file unless it is told the format. Where the image does
+ * not tell it, QEMU looks what the backing file begins with, and so does this command.
+ */
+static char *probing(const struct report_image *image)
+{
+    const struct format_name *name = &image->format.backing_file;
+    char *path, *word, *text;
+
+    if (format_filename_kind(name) != FORMAT_FILENAME_PATH)
+        path = strdup(name->bytes);
+    else
+        path = format_filename_backing(name, image->path);
+    word = path != NULL ? argument(path, "", false) : NULL;
+    text =
+        word != NULL ? print("\"$(qemu-img info %s | sed -n 's/^file format: //p')\"", word) : NULL;
+    free(path);
+    free(word);
+    return text;
+}
+
+/* @option: "-B" or "-b". */
+static char *backing_words(const struct report_image *image, const char *option)
+{
+    const struct report_format *format = &image->format;
+    char *name = text_shell_word(format->backing_file.bytes), *kind, *text;
+
+    kind = format->backing_format.bytes != NULL && format->backing_format.bytes[0] != '\0'
+               ? text_shell_word(format->backing_format.bytes)
+               : probing(image);
+    text = name != NULL && kind != NULL ? print(" %s %s -F %s", option, name, kind) : NULL;
+    free(name);
+    free(kind);
+    return text;
+}
+
+/* ---- the whole ---- */
+
+/* A relative backing file is looked for in the folder of the name that the copy is opened by. */
+static bool needs_link(const struct report_image *image, bool keep_backing)
+{
+    const struct report_format *format = &image->format;
+
+    return image->beside.link != NULL && !image->beside.is_device && keep_backing &&
+           format_filename_kind(&format->backing_file) == FORMAT_FILENAME_PATH &&
+           format->backing_file.bytes[0] != '/';
+}
+
+static void fill_paths(const struct report_image *image, bool encrypted, struct report_words *words)
+{
+    const struct io_beside *beside = &image->beside;
+    const char *target = beside->target != NULL ? beside->target : image->path;
+    const char *placed = beside->copy != NULL ? beside->copy : target;
+    const char *suffix = beside->copy != NULL ? "" : COPY_SUFFIX;
+    const char *copy = words->linked ? beside->link : placed;
+
+    if (beside->is_device) {
+        placed = copy = REPORT_NEW_VOLUME;
+        suffix = "";
+    }
+    words->old = argument(image->path, "", false);
+    words->measured = measured_word(image->path);
+    words->target = argument(target, "", false);
+    words->copy = argument(copy, suffix, false);
+    words->placed = argument(placed, suffix, false);
+    words->source = argument(image->path, "", encrypted);
+    words->result = argument(copy, suffix, encrypted);
+    words->drive = option_of(
+        encrypted ? "format=qcow2,encrypt.key-secret=key,file=" : "format=qcow2,file=", image->path,
+        "");
+}
+
+int report_words(const struct report_image *image, bool keep_backing, bool compressed,
+                 struct report_words *words)
+{
+    bool encrypted = image->format.encryption != FORMAT_CRYPT_NONE;
+
+    memset(words, 0, sizeof(*words));
+    keep_backing =
+        keep_backing && format_filename_kind(&image->format.backing_file) != FORMAT_FILENAME_NONE;
+    words->linked = needs_link(image, keep_backing);
+    words->key = encrypted ? KEY_OPTIONS : "";
+    words->options = creation_options(&image->format, compressed);
+    words->backing = keep_backing ? backing_words(image, "-B") : strdup("");
+    words->create_backing = keep_backing ? backing_words(image, "-b") : strdup("");
+    fill_paths(image, encrypted, words);
+    if (words->old == NULL || words->measured == NULL || words->target == NULL ||
+        words->copy == NULL || words->placed == NULL || words->source == NULL ||
+        words->result == NULL || words->drive == NULL || words->options == NULL ||
+        words->backing == NULL || words->create_backing == NULL)
+        return -ENOMEM;
+    return 0;
+}
+
+void report_words_release(struct report_words *words)
+{
+    free(words->old);
+    free(words->measured);
+    free(words->target);
+    free(words->copy);
+    free(words->placed);
+    free(words->source);
+    free(words->result);
+    free(words->drive);
+    free(words->options);
+    free(words->backing);
+    free(words->create_backing);
+    memset(words, 0, sizeof(*words));
+}

@@ -1,0 +1,557 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# What the page says is to be done, done: each command as it is printed, one after the other, on every
+# kind of image. Afterwards the guest reads the same, the format is kept, and there is nothing to do.
+#
+# --no-host and --device hdd: it is about the image, wherever the tests run. What a person does is
+# left out (the VM), or done here (the passphrase, the new volume).
+
+load helper
+load qemu
+
+setup() {
+    enter_scratch
+    needs qemu-img qemu-io python3 bash
+    mkdir bin work
+    ln -s "$QCOW2FRAG" bin/qcow2frag
+    PATH=$PWD/bin:$PATH
+    cd work
+}
+
+# at_random FIRST N [SIZE-KIB]: qemu-io's commands that write N clusters in a fixed random order.
+at_random() {
+    python3 - "$@" <<'PYTHON'
+import random, sys
+first, n, kib = (int(word) for word in (sys.argv[1:] + ["64"])[:3])
+numbers = list(range(n))
+random.seed(1)
+random.shuffle(numbers)
+for number in numbers:
+    print(f"write -q -P {number % 250 + first} {number * kib}k {kib}k")
+PYTHON
+}
+
+# scattered IMAGE [SIZE-KIB]: 300 clusters in random order. Names need not be ones that qemu-io takes.
+scattered() {
+    at_random 1 300 "${2:-64}" | qemu-io -f qcow2 "$(realpath -s -- "$1")" >io.log || told "qemu-io:" io.log
+}
+
+# page IMAGE [OPTION ...]: into the file page, and the commands on it into the file commands.
+page() {
+    local image=$1
+
+    shift
+    qcow2frag --no-host --device hdd "$@" -- "$image" >page
+    sed -n '/^  What to do:/,$ s/^        //p' page >commands
+}
+
+# cooked IMAGE [OPTION ...]: does all that its page says. $original has what the image was.
+cooked() {
+    original=$(realpath -s -- "$1")-original
+    cp -- "$1" "$original"
+    page "$@"
+    [ -s commands ] || told "no commands:" page
+    follow
+}
+
+# follow: runs the commands. qemu-img of some versions fails now and then to make a LUKS image on a
+# busy machine: its fault, and tried again. Where $quick says so, a passphrase may be easy to guess,
+# since to open an image whose passphrase is hard to guess takes seconds.
+quick=
+follow() {
+    local line attempt failed
+
+    [ -z "$quick" ] || sed -i 's/encrypt.format=luks,/&encrypt.iter-time=10,/g' commands
+
+    while IFS= read -r line; do
+        for attempt in 1 2 3 4 5 6; do
+            failed=
+            (umask 022 && bash -c "$line") >log 2>&1 </dev/null || failed=yes
+            [ -n "$failed" ] && [[ $line == *encrypt* ]] || break
+        done
+        [ -z "$failed" ] || told "failed: $line" log
+    done <commands
+    ! grep -q "What to do" log || told "there is still something to do:" log
+}
+
+# same FILE FILE: the guest reads the same from both.
+same() {
+    if [ ${#key[@]} -gt 0 ]; then
+        qemu-img compare "${key[@]}" --image-opts "$(spec "$1")" "$(spec "$2")" >log
+    else
+        qemu-img compare "$(realpath -s -- "$1")" "$(realpath -s -- "$2")" >log
+    fi || told "not the same:" log
+}
+
+info() { qemu-img info --output=json "$(realpath -s -- "$1")"; }
+
+# kept FILE KEY ...: qemu-img info says the same of the original and of what stands in its place.
+kept() {
+    local image=$1 key
+
+    shift
+    info "$original" >before.json
+    info "$image" >after.json
+    for key; do
+        is <(json after.json "d$key") "$(json before.json "d$key")"
+    done
+}
+
+in_order() {
+    page "$@"
+    is_empty commands
+}
+
+done_and_same() {
+    same "$original" "$1"
+    in_order "$@"
+}
+
+qcow2='["format-specific"]["data"]'
+
+# ---- formats ----
+
+@test "a plain image" {
+    create disk 64M
+    scattered disk
+    cooked disk
+    done_and_same disk
+    kept disk '["cluster-size"]' "$qcow2[\"compat\"]"
+    [ ! -e disk.new ]
+}
+
+@test "version 2 is kept" {
+    create disk 64M compat=0.10
+    scattered disk
+    cooked disk
+    done_and_same disk
+    kept disk "$qcow2[\"compat\"]"
+}
+
+@test "cluster size, refcount width and lazy refcounts are kept" {
+    create disk 64M cluster_size=16k,refcount_bits=8,lazy_refcounts=on
+    scattered disk 16
+    cooked disk
+    done_and_same disk
+    kept disk '["cluster-size"]' "$qcow2[\"refcount-bits\"]" "$qcow2[\"lazy-refcounts\"]"
+}
+
+@test "extended L2 entries are kept" {
+    create disk 64M extended_l2=on,cluster_size=128k
+    scattered disk 128
+    cooked disk
+    done_and_same disk
+    kept disk "$qcow2[\"extended-l2\"]" '["cluster-size"]'
+}
+
+# noise FILE BYTES: compresses to about half.
+noise() { python3 -c 'import random, sys; random.seed(2); open(sys.argv[1], "wb").write(bytes(random.randrange(16) for _ in range(int(sys.argv[2]))))' "$@"; }
+
+# compressed IMAGE METHOD [COPY-OPTION ...]: most of its clusters, and some that were written again.
+compressed() {
+    noise noise $((20 << 20))
+    qemu-img convert -c -f raw -O qcow2 -o "compression_type=$2" noise "$1" ||
+        skip "this qemu-img has no $2"
+    at_random 1 300 | sed -n 1,140p | qemu-io "$1" >io.log
+}
+
+@test "compression and its method are kept" {
+    for method in zlib zstd; do
+        compressed disk $method
+        cooked disk
+        done_and_same disk
+        kept disk "$qcow2[\"compression-type\"]"
+        qcow2frag --json --no-host disk >disk.json
+        is <(json disk.json 'i[0]["tables"][0]["compressed_clusters"]') 320
+        rm disk
+    done
+}
+
+@test "snapshots are not in the copy, and the page says so before" {
+    create disk 64M
+    scattered disk
+    qemu-img snapshot -c one disk
+    qemu-img snapshot -c two disk
+    cooked disk
+    holds <(tr -s ' \n' ' ' <page) "The copy will not have the 2 internal snapshots of this image"
+    done_and_same disk
+}
+
+# ---- backing files ----
+
+@test "a backing file is kept, and only what is in front of it is copied" {
+    create "base one.qcow2" 64M
+    io "base one.qcow2" "write -P 7 0 40M"
+    qemu-img create -q -f qcow2 -b "base one.qcow2" -F qcow2 disk
+    scattered disk
+    cooked disk
+    done_and_same disk
+    kept disk '["backing-filename"]' '["backing-filename-format"]'
+    qcow2frag --json --no-host disk >disk.json
+    is <(json disk.json 'i[0]["tables"][0]["mapped_clusters"]') 300
+}
+
+@test "a raw backing file is kept" {
+    truncate -s 64M base.raw
+    qemu-img create -q -f qcow2 -b base.raw -F raw disk
+    scattered disk
+    cooked disk
+    done_and_same disk
+    kept disk '["backing-filename"]' '["backing-filename-format"]'
+}
+
+@test "a backing file whose format the image does not tell is kept" {
+    create base 64M
+    io base "write -P 7 0 40M"
+    mkdir sub
+    qemu-img create -q -f qcow2 -b ../base -F qcow2 sub/disk
+    scattered sub/disk
+    python3 - sub/disk <<'PYTHON' # its header extension becomes one that nobody knows
+import sys
+with open(sys.argv[1], "r+b") as file:
+    head = file.read(65536)
+    file.seek(head.index(b"\xe2\x79\x2a\xca"))
+    file.write(b"\x12\x34\x56\x78")
+PYTHON
+    info sub/disk >before.json
+    is <(json before.json '"backing-filename-format" in d') false
+    cooked sub/disk
+    done_and_same sub/disk
+    kept sub/disk '["backing-filename"]'
+}
+
+@test "along a chain, the copy is of all of it, and measured with --chain again" {
+    create base 64M
+    scattered base
+    qemu-img create -q -f qcow2 -b base -F qcow2 middle
+    at_random 5 300 | sed -n 1,150p | qemu-io middle >io.log
+    qemu-img create -q -f qcow2 -b middle -F qcow2 disk
+    at_random 3 300 | sed -n 1,50p | qemu-io disk >io.log
+    cooked disk --chain
+    holds commands "qcow2frag --chain disk"
+    done_and_same disk --chain
+    info disk >after.json
+    is <(json after.json '"backing-filename" in d') false
+}
+
+# ---- bitmaps ----
+
+@test "bitmaps are kept" {
+    create disk 64M
+    scattered disk
+    qemu-img bitmap --add disk b0
+    cooked disk
+    done_and_same disk
+    kept disk "$qcow2[\"bitmaps\"][0][\"name\"]"
+}
+
+# left_in_use IMAGE: as after a QEMU that was killed: all of its bitmaps.
+left_in_use() {
+    python3 - "$1" <<'PYTHON'
+import struct, sys
+with open(sys.argv[1], "r+b") as file:
+    head = file.read(65536)
+    at = head.index(b"\x23\x85\x28\x75") + 8
+    n, _, _, place = struct.unpack_from(">IIQQ", head, at)
+    for _ in range(n):
+        file.seek(place)
+        entry = file.read(24)
+        extra = struct.unpack_from(">I", entry, 20)[0]
+        name = struct.unpack_from(">H", entry, 18)[0]
+        file.seek(place + 12)
+        file.write(struct.pack(">I", struct.unpack_from(">I", entry, 12)[0] | 1))
+        place += (24 + extra + name + 7) // 8 * 8
+PYTHON
+}
+
+@test "bitmaps that were left in use are named, and the others are kept" {
+    create disk 64M
+    scattered disk
+    qemu-img bitmap --add disk first
+    qemu-img bitmap --add disk second
+    left_in_use disk
+    qemu-img bitmap --add disk sound
+    cooked disk
+    holds <(tr -s ' \n' ' ' <page) 'The program that used the bitmaps "first", "second" ended before it saved them'
+    done_and_same disk
+    info disk >after.json
+    is <(json after.json "[b[\"name\"] for b in d$qcow2[\"bitmaps\"]]") '["sound"]'
+}
+
+@test "a bitmap that is not left in use is not called so" {
+    create disk 64M
+    scattered disk
+    qemu-img bitmap --add disk b0
+    page disk
+    ! grep -q "The program that used" page
+    ! grep -q "skip-broken" page
+}
+
+# ---- encryption ----
+
+# encrypted IMAGE METHOD SIZE [CREATE-OPTION ...]: with 60 clusters in random order.
+encrypted() {
+    local image=$1 method=$2 size=$3 attempt
+
+    quick=yes
+    shift 3
+    printf abc >KEYFILE
+    key=(--object "secret,id=key,file=KEYFILE")
+    for attempt in 1 2 3 4 5 6; do
+        qemu-img create -q "${key[@]}" "$@" -f qcow2 \
+            -o "encrypt.format=$method,encrypt.key-secret=key$([ "$method" = aes ] || echo ,encrypt.iter-time=10)" \
+            "$image" "$size" 2>log && created=yes && break
+    done
+    [ -n "${created:-}" ] || skip "this qemu-img makes no $method image"
+    at_random 1 300 | qemu-io "${key[@]}" --image-opts "$(spec "$image")" >io.log
+}
+
+@test "an encrypted image stays encrypted" {
+    encrypted disk luks 32M
+    quick= # the very commands, once
+    cooked disk
+    done_and_same disk
+    kept disk '["encrypted"]'
+}
+
+@test "AES becomes LUKS" {
+    encrypted disk aes 32M
+    cooked disk
+    done_and_same disk
+    info disk >after.json
+    is <(json after.json "d$qcow2[\"encrypt\"][\"format\"]") luks
+}
+
+@test "an encrypted image keeps its backing file and its bitmaps" {
+    create base 32M
+    io base "write -P 7 0 30M"
+    encrypted disk luks 32M -b base -F qcow2
+    qemu-img bitmap --add "${key[@]}" --image-opts "$(spec disk)" b0
+    cooked disk
+    done_and_same disk
+    kept disk '["backing-filename"]' '["backing-filename-format"]' '["encrypted"]' "$qcow2[\"bitmaps\"][0][\"name\"]"
+    qcow2frag --json --no-host disk >disk.json
+    is <(json disk.json 'i[0]["tables"][0]["mapped_clusters"]') 300
+}
+
+@test "an encrypted image whose name has commas" {
+    encrypted plain luks 32M
+    mv plain "a,file.locking=off,x=.qcow2"
+    page "a,file.locking=off,x=.qcow2"
+    mv "a,file.locking=off,x=.qcow2" saved
+    cp saved "a,file.locking=off,x=.qcow2"
+    follow
+    mv "a,file.locking=off,x=.qcow2" disk
+    same saved disk
+}
+
+# ---- names ----
+
+# named NAME: an image of that name, in a folder of its own.
+named() {
+    rm -rf alone
+    mkdir alone
+    cd alone
+    create plain 64M
+    scattered plain
+    mv -- plain "./$1"
+    cooked "$1"
+    done_and_same "$1"
+    rm -- "./$1" "$original" commands io.log log page # and there is no other
+    cd ..
+    rmdir alone
+}
+
+@test "names that a shell would take apart" {
+    named "it's my \$disk"
+    named 'a b$(id)`id`"'
+    named '~root'
+    named '#x'
+    named 'a=b'
+    named $'x\ny;reboot'
+    named $'tab\there\\n'
+}
+
+@test "names that programs would take for options" {
+    named -disk
+    named -o.qcow2
+    named --help
+}
+
+@test "names that QEMU would take for something else" {
+    named vm:1
+    named nbd:x
+    named file:x
+    named 'json:{"driver":"null-co"}'
+    named a,b,,c=d
+}
+
+@test "names that this program would take for a command" {
+    named map
+    named defrag
+}
+
+# ---- files ----
+
+@test "a file that has the name of the copy is left alone" {
+    create disk 64M
+    scattered disk
+    echo mine >disk.new
+    ln -s nowhere disk.new2
+    cooked disk
+    done_and_same disk
+    is disk.new mine
+    [ "$(readlink disk.new2)" = nowhere ]
+}
+
+@test "behind a symbolic link, the target is replaced" {
+    mkdir images
+    create images/real 64M
+    scattered images/real
+    chmod 640 images/real
+    ln -s images/real link
+    cooked link
+    done_and_same link
+    [ "$(readlink link)" = images/real ]
+    [ "$(ls images)" = real ]
+    [ "$(stat -c %a images/real)" = 640 ]
+}
+
+@test "behind a symbolic link, the backing file is found where it was" {
+    mkdir images
+    create base 64M
+    io base "write -P 7 0 40M"
+    create images/base 64M # another one
+    create images/real 64M
+    qemu-img create -q -f qcow2 -b base -F qcow2 images/real
+    ln -s images/real link
+    scattered link
+    cooked link
+    done_and_same link
+    kept link '["backing-filename"]'
+    [ "$(readlink link)" = images/real ]
+    [ "$(ls images)" = "base
+real" ]
+    [ ! -e link.new ]
+}
+
+@test "nobody else can read the copy before it has the rights of the original" {
+    create disk 64M
+    scattered disk
+    page disk
+    sed -i '/^(umask/q' commands
+    follow
+    [ "$(stat -c %a disk.new)" = 600 ]
+}
+
+# ---- block devices ----
+
+# devices SIZE: two loop devices, $device and $volume.
+devices() {
+    needs_root
+    needs losetup
+    truncate -s "$1" one two
+    device=$(losetup --find --show one 2>log) || skip "no loop devices: $(cat log)"
+    volume=$(losetup --find --show two 2>log) || skip "no loop devices: $(cat log)"
+}
+
+teardown() {
+    [ -z "${device:-}" ] || losetup --detach "$device"
+    [ -z "${volume:-}" ] || losetup --detach "$volume"
+    leave_scratch
+}
+
+# cooked_volume: as cooked, with the second device as the new volume; it is large enough.
+cooked_volume() {
+    page "$device"
+    holds page NEW-VOLUME
+    ! grep -qE '^(mv|chown|ln) ' commands || told "a device would be replaced:" commands
+    sed -i "s|NEW-VOLUME|$volume|g" commands
+    follow
+    grep -q "^qemu-img measure" commands
+    [ -b "$device" ]
+    [ -b "$volume" ]
+    in_order "$volume"
+}
+
+@test "an image on a block device is copied to another one" {
+    devices 96M
+    create "$device" 64M lazy_refcounts=on
+    scattered "$device"
+    qemu-img bitmap --add "$device" b0
+    cooked_volume
+    same "$device" "$volume"
+    original=$device
+    kept "$volume" "$qcow2[\"lazy-refcounts\"]" "$qcow2[\"bitmaps\"][0][\"name\"]"
+}
+
+@test "the new volume is no longer than the same copy in a file" {
+    devices 96M
+    create "$device" 8G # most of it in holes
+    scattered "$device"
+    io "$device" "write -P 3 7G 64k"
+    cooked_volume
+    qemu-img convert -O qcow2 "$device" file
+    is <(qemu-img check --output=json "$volume" | python3 -c 'import json, sys; print(json.load(sys.stdin)["image-end-offset"])') \
+        "$(qemu-img check --output=json file | python3 -c 'import json, sys; print(json.load(sys.stdin)["image-end-offset"])')"
+}
+
+@test "an image on a block device keeps its backing file" {
+    devices 96M
+    create base 64M
+    io base "write -P 7 0 40M"
+    qemu-img create -q -f qcow2 -b "$PWD/base" -F qcow2 "$device"
+    scattered "$device"
+    cooked_volume
+    same "$device" "$volume"
+    original=$device
+    kept "$volume" '["backing-filename"]' '["backing-filename-format"]'
+}
+
+@test "an encrypted image on a block device" {
+    devices 96M
+    encrypted "$device" luks 32M
+    cooked_volume
+    same "$device" "$volume"
+}
+
+@test "a compressed image on a block device" {
+    devices 96M
+    compressed file zlib
+    dd if=file of="$device" bs=1M status=none
+    cooked_volume
+    same file "$volume"
+    qcow2frag --json --no-host "$volume" >disk.json
+    is <(json disk.json 'i[0]["tables"][0]["compressed_clusters"]') 320
+}
+
+@test "a link to a device is no file to be replaced" {
+    devices 96M
+    create "$device" 64M
+    scattered "$device"
+    ln -s "$device" lv
+    page lv
+    holds page NEW-VOLUME
+    ! grep -qE '^(mv|chown|ln) ' commands || told "a device would be replaced:" commands
+}
+
+# ---- space ----
+
+@test "the page says what gets leaked clusters back, and it does" {
+    fixture leaked
+    mv "$BATS_TEST_TMPDIR/leaked.qcow2" .
+    qcow2frag --no-host --device hdd --space leaked.qcow2 >page
+    holds <(tr -s ' \n' ' ' <page) "stored by the host"
+    sed -n 's/^        \(qemu-img check.*\)/\1/p' page >commands
+    is commands "qemu-img check -r leaks leaked.qcow2"
+    follow
+    qemu-img check leaked.qcow2 >log
+    qcow2frag --no-host --device hdd --space leaked.qcow2 >page
+    ! grep -q "check -r leaks" page
+}
+
+@test "in a damaged image nothing is called space to get back" {
+    fixture v2-zero
+    try qcow2frag --no-host --space "$BATS_TEST_TMPDIR/v2-zero.qcow2"
+    ! grep -q "get space back" out
+}

@@ -1,0 +1,352 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The recipes: which steps there are for which image, and how the commands are worded. That they do
+ * what they say is tested by running them, in cli/recipes.bats.
+ */
+#include "recipe.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#define MIB (UINT64_C(1) << 20)
+
+/* An image whose order is to blame, in a file that nobody looked at. */
+struct made {
+    struct report_image image;
+    struct report_table table;
+    struct report_recipe recipe;
+    char path[64], names[4][32];
+};
+
+static void make(struct made *made, const char *path)
+{
+    memset(made, 0, sizeof(*made));
+    strcpy(made->path, path);
+    made->image.path = made->path;
+    made->image.tables = &made->table;
+    made->image.n_tables = 1;
+    made->image.verdict.known = true;
+    made->image.verdict.action = REPORT_IMAGE;
+    made->image.verdict.copy_bytes.value = 5 * MIB;
+    made->image.format.version = 3;
+    made->image.format.cluster_bytes = 65536;
+    made->image.format.refcount_bits = 16;
+    made->image.format.virtual_bytes = 64 * MIB;
+    made->table.measured = true;
+    made->table.chain_depth = 1;
+    made->table.mapped_clusters = 100;
+    made->table.walk.mapped_bytes = 6 * MIB;
+}
+
+static void set_name(struct made *made, struct format_name *name, unsigned slot, const char *text)
+{
+    strcpy(made->names[slot], text);
+    *name = (struct format_name){made->names[slot], strlen(text)};
+}
+
+static void cook(struct made *made)
+{
+    assert_int_equal(report_recipe(&made->image, &made->recipe), 0);
+}
+
+/* The command that has @part in it; there must be one. */
+static const char *command_with(const struct made *made, const char *part)
+{
+    for (size_t i = 0; i < made->recipe.n; i++)
+        if (made->recipe.steps[i].command != NULL &&
+            strstr(made->recipe.steps[i].command, part) != NULL)
+            return made->recipe.steps[i].command;
+    fail_msg("no command with %s", part);
+    return NULL;
+}
+
+static bool has_text(const struct made *made, const char *part)
+{
+    for (size_t i = 0; i < made->recipe.n; i++)
+        if (strstr(made->recipe.steps[i].text, part) != NULL)
+            return true;
+    return false;
+}
+
+static void expect_command(struct made *made, const char *part, const char *command)
+{
+    cook(made);
+    assert_string_equal(command_with(made, part), command);
+    report_recipe_release(&made->recipe);
+}
+
+static void a_plain_image(void **state)
+{
+    struct made made;
+
+    (void)state;
+    make(&made, "disk");
+    expect_command(&made, "convert",
+                   "(umask 077; qemu-img convert -p -O qcow2 -o compat=1.1,cluster_size=65536 disk "
+                   "disk.new)");
+    expect_command(&made, "mv", "mv disk.new disk");
+}
+
+static void the_format_is_kept(void **state)
+{
+    struct made made;
+
+    (void)state;
+    make(&made, "disk");
+    made.image.format.version = 2;
+    made.image.format.cluster_bytes = 4096;
+    expect_command(&made, "convert",
+                   "(umask 077; qemu-img convert -p -O qcow2 -o compat=0.10,cluster_size=4096 disk "
+                   "disk.new)");
+    made.image.format.version = 3;
+    made.image.format.refcount_bits = 1;
+    made.image.format.lazy_refcounts = made.image.format.extended_l2 = true;
+    expect_command(&made, "convert",
+                   "(umask 077; qemu-img convert -p -O qcow2 -o compat=1.1,cluster_size=4096,"
+                   "refcount_bits=1,lazy_refcounts=on,extended_l2=on disk disk.new)");
+}
+
+/* More than half of the clusters: else most of the copy would be slower to write to than before. */
+static void what_is_mostly_compressed_stays_so(void **state)
+{
+    struct made made;
+
+    (void)state;
+    make(&made, "disk");
+    made.image.format.compression = FORMAT_ZSTD;
+    made.table.walk.compressed_clusters = 50;
+    cook(&made);
+    assert_null(strstr(command_with(&made, "convert"), " -c "));
+    assert_true(has_text(&made, "50 of its clusters are compressed"));
+    assert_true(has_text(&made, "about 6 MiB")); /* of what is mapped, not what is stored */
+    report_recipe_release(&made.recipe);
+    made.table.walk.compressed_clusters = 51;
+    cook(&made);
+    assert_non_null(strstr(command_with(&made, "convert"), " -c "));
+    assert_non_null(strstr(command_with(&made, "convert"), ",compression_type=zstd "));
+    assert_true(has_text(&made, "about 5 MiB"));
+    report_recipe_release(&made.recipe);
+    made.image.format.encryption = FORMAT_CRYPT_LUKS; /* QEMU does not do both */
+    cook(&made);
+    assert_null(strstr(command_with(&made, "convert"), " -c "));
+    report_recipe_release(&made.recipe);
+}
+
+static void a_backing_file_is_kept_with_its_format(void **state)
+{
+    struct made made;
+
+    (void)state;
+    make(&made, "vm/disk");
+    set_name(&made, &made.image.format.backing_file, 0, "the base");
+    set_name(&made, &made.image.format.backing_format, 1, "raw");
+    expect_command(&made, "convert",
+                   "(umask 077; qemu-img convert -p -B 'the base' -F raw -O qcow2 -o "
+                   "compat=1.1,cluster_size=65536 vm/disk vm/disk.new)");
+    made.image.format.backing_format.bytes = NULL;
+    expect_command(&made, "convert",
+                   "(umask 077; qemu-img convert -p -B 'the base' -F \"$(qemu-img info 'vm/the "
+                   "base' | sed -n 's/^file format: //p')\" -O qcow2 -o "
+                   "compat=1.1,cluster_size=65536 vm/disk vm/disk.new)");
+}
+
+static void a_chain_that_was_walked_is_copied_whole(void **state)
+{
+    struct made made;
+
+    (void)state;
+    make(&made, "disk");
+    set_name(&made, &made.image.format.backing_file, 0, "base");
+    set_name(&made, &made.image.format.backing_format, 1, "raw");
+    made.table.chain_depth = 2;
+    cook(&made);
+    assert_null(strstr(command_with(&made, "convert"), " -B "));
+    assert_non_null(command_with(&made, "qcow2frag --chain disk"));
+    assert_true(has_text(&made, "about 6 MiB"));
+    report_recipe_release(&made.recipe);
+}
+
+static void bitmaps_in_use_are_named(void **state)
+{
+    struct made made;
+
+    (void)state;
+    make(&made, "disk");
+    made.image.format.bitmap_count = 9;
+    cook(&made);
+    assert_non_null(strstr(command_with(&made, "convert"), " --bitmaps -O"));
+    report_recipe_release(&made.recipe);
+
+    made.image.format.bitmaps_in_use = 5;
+    made.image.format.n_in_use_names = 4;
+    for (unsigned i = 0; i < 4; i++)
+        set_name(&made, &made.image.format.in_use_names[i], i,
+                 (const char *[]){"a", "b\n", "c", "d"}[i]);
+    cook(&made);
+    assert_non_null(strstr(command_with(&made, "convert"), " --bitmaps --skip-broken-bitmaps -O"));
+    assert_true(has_text(&made, "bitmaps \"a\", \"b\\x0a\", \"c\" and 2 more ended"));
+    report_recipe_release(&made.recipe);
+
+    made.image.in_use = opt_bool_of(true); /* whoever has it open will save them */
+    cook(&made);
+    assert_false(has_text(&made, "bitmaps"));
+    assert_non_null(command_with(&made, "--skip-broken-bitmaps"));
+    report_recipe_release(&made.recipe);
+}
+
+static void options_of_an_encrypted_image_are_its_own(void **state)
+{
+    struct made made;
+
+    (void)state;
+    make(&made, "a,b");
+    made.image.format.encryption = FORMAT_CRYPT_LUKS;
+    set_name(&made, &made.image.format.backing_file, 0, "base");
+    set_name(&made, &made.image.format.backing_format, 1, "qcow2");
+    made.image.format.bitmap_count = 1;
+    expect_command(&made, "convert",
+                   "(umask 077; qemu-img convert -p --bitmaps -B base -F qcow2 --object "
+                   "secret,id=key,file=KEYFILE --image-opts -O qcow2 -o "
+                   "compat=1.1,cluster_size=65536,encrypt.format=luks,encrypt.key-secret=key "
+                   "driver=qcow2,encrypt.key-secret=key,file.filename=a,,b a,b.new)");
+    made.image.verdict.action = REPORT_SNAPSHOTS;
+    expect_command(&made, "-l",
+                   "qemu-img snapshot --object secret,id=key,file=KEYFILE --image-opts -l "
+                   "driver=qcow2,encrypt.key-secret=key,file.filename=a,,b");
+    made.image.verdict.action = REPORT_L2_CACHE;
+    made.image.format.l2_cache_bytes = 128 * MIB;
+    expect_command(&made, "-drive",
+                   "qemu-system-x86_64 --object secret,id=key,file=KEYFILE -drive "
+                   "format=qcow2,encrypt.key-secret=key,file=a,,b,l2-cache-size=134217728");
+}
+
+static void names_are_nothing_but_files(void **state)
+{
+    static const struct {
+        const char *path, *command;
+    } cases[] = {
+        {"-disk", "mv ./-disk.new ./-disk"},
+        {"nbd:x", "mv ./nbd:x.new ./nbd:x"},
+        {"vm/nbd:x", "mv vm/nbd:x.new vm/nbd:x"},
+        {"/nbd:x", "mv /nbd:x.new /nbd:x"},
+        {"a b", "mv 'a b.new' 'a b'"},
+        {"a\nb", "mv $'a\\x0ab.new' $'a\\x0ab'"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct made made;
+
+        make(&made, cases[i].path);
+        expect_command(&made, "mv", cases[i].command);
+    }
+}
+
+static void a_file_called_as_a_command_is_measured_as_a_file(void **state)
+{
+    struct made made;
+
+    (void)state;
+    make(&made, "map");
+    expect_command(&made, "qcow2frag", "qcow2frag ./map");
+    make(&made, "mapped");
+    expect_command(&made, "qcow2frag", "qcow2frag mapped");
+}
+
+static void a_link_is_followed(void **state)
+{
+    struct made made;
+    char target[] = "/images/real", copy[] = "/images/real.new2", beside[] = "link.new";
+
+    (void)state;
+    make(&made, "link");
+    made.image.beside = (struct io_beside){.target = target, .copy = copy, .link = beside};
+    expect_command(&made, "mv", "mv /images/real.new2 /images/real");
+    set_name(&made, &made.image.format.backing_file, 0, "/base"); /* the same from everywhere */
+    set_name(&made, &made.image.format.backing_format, 1, "qcow2");
+    expect_command(&made, "mv", "mv /images/real.new2 /images/real");
+    set_name(&made, &made.image.format.backing_file, 0, "base");
+    expect_command(&made, "ln", "ln -s /images/real.new2 link.new");
+    expect_command(&made, "mv", "mv /images/real.new2 /images/real && rm link.new");
+    expect_command(&made, "compare", "qemu-img compare -p link link.new");
+}
+
+static void on_a_device_nothing_is_replaced(void **state)
+{
+    struct made made;
+
+    (void)state;
+    make(&made, "/dev/vg/lv");
+    made.image.beside.is_device = true;
+    made.image.format.bitmap_count = 1;
+    cook(&made);
+    assert_string_equal(command_with(&made, "create"),
+                        "qemu-img create -q -f qcow2 -o compat=1.1,cluster_size=65536 NEW-VOLUME "
+                        "67108864 && qemu-img convert -p -n --bitmaps --target-is-zero -O qcow2 "
+                        "/dev/vg/lv NEW-VOLUME");
+    for (size_t i = 0; i < made.recipe.n; i++)
+        assert_true(made.recipe.steps[i].command == NULL ||
+                    strncmp(made.recipe.steps[i].command, "mv ", 3) != 0);
+    report_recipe_release(&made.recipe);
+    set_name(&made, &made.image.format.backing_file, 0, "base");
+    set_name(&made, &made.image.format.backing_format, 1, "raw");
+    expect_command(&made, "create",
+                   "qemu-img create -q -f qcow2 -b base -F raw -o compat=1.1,cluster_size=65536 "
+                   "NEW-VOLUME 67108864 && qemu-img convert -p -n --bitmaps -B base -F raw -O "
+                   "qcow2 /dev/vg/lv NEW-VOLUME");
+}
+
+static void what_btrfs_compressed_is_copied(void **state)
+{
+    struct made made;
+    char filesystem[] = "btrfs";
+
+    (void)state;
+    make(&made, "disk");
+    made.image.verdict.action = REPORT_HOST;
+    made.image.host.filesystem = filesystem;
+    expect_command(&made, "btrfs", "btrfs filesystem defragment -t 32M disk");
+    made.image.host.encoded = true;
+    expect_command(
+        &made, "cp",
+        "cp -p --sparse=always --reflink=never disk disk.new && cmp disk disk.new && mv disk.new "
+        "disk");
+}
+
+static void the_vm_is_shut_down_before_the_switch(void **state)
+{
+    struct made made;
+
+    (void)state;
+    make(&made, "disk");
+    cook(&made);
+    assert_true(has_text(&made, "and shut it down again"));
+    report_recipe_release(&made.recipe);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_plain_image),
+        cmocka_unit_test(the_format_is_kept),
+        cmocka_unit_test(what_is_mostly_compressed_stays_so),
+        cmocka_unit_test(a_backing_file_is_kept_with_its_format),
+        cmocka_unit_test(a_chain_that_was_walked_is_copied_whole),
+        cmocka_unit_test(bitmaps_in_use_are_named),
+        cmocka_unit_test(options_of_an_encrypted_image_are_its_own),
+        cmocka_unit_test(names_are_nothing_but_files),
+        cmocka_unit_test(a_file_called_as_a_command_is_measured_as_a_file),
+        cmocka_unit_test(a_link_is_followed),
+        cmocka_unit_test(on_a_device_nothing_is_replaced),
+        cmocka_unit_test(what_btrfs_compressed_is_copied),
+        cmocka_unit_test(the_vm_is_shut_down_before_the_switch),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
