@@ -25,7 +25,7 @@
 
 struct placing {
     unsigned n_files;
-    uint64_t *cluster_bytes;  /* [n_files] of what the file holds: what counts as a piece */
+    unsigned *cluster_bits;   /* [n_files] of what the file holds: what counts as a piece */
     struct host_grid grids[]; /* [n_files] */
 };
 
@@ -183,9 +183,9 @@ static int add_data(struct state *state, unsigned file, uint64_t guest_off, uint
 static uint64_t count_clusters(const struct state *state, unsigned file, uint64_t begin,
                                uint64_t end)
 {
-    uint64_t cluster_bytes = state->placing->cluster_bytes[file];
+    unsigned bits = state->placing->cluster_bits[file];
 
-    return (end - 1) / cluster_bytes - begin / cluster_bytes + 1;
+    return ((end - 1) >> bits) - (begin >> bits) + 1;
 }
 
 /*
@@ -610,11 +610,12 @@ int host_placing_new(const struct host_map *const *maps, unsigned n_files, uint6
         .state_free = free,
         .take = take,
     };
-    placing->cluster_bytes = calloc(n_files, sizeof(*placing->cluster_bytes));
-    if (placing->cluster_bytes == NULL)
+    placing->cluster_bits = calloc(n_files, sizeof(*placing->cluster_bits));
+    if (placing->cluster_bits == NULL)
         return -ENOMEM;
     for (unsigned i = 0; i < n_files; i++)
-        placing->cluster_bytes[i] = held_bytes != NULL ? held_bytes[i] : cluster_bytes;
+        placing->cluster_bits[i] =
+            (unsigned)__builtin_ctzll(held_bytes != NULL ? held_bytes[i] : cluster_bytes);
     for (; placing->n_files < n_files && ret == 0; placing->n_files++)
         ret = host_grid_init(&placing->grids[placing->n_files], maps[placing->n_files],
                              cluster_bytes);
@@ -628,7 +629,7 @@ void host_placing_free(struct piece_stage *stage)
     for (unsigned i = 0; placing != NULL && i < placing->n_files; i++)
         host_grid_free(&placing->grids[i]);
     if (placing != NULL)
-        free(placing->cluster_bytes);
+        free(placing->cluster_bits);
     free(placing);
     memset(stage, 0, sizeof(*stage));
 }
