@@ -148,7 +148,8 @@ static int add_range(struct chain_compose *compose, const struct chain_range *ra
     if (mapped) {
         compose->counts->mapped_bytes += range->guest_bytes;
         compose->counts->pieces += count_pieces(compose, range);
-        compose->batch.goes_on = compose->batch.n == 0 && goes_on(compose, range);
+        if (compose->batch.n == 0)
+            compose->batch.goes_on = goes_on(compose, range);
     }
     while (piece.guest_off < end && ret == 0) {
         piece.guest_bytes = piece_end(compose, piece.guest_off, end) - piece.guest_off;

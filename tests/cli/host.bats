@@ -404,6 +404,22 @@ map all reversed alloc 0,5..9,31'
     is <(json out "$table['end_to_end']['fragmentation_score']") "$(python3 -c 'print(1023 / 3072)')"
 }
 
+@test "along a chain of files in one extent each, the device gives the figures of the files" {
+    # Clusters of 64 KiB, which the slices of the top image cut: each is one piece still.
+    image base <<<'size 4M
+map all shuffled seed 4'
+    image top <<<'size 4M
+cluster 512
+backing base format qcow2
+map 3..8191 every 64'
+    echo 0 0x4000000000 0x100000000 1 >extents
+    try with_extents extents "$QCOW2FRAG" --json --chain --device nvme top
+    exits 0
+    is <(json out '[k for k, v in i[0]["tables"][0]["end_to_end"].items()
+        if i[0]["tables"][0].get(k, v) != v]') '[]'
+    is <(json out 'i[0]["tables"][0]["end_to_end"]["seconds"] == i[0]["tables"][0]["disk"]["seconds"]') true
+}
+
 @test "a run of the list ends where its place on the device does" {
     three_clusters
     cat >extents <<'EXTENTS'
