@@ -65,6 +65,9 @@ struct format_name {
     size_t len;
 };
 
+/* The copy is the caller's to free. A name that is not there (NULL) stays so. 0 or -ENOMEM. */
+int format_name_copy(const struct format_name *from, struct format_name *to);
+
 struct format_header {
     uint32_t version;       /* 2 or 3 */
     unsigned cluster_bits;  /* 9 .. 21 */

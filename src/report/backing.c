@@ -48,14 +48,15 @@ void report_backing_close(struct report_backing *backing)
 
 static struct table active_table(const struct format_image *image)
 {
-    return (struct table){.l1_off = image->header.l1_off,
-                          .l1_entries = image->header.l1_entries,
-                          .virtual_bytes = image->header.virtual_bytes};
+    struct table table = table_of_active(image);
+
+    table.whole_l1 = false; /* VM state is no part of a layer */
+    return table;
 }
 
 /* Progress over all layers: each is one of so many steps. */
 struct step {
-    const struct walk_walk_options *options;
+    const struct walk_options *options;
     size_t number, n_steps;
 };
 
@@ -70,7 +71,7 @@ static void step_progress(void *context, double done)
 static int walk_alone(struct format_image *image, struct table *table, struct step *step,
                       struct err *err)
 {
-    const struct walk_walk_options options = {
+    const struct walk_options options = {
         .workers = step->options->workers,
         .span = step->options->span,
         .progress = step->options->progress != NULL ? step_progress : NULL,
@@ -141,7 +142,7 @@ static int look_at_layer(struct report_backing *backing, size_t depth, struct st
 }
 
 int report_backing_look(struct report_backing *backing, struct format_image *top,
-                        const struct walk_walk_options *options, struct format_findings *findings,
+                        const struct walk_options *options, struct format_findings *findings,
                         struct err *err)
 {
     struct step step = {.options = options, .n_steps = backing->chain.n_layers};

@@ -39,7 +39,7 @@ void report_backing_close(struct report_backing *backing);
  * added to @findings, with a place like "backing[1] l2[3][4]".
  */
 int report_backing_look(struct report_backing *backing, struct format_image *top,
-                        const struct walk_walk_options *options, struct format_findings *findings,
+                        const struct walk_options *options, struct format_findings *findings,
                         struct err *err);
 
 /*

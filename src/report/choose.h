@@ -10,10 +10,9 @@ struct format_image;
 struct report_choice;
 struct tables_span;
 
-#define CHOOSE_ACTIVE ((size_t)-1)
-
 /*
- * Sets *@chosen (free it, also on failure) to the tables in the order of the choice: nothing
+ * Sets *@chosen (free it, also on failure) to the tables, indices of snapshots or TABLE_ACTIVE (see
+ * tables/table.h), in the order of the choice: nothing
  * chosen is the active one. A text that fits no snapshot, or more than one, is an error that lists
  * what there is.
  */

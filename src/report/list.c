@@ -213,7 +213,7 @@ static struct tables_span span_of_chain(const struct list *list, const struct fo
 static int list_chain(struct format_image *image, struct table *table, struct list *list,
                       struct format_findings *findings, struct err *err)
 {
-    const struct walk_walk_options options = {.span = list->choice->span};
+    const struct walk_options options = {.span = list->choice->span};
     const struct chain_layers *layers = &list->backing->layers;
     struct chain_compose *compose;
     struct piece_counts counts = {0};
@@ -242,16 +242,14 @@ static int list_table(struct format_image *image, size_t chosen, struct list *li
                       struct format_findings *findings, struct err *err)
 {
     const struct format_snapshot *snapshot =
-        chosen == CHOOSE_ACTIVE ? NULL : &image->snapshots.list[chosen];
-    struct table table = {
-        .l1_off = snapshot != NULL ? snapshot->l1_off : image->header.l1_off,
-        .l1_entries = snapshot != NULL ? snapshot->l1_entries : image->header.l1_entries,
-        .virtual_bytes = snapshot != NULL ? snapshot->virtual_bytes : image->header.virtual_bytes,
-    };
+        chosen == TABLE_ACTIVE ? NULL : &image->snapshots.list[chosen];
+    struct table table;
     int ret;
 
     if (snapshot != NULL && !snapshot->readable)
         return err_set(err, EINVAL, "the L1 table of snapshot[%zu] cannot be read", chosen);
+    table = table_of_snapshot(image, chosen);
+    table.whole_l1 = false; /* VM state is not listed */
     ret = list->backing != NULL ? list_chain(image, &table, list, findings, err)
                                 : list_alone(image, &table, list, err);
     if (ret == 0)

@@ -32,18 +32,6 @@
 /* Walked at once: a meter takes 64 KiB, and a hostile image can have 65,536 snapshots. */
 #define GROUP_TABLES TABLES_SCAN_MAX
 
-static int copy_name(const struct format_name *from, struct format_name *to)
-{
-    if (from->bytes == NULL)
-        return 0;
-    to->bytes = malloc(from->len + 1);
-    if (to->bytes == NULL)
-        return -1;
-    memcpy(to->bytes, from->bytes, from->len + 1);
-    to->len = from->len;
-    return 0;
-}
-
 static int fill_format(const struct format_image *image, struct report_format *format,
                        struct err *err)
 {
@@ -69,11 +57,11 @@ static int fill_format(const struct format_image *image, struct report_format *f
         .l2_cache_bytes = tables_l2_cache_bytes(header, header->virtual_bytes),
     };
     for (size_t i = 0; i < image->bitmaps.n_named; i++, format->n_in_use_names++)
-        if (copy_name(&image->bitmaps.in_use[i], &format->in_use_names[i]) < 0)
+        if (format_name_copy(&image->bitmaps.in_use[i], &format->in_use_names[i]) < 0)
             return err_no_memory(err);
-    if (copy_name(&header->backing_file, &format->backing_file) < 0 ||
-        copy_name(&header->backing_format, &format->backing_format) < 0 ||
-        copy_name(&header->data_file, &format->data_file) < 0)
+    if (format_name_copy(&header->backing_file, &format->backing_file) < 0 ||
+        format_name_copy(&header->backing_format, &format->backing_format) < 0 ||
+        format_name_copy(&header->data_file, &format->data_file) < 0)
         return err_no_memory(err);
     return 0;
 }
@@ -87,7 +75,7 @@ struct work {
     struct report_host_walk host;
     struct report_profile profile;
     struct opt_u64 copy_bytes; /* of data that a rewrite of the active state copies */
-    size_t *chosen;            /* what to walk: CHOOSE_ACTIVE, or the index of a snapshot */
+    size_t *chosen;            /* what to walk: TABLE_ACTIVE, or the index of a snapshot */
     size_t n_chosen;
 };
 
@@ -135,7 +123,7 @@ static int fill_end_to_end(const struct work *work, const struct piece_counts *c
 
 static const struct format_snapshot *snapshot_of(const struct work *work, size_t chosen)
 {
-    return chosen == CHOOSE_ACTIVE ? NULL : &work->image->snapshots.list[chosen];
+    return chosen == TABLE_ACTIVE ? NULL : &work->image->snapshots.list[chosen];
 }
 
 static struct report_range range_of(const struct tables_span *span, uint64_t virtual_bytes)
@@ -153,24 +141,15 @@ static struct report_range range_of(const struct tables_span *span, uint64_t vir
 static int begin_table(const struct work *work, size_t chosen, struct report_table *table,
                        struct table *walk)
 {
-    const struct format_header *header = &work->image->header;
     const struct format_snapshot *snapshot = snapshot_of(work, chosen);
 
+    *walk = table_of_snapshot(work->image, chosen);
     *table = (struct report_table){.is_snapshot = snapshot != NULL, .chain_depth = 1};
-    table->virtual_bytes = snapshot != NULL ? snapshot->virtual_bytes : header->virtual_bytes;
+    table->virtual_bytes = walk->virtual_bytes;
     table->range = range_of(work->choice->walk.span, table->virtual_bytes);
-    if (snapshot != NULL &&
-        (copy_name(&snapshot->id, &table->id) < 0 || copy_name(&snapshot->name, &table->name) < 0))
+    if (snapshot != NULL && (format_name_copy(&snapshot->id, &table->id) < 0 ||
+                             format_name_copy(&snapshot->name, &table->name) < 0))
         return err_no_memory(work->err);
-
-    *walk = (struct table){
-        .l1_off = snapshot != NULL ? snapshot->l1_off : header->l1_off,
-        .l1_entries = snapshot != NULL ? snapshot->l1_entries : header->l1_entries,
-        .virtual_bytes = table->virtual_bytes,
-        .whole_l1 = snapshot == NULL,
-    };
-    if (snapshot != NULL)
-        snprintf(walk->name, sizeof(walk->name), "snapshot[%zu] ", chosen);
     return 0;
 }
 
@@ -207,9 +186,7 @@ static size_t find_walk(const struct table *walks, size_t n, const struct table 
 {
     size_t i = 0;
 
-    while (i < n &&
-           (walks[i].l1_off != like->l1_off || walks[i].l1_entries != like->l1_entries ||
-            walks[i].virtual_bytes != like->virtual_bytes || walks[i].whole_l1 != like->whole_l1))
+    while (i < n && !table_is_same(&walks[i], like))
         i++;
     return i;
 }
@@ -219,7 +196,7 @@ static int measure_group(struct work *work, size_t first, size_t n)
 {
     struct table walks[GROUP_TABLES];
     struct meter_pair meters[GROUP_TABLES] = {{.plain = NULL}};
-    struct walk_walk_options options = work->choice->walk;
+    struct walk_options options = work->choice->walk;
     size_t walk_of[GROUP_TABLES], n_walks = 0;
     int ret = 0;
 
@@ -294,7 +271,7 @@ static int fill_chained(struct work *work, const struct piece_counts *counts,
 
 static int chain_table(struct work *work, size_t number, bool first)
 {
-    struct walk_walk_options options = work->choice->walk;
+    struct walk_options options = work->choice->walk;
     struct report_backing *backing = work->backing;
     struct meter_pair meters = {.plain = NULL};
     struct report_table again;

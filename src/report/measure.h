@@ -27,7 +27,7 @@ struct report_choice {
     const struct host_map *host_map;       /* what is there, borrowed; NULL: the kernel is asked */
     struct host_facts_memory *host_memory; /* of other images, borrowed; NULL: there is none */
     bool space;                            /* also who owns the clusters of the file */
-    struct walk_walk_options walk;
+    struct walk_options walk;
 };
 
 struct err;

@@ -10,22 +10,13 @@
 #include "owner.h"
 #include "report.h"
 #include "size.h"
+#include "table.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-
-static int copy_name(const struct format_name *from, struct format_name *to)
-{
-    to->bytes = malloc(from->len + 1);
-    if (to->bytes == NULL)
-        return -ENOMEM;
-    memcpy(to->bytes, from->bytes, from->len + 1);
-    to->len = from->len;
-    return 0;
-}
 
 /* ---- snapshots ---- */
 
@@ -63,8 +54,8 @@ static int fill_snapshots(const struct format_image *image, const struct space_o
         struct report_space_snapshot *snapshot = &space->snapshots[space->n_snapshots++];
         struct opt_u64 exclusive = owners->exclusive_clusters[i];
 
-        if (copy_name(&image->snapshots.list[i].id, &snapshot->id) < 0 ||
-            copy_name(&image->snapshots.list[i].name, &snapshot->name) < 0)
+        if (format_name_copy(&image->snapshots.list[i].id, &snapshot->id) < 0 ||
+            format_name_copy(&image->snapshots.list[i].name, &snapshot->name) < 0)
             return -ENOMEM;
         if (exclusive.known)
             snapshot->exclusive_bytes =
@@ -125,7 +116,7 @@ static bool *told_tables(const struct format_image *image, const size_t *chosen,
     bool *told = calloc(image->snapshots.n_list + 1, sizeof(*told));
 
     for (size_t i = 0; told != NULL && i < n_chosen; i++)
-        told[chosen[i] == CHOOSE_ACTIVE ? 0 : chosen[i] + 1] = true;
+        told[chosen[i] == TABLE_ACTIVE ? 0 : chosen[i] + 1] = true;
     return told;
 }
 

@@ -7,7 +7,7 @@
 #include "finding.h"
 #include "image.h"
 #include "l1.h"
-#include "scan.h"
+#include "table.h"
 
 /* Further attempts at an image that changes while it is read. */
 #define RETRIES 3
@@ -15,10 +15,7 @@
 /* The active L1 table changes whenever QEMU moves an L2 table. Snapshots' tables do not. */
 static int hash_l1(struct format_image *image, uint64_t *hash, struct err *err)
 {
-    const struct table active = {.l1_off = image->header.l1_off,
-                                 .l1_entries = image->header.l1_entries,
-                                 .virtual_bytes = image->header.virtual_bytes,
-                                 .whole_l1 = true};
+    const struct table active = table_of_active(image);
 
     return tables_l1_hash(image, &active, 1, hash, err);
 }

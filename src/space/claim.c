@@ -99,7 +99,7 @@ static void tell_overlap(struct space_claims *claims, uint32_t index)
     }
     extent = format_metadata_find(claims->step.overlap.metadata, holding.begin,
                                   holding.end - holding.begin);
-    if (table->snapshot != SIZE_MAX)
+    if (table->snapshot != TABLE_ACTIVE)
         snprintf(name, sizeof(name), "snapshot[%zu] ", table->snapshot);
     snprintf(where, sizeof(where), "%sl2[%" PRIu32 "][%" PRIu32 "]", name, claims->job->l1_index,
              index);
@@ -480,41 +480,37 @@ size_t space_claims_snapshot(const struct space_claims *claims, size_t table)
     return claims->tables[table].snapshot;
 }
 
-static struct space_step_table table_of(const struct space_claims *claims, uint64_t l1_off,
-                                        uint32_t l1_entries, uint64_t virtual_bytes,
-                                        size_t snapshot)
+static struct space_step_table step_table_of(const struct space_claims *claims, size_t snapshot)
 {
-    uint64_t on_disk = format_l1_needed(&claims->image->header, virtual_bytes);
+    struct table table = table_of_snapshot(claims->image, snapshot);
+    uint64_t on_disk = format_l1_needed(&claims->image->header, table.virtual_bytes);
     const bool *told = claims->options.told;
 
     return (struct space_step_table){
-        .l1_off = l1_off,
-        .l1_entries = l1_entries,
-        .on_disk = on_disk < l1_entries ? (uint32_t)on_disk : l1_entries,
+        .l1_off = table.l1_off,
+        .l1_entries = table.l1_entries,
+        .on_disk = on_disk < table.l1_entries ? (uint32_t)on_disk : table.l1_entries,
         .snapshot = snapshot,
-        .told = told != NULL && told[snapshot == SIZE_MAX ? 0 : snapshot + 1],
+        .told = told != NULL && told[snapshot == TABLE_ACTIVE ? 0 : snapshot + 1],
     };
 }
 
 static int list_tables(struct space_claims *claims, struct err *err)
 {
-    const struct format_header *header = &claims->image->header;
     const struct format_snapshots *snapshots = &claims->image->snapshots;
-    uint64_t n_entries = header->l1_entries;
+    uint64_t n_entries = claims->image->header.l1_entries;
 
     claims->tables = calloc(snapshots->n_list + 1, sizeof(*claims->tables));
     if (claims->tables == NULL)
         return err_no_memory(err);
-    claims->tables[claims->n_tables++] =
-        table_of(claims, header->l1_off, header->l1_entries, header->virtual_bytes, SIZE_MAX);
+    claims->tables[claims->n_tables++] = step_table_of(claims, TABLE_ACTIVE);
     for (size_t i = 0; i < snapshots->n_list; i++) {
         const struct format_snapshot *snapshot = &snapshots->list[i];
 
         if (!snapshot->readable)
             continue;
         n_entries += snapshot->l1_entries;
-        claims->tables[claims->n_tables++] =
-            table_of(claims, snapshot->l1_off, snapshot->l1_entries, snapshot->virtual_bytes, i);
+        claims->tables[claims->n_tables++] = step_table_of(claims, i);
     }
     return n_entries > L1_ENTRIES_MAX ? -EFBIG : 0;
 }

@@ -89,7 +89,7 @@ static void leave_out(struct space_step *step, uint32_t n, bool told)
 static void add_entry(struct space_step *step, size_t t, uint32_t index, uint64_t raw)
 {
     const struct space_step_table *table = &step->tables[t];
-    bool on_disk = index < table->on_disk, active = table->snapshot == SIZE_MAX;
+    bool on_disk = index < table->on_disk, active = table->snapshot == TABLE_ACTIVE;
     uint64_t l2_off = format_l1_entry_of(&step->rules, raw).l2_off;
     enum space_class class = !on_disk ? SPACE_CLASS_VM_STATE
                              : active ? SPACE_CLASS_ACTIVE

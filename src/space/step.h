@@ -26,7 +26,7 @@ struct space_step_table {
     uint64_t l1_off;
     uint32_t l1_entries;
     uint32_t on_disk; /* entries of the disk; what the others name is VM state */
-    size_t snapshot;  /* number in the image's list; SIZE_MAX: the active table */
+    size_t snapshot;  /* number in the image's list, or TABLE_ACTIVE */
     bool told;        /* damage on the disk is told by others */
 };
 

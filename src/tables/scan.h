@@ -11,9 +11,8 @@
 #define TABLES_SCAN_H
 
 #include "batch.h"
-#include "counts.h"
-#include "finding.h"
 #include "l2.h"
+#include "table.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,19 +22,6 @@ struct err;
 struct format_image;
 
 #define TABLES_SCAN_MAX 64 /* in one scan */
-
-struct table {
-    /* Filled by the caller. */
-    uint64_t l1_off; /* host offset; the table lies inside the file */
-    uint32_t l1_entries;
-    uint64_t virtual_bytes; /* the walk ends there */
-    bool whole_l1;          /* also count what lies beyond, for the formula of qemu-img check */
-    char name[40];          /* "" or "snapshot[2] ": begins the place of a finding */
-
-    /* Filled by the scan. */
-    struct piece_counts counts;
-    struct format_findings findings; /* free with format_findings_free, also on failure */
-};
 
 /* Tables that name an L2 table, as indices in rising order. Borrowed for the call. */
 struct tables_members {

@@ -186,7 +186,7 @@ static void choose_span(struct chained *chained, const struct tables_span *wante
 }
 
 int walk_chain(const struct chain_layers *layers, unsigned n_files, struct meter_pair *meters,
-               struct piece_counts *counts, const struct walk_walk_options *options,
+               struct piece_counts *counts, const struct walk_options *options,
                struct err *err)
 {
     struct chained chained = {

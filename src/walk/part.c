@@ -199,7 +199,7 @@ static int fill(struct walk_part *part, const struct table *tables)
 }
 
 struct walk_part *walk_part_new(const struct format_header *header, const struct table *tables,
-                                size_t n_tables, const struct walk_walk_options *options)
+                                size_t n_tables, const struct walk_options *options)
 {
     struct walk_part *part = calloc(1, sizeof(*part));
 

@@ -12,14 +12,14 @@
 struct err;
 struct format_header;
 struct walk_kept;
-struct walk_walk_options;
+struct walk_options;
 struct piece_stage;
 
 struct walk_part {
     const struct format_header *header;
     size_t n_tables;
     struct table *tables; /* with the counts and findings of this part */
-    const struct walk_walk_options *options;
+    const struct walk_options *options;
     const struct piece_stage *stage; /* of them; may be NULL */
     void *stage_state;
     struct meter_pair *meters;
@@ -30,7 +30,7 @@ struct walk_part {
 
 /* NULL without memory. @options: stage, rewrite and span are looked at; borrowed. */
 struct walk_part *walk_part_new(const struct format_header *header, const struct table *tables,
-                                size_t n_tables, const struct walk_walk_options *options);
+                                size_t n_tables, const struct walk_options *options);
 void walk_part_free(struct walk_part *part);
 
 /* Forgets everything, keeps the memory. */

@@ -17,7 +17,7 @@
 
 struct walk {
     const struct tables_plan *plan;
-    const struct walk_walk_options *options;
+    const struct walk_options *options;
     const struct format_header *header;
     const struct table *tables;
     size_t n_tables;
@@ -102,7 +102,7 @@ static void hand_over(struct walk_part *whole, struct table *tables, struct mete
 
 static int walk_parts(struct format_image *image, const struct tables_plan *plan,
                       struct table *tables, size_t n_tables, struct meter_pair *meters,
-                      const struct walk_walk_options *options, struct err *err)
+                      const struct walk_options *options, struct err *err)
 {
     struct walk walk = {.plan = plan,
                         .options = options,
@@ -134,7 +134,7 @@ static int walk_parts(struct format_image *image, const struct tables_plan *plan
 }
 
 int walk_tables(struct format_image *image, struct table *tables, size_t n_tables,
-                struct meter_pair *meters, const struct walk_walk_options *options, struct err *err)
+                struct meter_pair *meters, const struct walk_options *options, struct err *err)
 {
     struct tables_plan *plan;
     int ret;

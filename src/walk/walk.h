@@ -15,7 +15,7 @@
 
 struct workers;
 
-struct walk_walk_options {
+struct walk_options {
     struct workers *workers;         /* NULL: only the calling thread */
     const struct piece_stage *stage; /* NULL: none; meters are then made of the pieces alone */
     const struct tables_span *span;  /* the part of the guest disk to walk; NULL: all of it */
@@ -31,7 +31,7 @@ struct walk_walk_options {
  * share is walked once, and its result merged into each.
  */
 int walk_tables(struct format_image *image, struct table *tables, size_t n_tables,
-                struct meter_pair *meters, const struct walk_walk_options *options,
+                struct meter_pair *meters, const struct walk_options *options,
                 struct err *err);
 
 #endif

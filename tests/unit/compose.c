@@ -556,7 +556,7 @@ static void the_number_of_threads_changes_nothing(void **state)
         chain.run.table_bytes = UINT64_C(1) << 40; /* as many parts as there may be */
         for (int threads = 1; threads <= 8; threads += 7) {
             struct workers workers;
-            const struct walk_walk_options options = {.workers = &workers};
+            const struct walk_options options = {.workers = &workers};
             struct meter_pair pair;
             struct piece_counts counts;
             struct err err = {0};

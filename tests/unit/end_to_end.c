@@ -641,7 +641,7 @@ static void threads_do_not_matter(void **state)
     assert_int_equal(host_placing_new(maps, 1, CLUSTER, NULL, &stage), 0);
     for (int n = 0; n < 3; n++) {
         struct table table = small_image_table(&small);
-        struct walk_walk_options options = {.stage = &stage};
+        struct walk_options options = {.stage = &stage};
         struct workers workers;
         struct err err = {0};
 

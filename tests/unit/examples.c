@@ -625,7 +625,7 @@ static void images_give_the_figures(void **state)
 
     for (size_t i = 0; i < page->n_examples; i++) {
         const struct example *example = &page->examples[i];
-        struct walk_walk_options options = {.workers = NULL};
+        struct walk_options options = {.workers = NULL};
         bool on_device = example->n_extents > 0;
         struct small_image small;
         struct table table;

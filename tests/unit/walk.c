@@ -23,10 +23,10 @@
 #define FILE_BYTES (UINT64_C(1) << 45)
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-static const struct walk_walk_options alone = {.workers = NULL};
+static const struct walk_options alone = {.workers = NULL};
 
 static void walk(struct small_image *small, struct table *tables, size_t n,
-                 struct meter_pair *meters, const struct walk_walk_options *options)
+                 struct meter_pair *meters, const struct walk_options *options)
 {
     struct err err = {0};
 
@@ -272,7 +272,7 @@ static void any_number_of_threads_gives_the_same(void **state)
             struct table same[N_TABLES];
             struct meter_pair same_meters[N_TABLES];
             struct workers workers;
-            const struct walk_walk_options options = {.workers = &workers};
+            const struct walk_options options = {.workers = &workers};
 
             for (size_t t = 0; t < N_TABLES; t++)
                 same[t] = again(&tables[t]);
@@ -306,7 +306,7 @@ static void a_failing_read_is_passed_on_from_any_part(void **state)
     make_image(&small, tables, true, 81);
     for (uint64_t fail_at = 1; fail_at < 900; fail_at += fail_at < 20 ? 1 : 37) {
         struct workers workers;
-        const struct walk_walk_options options = {.workers = &workers};
+        const struct walk_options options = {.workers = &workers};
         struct err err = {0};
         int ret;
 
@@ -356,7 +356,7 @@ static void progress_rises_to_one(void **state)
         struct meter_pair meters[N_TABLES];
         struct progress progress = {0};
         struct workers workers;
-        const struct walk_walk_options options = {
+        const struct walk_options options = {
             .workers = &workers, .progress = report, .context = &progress};
 
         make_image(&small, tables, false, 82);

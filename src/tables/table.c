@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+/* Owns where the L1 tables of an image are. Reads nothing. */
+#include "table.h"
+
+#include "image.h"
+
+#include <stdio.h>
+
+struct table table_of_active(const struct format_image *image)
+{
+    return (struct table){.l1_off = image->header.l1_off,
+                          .l1_entries = image->header.l1_entries,
+                          .virtual_bytes = image->header.virtual_bytes,
+                          .whole_l1 = true};
+}
+
+struct table table_of_snapshot(const struct format_image *image, size_t index)
+{
+    const struct format_snapshot *snapshot;
+    struct table table;
+
+    if (index == TABLE_ACTIVE)
+        return table_of_active(image);
+    snapshot = &image->snapshots.list[index];
+    table = (struct table){.l1_off = snapshot->l1_off,
+                           .l1_entries = snapshot->l1_entries,
+                           .virtual_bytes = snapshot->virtual_bytes};
+    snprintf(table.name, sizeof(table.name), "snapshot[%zu] ", index);
+    return table;
+}
+
+bool table_is_same(const struct table *one, const struct table *other)
+{
+    return one->l1_off == other->l1_off && one->l1_entries == other->l1_entries &&
+           one->virtual_bytes == other->virtual_bytes && one->whole_l1 == other->whole_l1;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An L1 table of an image, and what a walk through it gives. The one place that knows where the
+ * tables of the active state and of a snapshot are.
+ */
+#ifndef TABLES_TABLE_H
+#define TABLES_TABLE_H
+
+#include "counts.h"
+#include "finding.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct format_image;
+
+#define TABLE_ACTIVE SIZE_MAX /* in place of the index of a snapshot */
+
+struct table {
+    uint64_t l1_off; /* host offset; the table lies inside the file */
+    uint32_t l1_entries;
+    uint64_t virtual_bytes; /* the walk ends there */
+    bool whole_l1;          /* also count what lies beyond, for the formula of qemu-img check */
+    char name[40];          /* "" or "snapshot[2] ": begins the place of a finding */
+
+    /* Filled by a walk. */
+    struct piece_counts counts;
+    struct format_findings findings; /* free with format_findings_free, also on failure */
+};
+
+/* The table of the active state; the whole of it, saved VM state included. */
+struct table table_of_active(const struct format_image *image);
+
+/* That of a readable snapshot, by its index in the image's list, or of TABLE_ACTIVE. */
+struct table table_of_snapshot(const struct format_image *image, size_t index);
+
+/* Would a walk through both give the same? Snapshots of an unchanged disk may have one table. */
+bool table_is_same(const struct table *one, const struct table *other);
+
+#endif
