@@ -43,15 +43,20 @@ static void count_begun(struct trial *trial)
         count(trial, cluster, 1);
 }
 
-static void look(struct trial *trial, uint64_t n_clusters)
+static void look_at_bytes(struct trial *trial, uint64_t file_bytes)
 {
     const struct space_owner_options options = {.findings = &trial->findings};
     struct err err = {0};
 
-    small_image_open(&trial->small, n_clusters * CLUSTER);
+    small_image_open(&trial->small, file_bytes);
     if (space_owner_find(&trial->small.image, &options, &trial->owners, &err) < 0)
         fail_msg("%s", err.text);
     assert_true(trial->owners.known);
+}
+
+static void look(struct trial *trial, uint64_t n_clusters)
+{
+    look_at_bytes(trial, n_clusters * CLUSTER);
 }
 
 static void end(struct trial *trial)
@@ -59,6 +64,19 @@ static void end(struct trial *trial)
     space_owners_free(&trial->owners);
     format_findings_free(&trial->findings);
     small_image_free(&trial->small);
+}
+
+/* An image in order with data at clusters 6 to 9, of which a test then spoils the refcounts. */
+static void begin_counted(struct trial *trial)
+{
+    begin(trial, 20);
+    count_begun(trial);
+    small_image_l1(&trial->small, 2, 0, 5);
+    count(trial, 5, 1);
+    for (uint32_t i = 0; i < 4; i++) {
+        small_image_l2(&trial->small, 5, i, (6 + i) * CLUSTER, 0);
+        count(trial, 6 + i, 1);
+    }
 }
 
 /* ---- bitmaps ---- */
@@ -233,6 +251,54 @@ static void a_table_of_both_is_active(void **state)
     end(&trial);
 }
 
+/* ---- where the file ends ---- */
+
+/* Cluster 9 has data. */
+static void a_cluster_counts_as_far_as_the_file_goes(void **state)
+{
+    struct trial trial;
+
+    (void)state;
+    begin_counted(&trial);
+    trial.small.len = 9 * CLUSTER + 100;
+    look_at_bytes(&trial, 9 * CLUSTER + 100);
+    assert_int_equal(trial.findings.total, 0);
+    assert_int_equal(trial.owners.bytes[SPACE_OWNER_ACTIVE], 3 * CLUSTER + 100);
+    assert_int_equal(trial.owners.end_bytes, 10 * CLUSTER);
+    assert_int_equal(trial.owners.tail_bytes, 0);
+    end(&trial);
+}
+
+static void a_leak_counts_as_far_as_the_file_goes(void **state)
+{
+    struct trial trial;
+
+    (void)state;
+    begin_counted(&trial);
+    count(&trial, 11, 1);
+    trial.small.len = 11 * CLUSTER + 100;
+    look_at_bytes(&trial, 11 * CLUSTER + 100);
+    assert_int_equal(trial.owners.bytes[SPACE_OWNER_LEAKED], 100);
+    assert_int_equal(trial.owners.bytes[SPACE_OWNER_FREE], 2 * CLUSTER);
+    assert_int_equal(trial.owners.end_bytes, 12 * CLUSTER);
+    end(&trial);
+}
+
+static void a_refcount_behind_the_file_is_nothing(void **state)
+{
+    struct trial trial;
+
+    (void)state;
+    begin_counted(&trial);
+    count(&trial, 12, 1);
+    trial.small.len = 12 * CLUSTER;
+    look_at_bytes(&trial, 12 * CLUSTER);
+    assert_int_equal(trial.owners.bytes[SPACE_OWNER_LEAKED], 0);
+    assert_int_equal(trial.owners.end_bytes, 10 * CLUSTER);
+    assert_int_equal(trial.owners.tail_bytes, 2 * CLUSTER);
+    end(&trial);
+}
+
 /* ---- refcounts that are wrong ---- */
 
 static void told(const struct trial *trial, size_t i, enum format_finding_code code,
@@ -246,19 +312,6 @@ static void told(const struct trial *trial, size_t i, enum format_finding_code c
     assert_int_equal(finding->code, code);
     assert_true(finding->has_host_off);
     assert_int_equal(finding->host_off, place);
-}
-
-/* An image in order with data at clusters 6 to 9, of which a test then spoils the refcounts. */
-static void begin_counted(struct trial *trial)
-{
-    begin(trial, 20);
-    count_begun(trial);
-    small_image_l1(&trial->small, 2, 0, 5);
-    count(trial, 5, 1);
-    for (uint32_t i = 0; i < 4; i++) {
-        small_image_l2(&trial->small, 5, i, (6 + i) * CLUSTER, 0);
-        count(trial, 6 + i, 1);
-    }
 }
 
 static void right_refcounts_are_not_told(void **state)
@@ -412,6 +465,9 @@ int main(void)
         cmocka_unit_test(what_a_snapshot_names_once_is_its_own),
         cmocka_unit_test(what_a_snapshot_names_twice_is_not_its_own),
         cmocka_unit_test(a_table_of_both_is_active),
+        cmocka_unit_test(a_cluster_counts_as_far_as_the_file_goes),
+        cmocka_unit_test(a_leak_counts_as_far_as_the_file_goes),
+        cmocka_unit_test(a_refcount_behind_the_file_is_nothing),
         cmocka_unit_test(right_refcounts_are_not_told),
         cmocka_unit_test(one_refcount_that_is_too_low),
         cmocka_unit_test(the_header_has_no_refcount),

@@ -4,6 +4,7 @@
 
 #include "dice.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include <setjmp.h>
@@ -125,12 +126,32 @@ static void nothing_lies_in_an_empty_range(void **state)
     chain_gaps_free(&gaps);
 }
 
+static void nothing_is_taken_after_memory_ran_out(void **state)
+{
+    struct chain_gaps gaps = {0};
+    struct chain_gap found;
+
+    (void)state;
+    chain_gaps_reset(&gaps, 0, 100);
+    gaps.error = -ENOMEM;
+    assert_false(chain_gaps_take(&gaps, 10, 20, &found));
+    chain_gaps_end(&gaps);
+    assert_int_equal(gaps.error, -ENOMEM);
+    chain_gaps_reset(&gaps, 0, 100);
+    assert_int_equal(gaps.error, 0);
+    assert_true(chain_gaps_take(&gaps, 10, 20, &found));
+    chain_gaps_free(&gaps);
+    assert_null(gaps.list);
+    assert_int_equal(gaps.n_list + gaps.cap_list + gaps.cap_left, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_layers_leave_what_a_bitmap_says),
         cmocka_unit_test(an_empty_window_has_no_gap),
         cmocka_unit_test(nothing_lies_in_an_empty_range),
+        cmocka_unit_test(nothing_is_taken_after_memory_ran_out),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
