@@ -48,9 +48,10 @@ static int end_table(const struct reader *reader, const char *problem)
 
     snprintf(where, sizeof(where), "snapshot[%zu]", reader->index);
     format_findings_add(reader->findings, FORMAT_FINDING_SNAPSHOT_TABLE, where, &reader->off,
-                        "its entry in the snapshot table %s; of %" PRIu32 " snapshots, those from "
-                        "this one on are left out",
-                        problem, reader->header->n_snapshots);
+                        "its entry in the snapshot table %s; of %" PRIu32 " %s, those from this "
+                        "one on are left out",
+                        problem, reader->header->n_snapshots,
+                        size_noun(reader->header->n_snapshots, "snapshot", "snapshots"));
     return TABLE_ENDS;
 }
 
