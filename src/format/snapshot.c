@@ -38,6 +38,20 @@ struct entry_lengths {
     uint32_t extra, id, name;
 };
 
+/* What was looked for inside the file is there, or somebody has cut it off meanwhile. */
+static int read_bytes(struct reader *reader, uint64_t off, void *buf, size_t len)
+{
+    struct io_request request = {.off = off, .len = len, .buf = buf};
+    int ret = io_read_batch(reader->io, &request, 1, reader->err);
+
+    if (ret == 0 && request.got < len)
+        return err_set(reader->err, EIO,
+                       "the file became shorter while it was read: the snapshot table at offset "
+                       "0x%" PRIx64 " is gone; measure again when nobody changes it",
+                       reader->header->snapshots_off);
+    return ret;
+}
+
 #define TABLE_ENDS 1 /* of read_entry: here the table can be followed no further */
 #define FIELD_SNAPSHOTS_OFF 64
 
@@ -76,7 +90,7 @@ static int read_disk_size(struct reader *reader, uint32_t extra_bytes,
     snapshot->virtual_bytes = reader->header->virtual_bytes;
     if (extra_bytes < sizeof(raw))
         return 0;
-    ret = io_read(reader->io, reader->off + ENTRY_BYTES, raw, sizeof(raw), reader->err);
+    ret = read_bytes(reader, reader->off + ENTRY_BYTES, raw, sizeof(raw));
     if (ret < 0)
         return ret;
     vm_state_bytes = be64_load(raw);
@@ -127,7 +141,7 @@ static int read_text(struct reader *reader, uint64_t off, size_t len, size_t max
         return err_no_memory(reader->err);
     name->len = len;
     name->bytes[len] = '\0';
-    return io_read(reader->io, off, name->bytes, len, reader->err);
+    return read_bytes(reader, off, name->bytes, len);
 }
 
 /* QEMU checks a snapshot's L1 table only when it is used. */
@@ -194,7 +208,7 @@ static int read_entry(struct reader *reader, struct format_snapshot *snapshot)
 
     if (!fits(reader, ENTRY_BYTES))
         return end_table(reader, problem);
-    ret = io_read(reader->io, reader->off, raw, sizeof(raw), reader->err);
+    ret = read_bytes(reader, reader->off, raw, sizeof(raw));
     if (ret < 0)
         return ret;
     snapshot->l1_off = be64_load(raw);
