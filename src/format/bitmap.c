@@ -41,6 +41,7 @@ struct reader {
     uint64_t file_bytes;
     const struct format_header *header;
     struct format_findings *findings;
+    struct format_bitmaps *bitmaps;
     struct err *err;
     uint32_t index;        /* of the bitmap */
     uint64_t tables_bytes; /* read so far */
@@ -84,6 +85,7 @@ static void report(struct reader *reader, uint64_t place, const char *problem)
 {
     char where[64];
 
+    reader->bitmaps->whole = false;
     snprintf(where, sizeof(where), "bitmap[%" PRIu32 "]", reader->index);
     format_findings_add(reader->findings, FORMAT_FINDING_BITMAPS, where, &place,
                         "%s; QEMU refuses such an image", problem);
@@ -174,12 +176,12 @@ int format_bitmaps_read(struct io *io, uint64_t file_bytes, const struct format_
                         struct format_bitmaps *bitmaps, struct format_findings *findings,
                         struct err *err)
 {
-    struct reader reader = {io, file_bytes, header, findings, err, 0, 0};
+    struct reader reader = {io, file_bytes, header, findings, bitmaps, err, 0, 0};
     uint64_t off = header->bitmaps_off;
     uint64_t left = header->bitmaps_bytes; /* of the directory */
     int ret = 1;
 
-    memset(bitmaps, 0, sizeof(*bitmaps));
+    *bitmaps = (struct format_bitmaps){.whole = !header->bitmaps_invalid};
     for (; reader.index < header->n_bitmaps && ret == 1; reader.index++) {
         unsigned char raw[ENTRY_BYTES];
         struct entry entry;

@@ -6,6 +6,7 @@
 #ifndef FORMAT_BITMAP_H
 #define FORMAT_BITMAP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,6 +34,7 @@ struct format_bitmap {
 struct format_bitmaps {
     struct format_bitmap *list;
     size_t n_list, cap_list;
+    bool whole; /* false: damage hides some of them */
     /* Marked as in use: by a program that has the image open, or that was killed while it had. What
      * they say cannot be trusted. */
     uint64_t n_in_use;

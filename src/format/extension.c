@@ -163,6 +163,7 @@ static int read_bitmaps(struct io *io, uint64_t file_bytes, const struct extensi
                             "the bitmaps extension has %" PRIu32 " %s instead of 24; QEMU "
                             "refuses such an image",
                             extension->len_bytes, size_noun(extension->len_bytes, "byte", "bytes"));
+        header->bitmaps_invalid = true;
         return 0;
     }
     ret = io_read(io, extension->head_off + 8, raw, sizeof(raw), err);
@@ -180,6 +181,7 @@ static int read_bitmaps(struct io *io, uint64_t file_bytes, const struct extensi
                             "the bitmaps extension is invalid (%" PRIu32 " %s, directory at "
                             "0x%" PRIx64 "); QEMU refuses such an image",
                             n, size_noun(n, "bitmap", "bitmaps"), directory_off);
+        header->bitmaps_invalid = true;
         return 0;
     }
     header->n_bitmaps = n;

@@ -92,6 +92,7 @@ struct format_header {
     uint64_t snapshots_off; /* host offset */
     uint32_t n_snapshots;
     uint32_t n_bitmaps;     /* 0 when there are none that are valid */
+    bool bitmaps_invalid;   /* there are some, but what says where makes no sense */
     uint64_t bitmaps_off;   /* host offset of their directory; 0: none */
     uint64_t bitmaps_bytes; /* of the directory */
     uint64_t luks_off;      /* host offset of the LUKS header; 0: none */

@@ -208,7 +208,7 @@ GET_SPACE(get_leaked, OPT_INTEGER, leaked_bytes)
 GET_SPACE(get_free, INTEGER, free_bytes)
 GET_SPACE(get_gaps, INTEGER, free_gaps)
 GET_SPACE(get_tail, INTEGER, tail_bytes)
-GET_SPACE(get_reclaimable, INTEGER, reclaimable_bytes)
+GET_SPACE(get_reclaimable, OPT_INTEGER, reclaimable_bytes)
 
 /* The formula of qemu-img check; there is none for a snapshot. */
 static struct render_value get_qemu(const struct report_image *image,

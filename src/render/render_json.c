@@ -276,12 +276,13 @@ static void put_space(struct json *json, const struct report_space *space)
     json_count(json, "vm_state_bytes", space->vm_state_bytes);
     json_count(json, "snapshot_only_bytes", space->snapshot_only_bytes);
     json_opt_count(json, "leaked_bytes", space->leaked_bytes);
+    json_count(json, "unknown_bytes", space->unknown_bytes);
     json_count(json, "free_bytes", space->free_bytes);
     json_count(json, "free_gaps", space->free_gaps);
     json_opt_count(json, "free_gap_max_bytes", space->free_gap_max_bytes);
     put_gap_histogram(json, &space->free_gap_histogram);
     json_count(json, "tail_bytes", space->tail_bytes);
-    json_count(json, "reclaimable_bytes", space->reclaimable_bytes);
+    json_opt_count(json, "reclaimable_bytes", space->reclaimable_bytes);
     json_open_array(json, "snapshots");
     for (size_t i = 0; i < space->n_snapshots; i++)
         put_space_snapshot(json, &space->snapshots[i]);

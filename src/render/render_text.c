@@ -484,9 +484,17 @@ static void print_owners(const struct page *page, const struct report_image *ima
     print_owner(page, image, "active data", opt_u64_of(space->active_bytes));
     print_owner(page, image, "VM state", opt_u64_of(space->vm_state_bytes));
     print_owner(page, image, "only in snapshots", opt_u64_of(space->snapshot_only_bytes));
-    print_owner(page, image, "leaked", space->leaked_bytes);
+    if (space->reclaimable_bytes.known)
+        print_owner(page, image, "leaked", space->leaked_bytes);
+    else
+        print_owner(page, image, "unknown", opt_u64_of(space->unknown_bytes));
     print_owner(page, image, "free", opt_u64_of(space->free_bytes));
     print_owner(page, image, "behind the end", opt_u64_of(space->tail_bytes));
+    if (!space->reclaimable_bytes.known)
+        fprintf(page->stream,
+                "      Unknown is what has a refcount, though nothing that can be read "
+                "refers to it: the damaged tables\n      may have named it, so it may "
+                "be the guest's data. Free none of it.\n");
     explain(page, "Each cluster counts once, for the first that applies from the top. Leaked is "
                   "what has a refcount, but nothing refers to it. Nothing in use comes after "
                   "the end.");
@@ -570,7 +578,9 @@ static void print_space(const struct page *page, const struct report_image *imag
     if (space->free_gaps > 0)
         fprintf(page->stream, LABEL "%-11s longest %s\n", "free gaps", count_text(space->free_gaps),
                 size_text(page, space->free_gap_max_bytes.value));
-    fprintf(page->stream, LABEL "%s\n", "reclaimable", size_text(page, space->reclaimable_bytes));
+    fprintf(page->stream, LABEL "%s\n", "reclaimable",
+            space->reclaimable_bytes.known ? size_text(page, space->reclaimable_bytes.value)
+                                           : "not known, since tables are damaged");
     explain(page, "So much shorter is a file that holds the same, without what is free, leaked or "
                   "behind the end.");
     if (page->options->histogram)

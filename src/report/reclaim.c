@@ -14,9 +14,15 @@
 
 #define STORED_TEXT_MAX (2 * SIZE_TEXT_MAX + 96)
 
+/*
+ * A refcount that is too low, or an L2 table that is named twice, is damage as well: what seems to be
+ * leaked may be what a wrong entry should name.
+ */
 static bool is_sound(const struct report_image *image)
 {
-    return image->complete && !image->format.corrupt && !image->format.dirty;
+    return image->complete && !image->format.corrupt && !image->format.dirty &&
+           image->findings.per_code[FORMAT_FINDING_REFCOUNT_LOW] == 0 &&
+           image->findings.per_code[FORMAT_FINDING_L2_SHARED] == 0;
 }
 
 /* How much of @bytes, which nobody needs, the host stores: at least and at most. */
@@ -62,8 +68,8 @@ static int say_copy(const struct report_image *image, struct report_recipe *reci
     bool printed = action == REPORT_IMAGE || action == REPORT_BOTH;
     char size[SIZE_TEXT_MAX], stored[STORED_TEXT_MAX];
 
-    size_format(size, space->reclaimable_bytes);
-    tell_stored(space, space->reclaimable_bytes, stored);
+    size_format(size, space->reclaimable_bytes.value);
+    tell_stored(space, space->reclaimable_bytes.value, stored);
     return add(recipe,
                asprintf(&recipe->steps[recipe->n].text, "%s is shorter by %s%s.%s",
                         printed ? "The copy" : "A copy made by qemu-img convert", size,
@@ -103,7 +109,7 @@ int report_reclaim(const struct report_image *image, struct report_recipe *recip
     memset(recipe, 0, sizeof(*recipe));
     if (space == NULL || !is_sound(image))
         return 0;
-    if (space->reclaimable_bytes > 0)
+    if (space->reclaimable_bytes.known && space->reclaimable_bytes.value > 0)
         ret = say_copy(image, recipe);
     if (ret == 0 && space->leaked_bytes.known && space->leaked_bytes.value > 0)
         ret = say_leaks(image, recipe);

@@ -246,12 +246,13 @@ struct report_space {
     uint64_t vm_state_bytes;
     uint64_t snapshot_only_bytes;
     struct opt_u64 leaked_bytes;
+    uint64_t unknown_bytes; /* as leaked, but damage may hide who refers to them */
     uint64_t free_bytes;
     uint64_t free_gaps;
     struct opt_u64 free_gap_max_bytes;
     struct report_gap_histogram free_gap_histogram;
     uint64_t tail_bytes;
-    uint64_t reclaimable_bytes;
+    struct opt_u64 reclaimable_bytes;
     struct report_space_snapshot *snapshots;
     size_t n_snapshots;
 };

@@ -96,15 +96,18 @@ static int fill_space(const struct format_image *image, const struct space_owner
     space->metadata_bytes = owners->bytes[SPACE_OWNER_METADATA];
     space->vm_state_bytes = owners->bytes[SPACE_OWNER_VM_STATE];
     space->snapshot_only_bytes = owners->bytes[SPACE_OWNER_SNAPSHOT];
-    if (owners->leaks_known)
+    if (owners->leaks_known && owners->whole)
         space->leaked_bytes = opt_u64_of(owners->bytes[SPACE_OWNER_LEAKED]);
+    if (!owners->whole)
+        space->unknown_bytes = owners->bytes[SPACE_OWNER_LEAKED];
     space->free_bytes = owners->bytes[SPACE_OWNER_FREE];
     space->free_gaps = owners->gaps;
     if (owners->gaps > 0)
         space->free_gap_max_bytes = opt_u64_of(owners->gap_max_bytes);
     space->tail_bytes = owners->tail_bytes;
-    space->reclaimable_bytes =
-        space->free_bytes + owners->bytes[SPACE_OWNER_LEAKED] + space->tail_bytes;
+    if (owners->whole)
+        space->reclaimable_bytes =
+            opt_u64_of(space->free_bytes + owners->bytes[SPACE_OWNER_LEAKED] + space->tail_bytes);
     ret = fill_histogram(image, owners, &space->free_gap_histogram);
     return ret < 0 ? ret : fill_snapshots(image, owners, space);
 }
@@ -128,8 +131,9 @@ static void tell(const struct space_owners *owners, struct format_findings *find
                             "use of the space was not measured");
     if (owners->known && owners->untold > 0)
         format_findings_add(findings, FORMAT_FINDING_SPACE_LEFT_OUT, "image", NULL,
-                            "%" PRIu64 " damaged table %s of snapshots or of saved VM state "
-                            "could not be followed; what %s to may count as leaked or free",
+                            "%" PRIu64 " damaged table %s of snapshots, of saved VM state or "
+                            "behind the end of the disk could not be followed; what %s to is not "
+                            "known",
                             owners->untold, size_noun(owners->untold, "entry", "entries"),
                             size_noun(owners->untold, "it refers", "they refer"));
 }

@@ -129,6 +129,26 @@ static void take_batch(void *context, const struct space_holds_batch *batch)
     }
 }
 
+static uint64_t untold_of(const struct space_claims *claims, size_t len_bytes, uint64_t left_out)
+{
+    unsigned words = claims->image->header.l2_entry_bytes / 8;
+    uint32_t told = claims->job->l2.told, n = (uint32_t)(len_bytes / 8 / words);
+    uint64_t untold = 0;
+
+    if (left_out == 0 || told >= claims->raw_first + n)
+        return 0;
+    if (told <= claims->raw_first)
+        return left_out;
+    for (uint32_t i = told - claims->raw_first; i < n; i++) {
+        const uint64_t *raw = claims->raw + (size_t)i * words;
+
+        untold +=
+            format_holding_of(&claims->rules, be64toh(raw[0]), words > 1 ? be64toh(raw[1]) : 0)
+                .left_out;
+    }
+    return untold;
+}
+
 static int deliver(void *context, const struct tables_chunk *chunk)
 {
     struct space_claims *claims = context;
@@ -144,7 +164,7 @@ static int deliver(void *context, const struct tables_chunk *chunk)
     left_out = space_holds_chunk(&holds, claims->raw, chunk->len_bytes, claims->raw_first);
     if (!claims->counted && !claims->owning) {
         claims->left_out += left_out;
-        claims->untold += claims->job->l2.told ? 0 : left_out;
+        claims->untold += untold_of(claims, chunk->len_bytes, left_out);
     }
     return 0;
 }
@@ -354,9 +374,13 @@ static int claim_bitmap(struct space_claims *claims, const struct format_bitmap 
             return ret;
         for (size_t i = 0; i < len; i += 8) {
             uint64_t entry = be64_load(window + i), data = entry & BITMAP_OFFSET;
+            bool sound = (entry & BITMAP_RESERVED) == 0 && (data == 0 || (entry & 1) == 0) &&
+                         is_aligned(data, claims->rules.cluster_bytes) &&
+                         data < claims->rules.file_bytes;
 
-            if (data != 0 && (entry & BITMAP_RESERVED) == 0 && (entry & 1) == 0 &&
-                is_aligned(data, claims->rules.cluster_bytes) && data < claims->rules.file_bytes)
+            if (!sound && !claims->counted)
+                claims->left_out++;
+            if (sound && data != 0)
                 claim_bytes(claims, data, claims->rules.cluster_bytes);
         }
         left -= len;
@@ -490,6 +514,7 @@ static struct space_step_table step_table_of(const struct space_claims *claims, 
         .l1_off = table.l1_off,
         .l1_entries = table.l1_entries,
         .on_disk = on_disk < table.l1_entries ? (uint32_t)on_disk : table.l1_entries,
+        .disk_clusters = div_round_up(table.virtual_bytes, claims->image->header.cluster_bytes),
         .snapshot = snapshot,
         .told = told != NULL && told[snapshot == TABLE_ACTIVE ? 0 : snapshot + 1],
     };

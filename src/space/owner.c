@@ -52,14 +52,31 @@ static void forget(struct space_owners *owners)
     *owners = empty;
 }
 
+/*
+ * Is every reference known? A table that cannot be read may have named whatever seems to belong to
+ * nobody, and so may an entry that points where it cannot.
+ */
+static bool is_whole(const struct pass *pass)
+{
+    const struct format_image *image = pass->image;
+
+    if (space_claims_left_out(pass->claims) > 0 || space_claims_overlaps(pass->claims) > 0 ||
+        !image->snapshots.whole || !image->bitmaps.whole)
+        return false;
+    for (size_t i = 0; i < image->snapshots.n_list; i++)
+        if (!image->snapshots.list[i].readable)
+            return false;
+    return image->header.crypt != FORMAT_CRYPT_LUKS || image->header.luks_bytes > 0;
+}
+
 static void sum_up(struct pass *pass)
 {
     struct space_owners *owners = pass->owners;
     size_t n_tables = space_claims_tables(pass->claims);
 
     space_sweep_finish(&pass->sweep);
-    /* Where a reference is damaged, it may be just the one that is missing. */
-    if (space_claims_left_out(pass->claims) == 0 && space_claims_overlaps(pass->claims) == 0)
+    owners->whole = is_whole(pass);
+    if (owners->whole) /* else a missing reference may be one that is hidden */
         format_findings_merge(&pass->findings, &pass->high);
     owners->known = true;
     owners->leaks_known = pass->sweep.judge;

@@ -51,6 +51,7 @@ struct space_gap_class {
 struct space_owners {
     bool known;         /* false: the clusters lie too far apart, and nothing below is known */
     bool leaks_known;   /* false: the refcounts do not tell; what is leaked counts as free */
+    bool whole;         /* false: damage hides references, so what seems leaked may be data */
     uint64_t end_bytes; /* behind the last cluster in use; may exceed the length of the file */
     uint64_t bytes[SPACE_N_OWNERS]; /* of the file, up to its last cluster in use */
     uint64_t tail_bytes;            /* of the file, behind it */

@@ -86,6 +86,16 @@ static void leave_out(struct space_step *step, uint32_t n, bool told)
     step->untold += told ? 0 : n;
 }
 
+/* Of the L2 table at @index. The last one that a disk uses may go on behind its end. */
+static uint32_t entries_on_disk(const struct space_step *step, const struct space_step_table *table,
+                                uint32_t index)
+{
+    uint64_t entries = step->image->header.l2_entries, first = index * entries;
+    uint64_t left = first < table->disk_clusters ? table->disk_clusters - first : 0;
+
+    return (uint32_t)(left < entries ? left : entries);
+}
+
 static void add_entry(struct space_step *step, size_t t, uint32_t index, uint64_t raw)
 {
     const struct space_step_table *table = &step->tables[t];
@@ -95,6 +105,7 @@ static void add_entry(struct space_step *step, size_t t, uint32_t index, uint64_
                              : active ? SPACE_CLASS_ACTIVE
                                       : SPACE_CLASS_SNAPSHOT;
     struct space_step_l2 *l2;
+    uint32_t told;
 
     if (l2_off == 0) {
         leave_out(step, (raw & FORMAT_ENTRY_OFFSET) != 0, table->told && on_disk);
@@ -109,7 +120,8 @@ static void add_entry(struct space_step *step, size_t t, uint32_t index, uint64_
         l2->owner = SPACE_CELLS_MANY;
         l2->class = class > l2->class ? class : l2->class;
     }
-    l2->told = l2->told || (table->told && on_disk);
+    told = table->told ? entries_on_disk(step, table, index) : 0;
+    l2->told = told > l2->told ? told : l2->told;
 }
 
 void space_step_at(struct space_step *step, uint32_t index)
@@ -130,7 +142,7 @@ void space_step_at(struct space_step *step, uint32_t index)
 
         if (format_metadata_find(step->overlap.metadata, l2->l2_off, step->rules.cluster_bytes) !=
             NULL) {
-            leave_out(step, l2->weight, l2->told);
+            leave_out(step, l2->weight, l2->told > 0);
             continue;
         }
         l2->repeated = tables_overlap_repeated(&step->overlap, l2->l2_off);

@@ -26,6 +26,7 @@ struct space_step_table {
     uint64_t l1_off;
     uint32_t l1_entries;
     uint32_t on_disk; /* entries of the disk; what the others name is VM state */
+    uint64_t disk_clusters;
     size_t snapshot;  /* number in the image's list, or TABLE_ACTIVE */
     bool told;        /* damage on the disk is told by others */
 };
@@ -38,7 +39,7 @@ struct space_step_l2 {
     uint32_t owner;         /* number of the table that alone names it here, or SPACE_CELLS_MANY */
     uint32_t member;        /* number of the first one */
     size_t repeated;        /* named at other indices, too: its number, or TABLES_NOT_REPEATED */
-    bool told;
+    uint32_t told;          /* entries, from its first, of which the damage is told by others */
 };
 
 struct space_step_slot {

@@ -69,6 +69,8 @@ static void tell_wrong(struct space_sweep *sweep, bool low)
     uint16_t refcount = sweep->wrong.refcount, references = sweep->wrong.references;
     bool one = sweep->wrong.n == 1;
     bool or_more = sweep->refcount_bits > 16 && refcount == FORMAT_REFCOUNT_MOST;
+    bool full = references == SPACE_CELLS_COUNT_FULL; /* of wide cells, see agree */
+    unsigned shown = full ? space_cells_count_max(true) : references;
     char where[64], who[64] = "the cluster has";
     const char *meaning;
     uint64_t place;
@@ -88,9 +90,9 @@ static void tell_wrong(struct space_sweep *sweep, bool low)
     format_findings_add(low ? sweep->low : sweep->high,
                         low ? FORMAT_FINDING_REFCOUNT_LOW : FORMAT_FINDING_REFCOUNT_HIGH, where,
                         has_place ? &place : NULL,
-                        "%s refcount %" PRIu16 "%s, but %" PRIu16 " %s%s; %s", who, refcount,
-                        or_more ? " or more" : "", references,
-                        size_noun(references, "reference", "references"), one ? "" : " each", meaning);
+                        "%s refcount %" PRIu16 "%s, but %u%s %s%s; %s", who, refcount,
+                        or_more ? " or more" : "", shown, full ? " or more" : "",
+                        size_noun(shown, "reference", "references"), one ? "" : " each", meaning);
 }
 
 static void end_wrong(struct space_sweep *sweep)

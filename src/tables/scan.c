@@ -264,10 +264,17 @@ static struct format_l1_entry classify_l1(struct tables_scan *scan, uint64_t raw
 {
     struct format_l1_entry entry = format_l1_entry_of(&scan->entry_rules, raw);
 
-    if (entry.damage != FORMAT_FINDING_L1_PAST_END || scan->asked_size)
-        return entry;
-    scan->asked_size = true;
-    return file_has_grown(scan) ? format_l1_entry_of(&scan->entry_rules, raw) : entry;
+    if (entry.damage == FORMAT_FINDING_L1_PAST_END && !scan->asked_size) {
+        scan->asked_size = true;
+        if (file_has_grown(scan))
+            entry = format_l1_entry_of(&scan->entry_rules, raw);
+    }
+    /* The file may end in the table that it points into, which is the better explanation. */
+    if (entry.damage == FORMAT_FINDING_L1_PAST_END &&
+        format_metadata_find(scan->plan->overlap.metadata, raw & FORMAT_ENTRY_OFFSET,
+                             scan->entry_rules.cluster_bytes) != NULL)
+        entry = (struct format_l1_entry){raw & FORMAT_ENTRY_OFFSET, FORMAT_SOUND};
+    return entry;
 }
 
 /* The damage that only a look at all tables shows. NULL: none, read it. */

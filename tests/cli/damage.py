@@ -182,7 +182,7 @@ def judge_space(run, expected):
         if entry["error"] is None and "space-not-measured" not in [f["code"] for f in entry["findings"]]:
             run.wrong("space is null, and nothing says why")
         return
-    keys = ("active", "metadata", "vm_state", "snapshot_only", "leaked", "free", "tail")
+    keys = ("active", "metadata", "vm_state", "snapshot_only", "leaked", "unknown", "free", "tail")
     total = sum(space[key + "_bytes"] or 0 for key in keys)
     if total != entry["format"]["file_bytes"]:
         run.wrong(f"the space is {total} bytes, the file {entry['format']['file_bytes']}")

@@ -55,9 +55,10 @@ RUNS = {"from_bytes": INT, "runs": INT, "bytes": INT}
 CHECK = {key + "_clusters": INT for key in ("allocated", "total", "fragmented", "compressed")}
 SPACE = {
     "host_allocated_bytes": optional(INT), "leaked_bytes": optional(INT), "free_gap_max_bytes": optional(INT),
+    "reclaimable_bytes": optional(INT),
     "free_gap_histogram": LIST, "snapshots": LIST,
     **{key: INT for key in ("end_offset_bytes", "active_bytes", "metadata_bytes", "vm_state_bytes", "snapshot_only_bytes",
-                            "free_bytes", "free_gaps", "tail_bytes", "reclaimable_bytes")},
+                            "unknown_bytes", "free_bytes", "free_gaps", "tail_bytes")},
 }
 GAPS = {"from_bytes": INT, "gaps": INT, "bytes": INT}
 SPACE_SNAPSHOT = {"id": TEXT, "name": TEXT, "exclusive_bytes": optional(INT)}

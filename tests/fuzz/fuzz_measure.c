@@ -165,7 +165,7 @@ static void check_space(const struct report_image *image)
     if (space == NULL)
         return;
     sum = space->active_bytes + space->metadata_bytes + space->vm_state_bytes +
-          space->snapshot_only_bytes + space->free_bytes + space->tail_bytes;
+          space->snapshot_only_bytes + space->unknown_bytes + space->free_bytes + space->tail_bytes;
     for (size_t i = 0; i < space->free_gap_histogram.n; i++) {
         gaps += space->free_gap_histogram.list[i].gaps;
         bytes += space->free_gap_histogram.list[i].bytes;

@@ -196,6 +196,7 @@ class Image:
     def _read_extensions(self):
         self.backing_format = self.data_file = None
         self.bitmap_count = 0
+        self.bitmaps_known = True
         self.bitmap_directory = self.luks_header = (0, 0)
         end = self.backing_offset or self.cluster
         refuse_if(end > self.cluster, "backing file name outside the first cluster")
@@ -215,11 +216,13 @@ class Image:
             self.backing_format = text(data) or None
         elif magic == EXTENSION_DATA_FILE and self.has_data_file:
             self.data_file = text(data) or None
-        elif magic == EXTENSION_BITMAPS and self.autoclear & AUTOCLEAR_BITMAPS and len(data) == 24:
-            count, reserved, size, offset = struct.unpack(">IIQQ", data)
+        elif magic == EXTENSION_BITMAPS and self.autoclear & AUTOCLEAR_BITMAPS:
+            count, reserved, size, offset = struct.unpack(">IIQQ", data) if len(data) == 24 else (0, 0, 0, 0)
+            self.bitmaps_known = False
             if (1 <= count <= 65535 and reserved == 0 and 1 <= size <= 1024 * 65535 and offset != 0 and
                     offset % self.cluster == 0 and offset + size <= self.file_bytes):
                 self.bitmap_count, self.bitmap_directory = count, (offset, size)
+                self.bitmaps_known = True
         elif magic == EXTENSION_CRYPTO and self.crypt_method == 2 and len(data) == 16:
             offset, size = struct.unpack(">QQ", data)
             if offset != 0 and offset % self.cluster == 0 and size >= 592 and offset + size <= self.file_bytes:
@@ -540,20 +543,25 @@ def refcount_extents(image, others):
 
 
 def bitmap_table_extents(image):
-    """The tables that the directory lists, up to its first entry that QEMU would refuse."""
+    """The tables that the directory lists, up to its first entry that QEMU would refuse.
+
+    `image.bitmaps_known` turns false if it has such an entry, or does not end with the last one."""
     offset, left = image.bitmap_directory
     for _ in range(image.bitmap_count):
         if left < 24:
+            image.bitmaps_known = False
             return
         table, entries, flags, kind, granularity, name, extra = struct.unpack(">QIIBBHI", image.read(offset, 24))
         fits = entries * image.cluster * 8 << granularity >= image.virtual_bytes
         if (table == 0 or table % image.cluster or not 1 <= entries <= 1 << 27 or entries * image.cluster > 512 << 20 or
                 not 9 <= granularity <= 31 or flags & ~3 or kind != 1 or not 1 <= name <= 1023 or extra or
                 not (fits or flags & 1) or table + entries * 8 > image.file_bytes):
+            image.bitmaps_known = False
             return
         yield table, table + entries * 8
         size = round_up(24 + name, 8)
         offset, left = offset + size, left - size
+    image.bitmaps_known = image.bitmaps_known and left == 0
 
 
 class Table(NamedTuple):

@@ -98,7 +98,10 @@ class Space:
         self.of_snapshot = {table.snapshot: Counter() for table in self.tables if table.snapshot}
         self.metadata = others + self._refcount_extents()
         self.forbidden = others + list(oracle.refcount_extents(image, others))  # to L2 tables
+        self.whole = (image.all_snapshots_known and not image.bad_snapshots and
+                      not (image.crypt_method == 2 and not image.luks_header[1]))
         self._follow_metadata()
+        self.whole = self.whole and image.bitmaps_known
         for table in self.tables:
             self._follow_tables(table)
         for table in self.tables:
@@ -112,7 +115,8 @@ class Space:
     def _refer(self, begin, end, kind, snapshot):
         for cluster in range(begin // self.image.cluster, (end - 1) // self.image.cluster + 1):
             if kind != "metadata" and self.classes.get(cluster) == "metadata":
-                continue        # that is damage, and told as such
+                self.whole = False      # that is damage, and told as such
+                continue
             self.references[cluster] += 1
             old = self.classes.get(cluster, kind)
             self.classes[cluster] = min(old, kind, key=CLASSES.index)
@@ -135,6 +139,8 @@ class Space:
                 if (data and not entry & BITMAP_RESERVED and not entry & 1 and data % image.cluster == 0 and
                         data < image.file_bytes):
                     self._refer(data, data + image.cluster, "metadata", None)
+                elif data or entry & BITMAP_RESERVED:
+                    self.whole = False
 
     def _l2_tables(self, table):
         """(L1 index, offset) of the L2 tables that can be read, of the whole L1 table."""
@@ -145,6 +151,8 @@ class Space:
             if (offset and offset % image.cluster == 0 and place[1] <= image.file_bytes and
                     not any(oracle.overlap(place, extent) for extent in self.forbidden)):
                 yield index, offset
+            elif offset:
+                self.whole = False
 
     def _follow_tables(self, table):
         for _, offset in self._l2_tables(table):
@@ -158,7 +166,8 @@ class Space:
         for l1_index, offset in self._l2_tables(table):
             kind = "vm_state" if l1_index >= on_disk else "snapshot_only" if table.snapshot else "active"
             for _, word, bitmap in oracle.nonzero_l2_entries(image, offset):
-                held = held_bytes(image, word, bitmap)
+                held, certain = held_bytes(image, word, bitmap)
+                self.whole = self.whole and certain
                 if held:
                     self._refer(*held, kind, table.snapshot)
 
@@ -194,13 +203,14 @@ class Space:
             "metadata_bytes": sums["metadata"],
             "vm_state_bytes": sums["vm_state"],
             "snapshot_only_bytes": sums["snapshot_only"],
-            "leaked_bytes": sums["leaked"] if self.judged() else None,
+            "leaked_bytes": sums["leaked"] if self.judged() and self.whole else None,
+            "unknown_bytes": 0 if self.whole else sums["leaked"],
             "free_bytes": free,
             "free_gaps": len(gaps),
             "free_gap_max_bytes": max(gaps) * image.cluster if gaps else None,
             "free_gap_histogram": gap_histogram(gaps, image.cluster),
             "tail_bytes": tail,
-            "reclaimable_bytes": free + sums["leaked"] + tail,
+            "reclaimable_bytes": free + sums["leaked"] + tail if self.whole else None,
             "snapshots": [{"id": s.id, "name": s.name, "exclusive_bytes": self.exclusive_bytes(s)}
                           for s in image.snapshots],
         }
@@ -235,14 +245,17 @@ class Space:
 
 
 def held_bytes(image, word, bitmap):
-    """(begin, end) of what an L2 entry holds, by its type alone; None: nothing, or not to be known."""
+    """(begin, end) of what an L2 entry holds, by its type alone, or None; and: is that certain?"""
     if word & oracle.COMPRESSED:
         piece = oracle.decode_compressed(image, 0, word, bitmap).piece
-        return (piece.position, piece.end) if piece else None
-    begin = (word & oracle.OFFSET_MASK) // image.cluster * image.cluster
-    if not word & oracle.OFFSET_MASK or begin >= image.file_bytes:
-        return None
-    return begin, begin + image.cluster
+        return ((piece.position, piece.end), True) if piece else (None, False)
+    offset = word & oracle.OFFSET_MASK
+    begin = offset // image.cluster * image.cluster
+    if not offset:
+        return None, True
+    if begin >= image.file_bytes:
+        return None, False
+    return (begin, begin + image.cluster), offset == begin
 
 
 def free_gaps(owned, last):
@@ -270,8 +283,8 @@ def expected_space(image):
 
 def adds_up(space, file_bytes):
     """Do the classes and the tail of our own figures make the file?"""
-    keys = ("active_bytes", "metadata_bytes", "vm_state_bytes", "snapshot_only_bytes", "leaked_bytes", "free_bytes",
-            "tail_bytes")
+    keys = ("active_bytes", "metadata_bytes", "vm_state_bytes", "snapshot_only_bytes", "leaked_bytes",
+            "unknown_bytes", "free_bytes", "tail_bytes")
     return sum(space[key] or 0 for key in keys) == file_bytes
 
 
