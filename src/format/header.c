@@ -11,6 +11,7 @@
 #include "extension.h"
 #include "finding.h"
 #include "io.h"
+#include "refcount.h"
 #include "size.h"
 
 #include <errno.h>
@@ -258,10 +259,11 @@ static int check_table(const char *name, uint64_t off, uint64_t len_bytes,
     return 0;
 }
 
-static int decode_l1(const unsigned char *raw, uint64_t file_bytes, struct format_header *header,
-                     struct err *err)
+static int decode_l1(struct io *io, const unsigned char *raw, uint64_t file_bytes,
+                     struct format_header *header, struct err *err)
 {
     uint64_t len_bytes;
+    bool cut;
     int ret;
 
     header->l1_entries = be32_load(raw + FIELD_L1_ENTRIES);
@@ -279,13 +281,19 @@ static int decode_l1(const unsigned char *raw, uint64_t file_bytes, struct forma
         return err_set(err, EINVAL,
                        "header: the L1 table overlaps the header (offset 0); the "
                        "image is damaged: restore it from a copy");
-    if (!checked_inside(header->l1_off, len_bytes, file_bytes))
-        return err_set(err, EINVAL,
-                       "header: the L1 table (%" PRIu64 " bytes at offset 0x%" PRIx64
-                       ") reaches past the end of the file at 0x%" PRIx64
-                       "; the file was cut short: restore it from a copy",
-                       len_bytes, header->l1_off, file_bytes);
-    return 0;
+    if (checked_inside(header->l1_off, len_bytes, file_bytes))
+        return 0;
+    ret = format_refcounts_cut(io, file_bytes, header, &cut, err);
+    if (ret < 0)
+        return ret;
+    return err_set(err, EINVAL,
+                   "header: the L1 table (%" PRIu64 " bytes at offset 0x%" PRIx64
+                   ") %s the end of the file at 0x%" PRIx64 "; %s: restore it from a copy",
+                   len_bytes, header->l1_off,
+                   header->l1_off < file_bytes || cut ? "reaches past" : "lies behind", file_bytes,
+                   cut ? "the file was cut short"
+                       : "no refcount tells of anything there, so the image was written so, or its "
+                         "header is damaged; QEMU reads what is missing of the table as empty");
 }
 
 /* Measuring never reads the refcounts, so what is wrong here is only told. */
@@ -383,7 +391,7 @@ static int decode(struct io *io, const unsigned char *raw, uint64_t file_bytes,
     if (ret == 0)
         ret = decode_snapshots(raw, header, err);
     if (ret == 0)
-        ret = decode_l1(raw, file_bytes, header, err);
+        ret = decode_l1(io, raw, file_bytes, header, err);
     if (ret == 0)
         ret = decode_size(raw, header, findings, err);
     if (ret == 0)

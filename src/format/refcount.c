@@ -251,6 +251,88 @@ static int leave_out_shared(const struct reader *reader)
     return 0;
 }
 
+/* ---- a file that has lost its end ---- */
+
+/* Blocks that count clusters behind the end of the file are few, or nobody knows what they mean. */
+#define CUT_BLOCKS_MAX 16
+#define CUT_COUNTS 1024 /* looked at in one go */
+
+struct cut {
+    struct io *io;
+    uint64_t file_bytes;
+    const struct format_header *header;
+    uint64_t block_entries;
+    unsigned n_blocks;
+    bool found;
+    struct err *err;
+};
+
+/* Does the block at @off count any cluster from its @first on? */
+static int look_into_block(struct cut *cut, uint64_t off, uint64_t first)
+{
+    unsigned bits = cut->header->refcount_bits, order = (unsigned)__builtin_ctz(bits);
+    unsigned char bytes[8 * CUT_COUNTS];
+    uint16_t counts[CUT_COUNTS];
+    int ret = 0;
+
+    for (uint64_t at = first & ~UINT64_C(7); at < cut->block_entries && ret == 0 && !cut->found;
+         at += CUT_COUNTS) {
+        size_t n =
+            cut->block_entries - at < CUT_COUNTS ? (size_t)(cut->block_entries - at) : CUT_COUNTS;
+
+        ret = io_read(cut->io, off + at * bits / 8, bytes, n * bits / 8, cut->err);
+        if (ret < 0)
+            break;
+        format_refcounts_decode(order, bytes, 0, n, counts);
+        for (size_t i = at < first ? (size_t)(first - at) : 0; i < n; i++)
+            cut->found = cut->found || counts[i] > 0;
+    }
+    return ret;
+}
+
+static int look_at_entry(struct cut *cut, uint64_t index, uint64_t block)
+{
+    uint64_t n_clusters = div_round_up(cut->file_bytes, cut->header->cluster_bytes);
+    uint64_t first = index * cut->block_entries;
+    /* Behind what the whole table could count, no block is missed: that is other damage. */
+    uint64_t reach = ((uint64_t)cut->header->reftable_clusters << cut->header->cluster_bits) / 8 *
+                     cut->block_entries;
+
+    if (block == 0 || !is_aligned(block, cut->header->cluster_bytes) ||
+        cut->n_blocks++ >= CUT_BLOCKS_MAX)
+        return 0;
+    if (block >= cut->file_bytes) {
+        cut->found = cut->found || block >> cut->header->cluster_bits < reach;
+        return 0;
+    }
+    return look_into_block(cut, block, first < n_clusters ? n_clusters - first : 0);
+}
+
+int format_refcounts_cut(struct io *io, uint64_t file_bytes, const struct format_header *header,
+                         bool *is_cut, struct err *err)
+{
+    struct cut cut = {io, file_bytes, header, header->cluster_bytes * 8 / header->refcount_bits,
+                      0,  false,      err};
+    uint64_t off = header->reftable_off,
+             n_clusters = div_round_up(file_bytes, header->cluster_bytes);
+    uint64_t len = (uint64_t)header->reftable_clusters << header->cluster_bits;
+    unsigned char window[4096];
+    int ret = 0;
+
+    cut.found = len > 0 && !checked_inside(off, len, file_bytes);
+    /* Entries before this one count clusters of the file. */
+    for (uint64_t at = n_clusters / cut.block_entries * 8; at < len && ret == 0 && !cut.found;
+         at += sizeof(window)) {
+        size_t n = len - at < sizeof(window) ? (size_t)(len - at) : sizeof(window);
+
+        ret = io_read(io, off + at, window, n, err);
+        for (size_t i = 0; i < n && ret == 0 && !cut.found; i += 8)
+            ret = look_at_entry(&cut, (at + i) / 8, be64_load(window + i));
+    }
+    *is_cut = cut.found;
+    return ret;
+}
+
 /* ---- opening ---- */
 
 static int open_table(const struct reader *reader)

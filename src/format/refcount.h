@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 struct err;
+struct format_header;
 struct format_findings;
 struct format_image;
 struct io;
@@ -39,6 +40,14 @@ struct format_refcounts {
     size_t piece_bytes;
     uint64_t hole_begin, hole_end; /* the last hole of the file that was met */
 };
+
+/*
+ * *@is_cut: has the file lost its end? By its refcounts: they count clusters behind the end, or
+ * cannot be read because they would be there. Needs the place of the refcount table in @header, and
+ * no more.
+ */
+int format_refcounts_cut(struct io *io, uint64_t file_bytes, const struct format_header *header,
+                         bool *is_cut, struct err *err);
 
 /*
  * Reads the refcount table. Findings tell what is wrong with it; a table that is missing, or past

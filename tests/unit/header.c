@@ -569,8 +569,8 @@ static void an_l1_table_that_cannot_be_is_refused(void **state)
         {{BE64(40, UINT64_C(0x7fffffffffff0000)), BE32(36, 8193)},
          EINVAL,
          "outside any possible file"},
-        {{BE64(40, UINT64_C(0x7fffffffffff0000))}, EINVAL, "past the end of the file"},
-        {{BE64(40, FILE_BYTES)}, EINVAL, "past the end of the file"},
+        {{BE64(40, UINT64_C(0x7fffffffffff0000))}, EINVAL, "lies behind the end of the file"},
+        {{BE64(40, FILE_BYTES)}, EINVAL, "lies behind the end of the file"},
         {{BE64(40, 0)}, EINVAL, "L1 table overlaps the header"},
     };
 
