@@ -191,10 +191,11 @@ static void check_extra(struct reader *reader, uint32_t extra_bytes)
     else if (extra_bytes < EXTRA_BYTES_NEEDED && reader->header->version >= 3)
         format_findings_add(reader->findings, FORMAT_FINDING_SNAPSHOT_EXTRA_SHORT, where,
                             &reader->off,
-                            "it has %" PRIu32 " bytes of extra data, where version 3 requires %d: "
+                            "it has %" PRIu32 " %s of extra data, where version 3 requires %d: "
                             "its disk size is taken from the image; `qemu-img check -r all` adds "
                             "the rest",
-                            extra_bytes, EXTRA_BYTES_NEEDED);
+                            extra_bytes, size_noun(extra_bytes, "byte", "bytes"),
+                            EXTRA_BYTES_NEEDED);
 }
 
 /* 0, TABLE_ENDS, or -errno. */
@@ -379,9 +380,9 @@ static void tell_misplaced(const struct format_header *header, const char *probl
 
     format_findings_add(findings, FORMAT_FINDING_SNAPSHOT_TABLE, "header", &place,
                         "the snapshot table at offset 0x%" PRIx64 " %s; its %" PRIu32
-                        " snapshot%s left out",
+                        " %s left out",
                         header->snapshots_off, problem, header->n_snapshots,
-                        header->n_snapshots == 1 ? " is" : "s are");
+                        size_noun(header->n_snapshots, "snapshot is", "snapshots are"));
 }
 
 /* To the last entry, or to the first that cannot be followed. */

@@ -33,12 +33,13 @@ struct format_snapshots {
     struct format_snapshot *list;
     size_t n_list, cap_list;
     uint64_t table_bytes; /* from the header's offset on; of the entries in the list */
-    bool whole;           /* false: there are more, but the table could not be followed to its end */
+    bool whole; /* false: there are more, but the table could not be followed to its end */
 };
 
 /*
  * Reads the table as far as it can be followed: what is wrong with it is a finding, for nothing but
- * snapshots depends on it. One whose own L1 table is damaged is kept, marked unreadable. Release with format_snapshots_free, also on failure.
+ * snapshots depends on it. One whose own L1 table is damaged is kept, marked unreadable. Release
+ * with format_snapshots_free, also on failure.
  */
 int format_snapshots_read(struct io *io, uint64_t file_bytes, const struct format_header *header,
                           struct format_snapshots *snapshots, struct format_findings *findings,

@@ -7,7 +7,9 @@
 
 #include "duration.h"
 #include "flow.h"
+#include "render_damage.h"
 #include "render_verdict.h"
+#include "rescue.h"
 #include "size.h"
 #include "text.h"
 
@@ -492,9 +494,9 @@ static void print_owners(const struct page *page, const struct report_image *ima
     print_owner(page, image, "behind the end", opt_u64_of(space->tail_bytes));
     if (!space->reclaimable_bytes.known)
         fprintf(page->stream,
-                "      Unknown is what has a refcount, though nothing that can be read "
-                "refers to it: the damaged tables\n      may have named it, so it may "
-                "be the guest's data. Free none of it.\n");
+                "      " RENDER_PROSE "Unknown is what has a refcount, though nothing that can be "
+                "read refers to it: the damaged tables may have named it, so it may be the "
+                "guest's data. Free none of it.\n");
     explain(page, "Each cluster counts once, for the first that applies from the top. Leaked is "
                   "what has a refcount, but nothing refers to it. Nothing in use comes after "
                   "the end.");
@@ -586,23 +588,6 @@ static void print_space(const struct page *page, const struct report_image *imag
     if (page->options->histogram)
         print_gap_histogram(page, space);
     print_exclusive(page, space);
-}
-
-static void print_findings(const struct page *page, const struct format_findings *findings)
-{
-    for (size_t i = 0; i < findings->n_list; i++) {
-        const struct format_finding *finding = &findings->list[i];
-        bool error = format_finding_severity(finding->code) == FORMAT_ERROR;
-
-        fprintf(page->stream, "  %s: " RENDER_FIGURE "%s", error ? "damage" : "note",
-                finding->where);
-        if (finding->has_host_off)
-            fprintf(page->stream, " (offset 0x%" PRIx64 ")", finding->host_off);
-        fprintf(page->stream, ": %s\n", finding->message);
-    }
-    if (findings->total > findings->n_list)
-        fprintf(page->stream, "  and %s more of these kinds\n",
-                count_text(findings->total - findings->n_list));
 }
 
 static void print_snapshot_title(const struct page *page, const struct report_table *table)
@@ -697,18 +682,22 @@ int render_text(FILE *stream, const struct report_image *image,
     if (page.stream == NULL)
         return -ENOMEM;
     print_title(&page, image);
+    ret = render_damage(page.stream, image, options);
     print_properties(&page, image);
     for (size_t i = 0; i < image->n_tables; i++)
         print_table(&page, image, &image->tables[i]);
     print_space(&page, image);
-    ret = render_verdict(page.stream, image);
+    if (image->findings.total > 0)
+        putc('\n', page.stream);
+    render_findings(page.stream, &image->findings, options);
+    if (ret == 0)
+        ret = render_verdict(page.stream, image);
     if (!image->verdict.known && image->n_tables == 1 && image->tables[0].measured)
         print_meaning(&page, &image->tables[0].walk);
-    if (!image->complete)
+    if (!image->complete && !report_is_damaged(image))
         fprintf(page.stream, "  " RENDER_PROSE
                              "Not everything could be read, or was read in one state: the figures "
                              "are incomplete.\n");
-    print_findings(&page, &image->findings);
     if (fclose(page.stream) != 0 && ret == 0)
         ret = -ENOMEM;
     return ret;

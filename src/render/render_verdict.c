@@ -31,7 +31,7 @@ static void print_causes(FILE *stream, const struct report_verdict *verdict)
     }
 }
 
-static void print_steps(FILE *stream, const struct report_recipe *recipe)
+void render_steps(FILE *stream, const struct report_recipe *recipe)
 {
     for (size_t i = 0; i < recipe->n; i++) {
         char number[16];
@@ -50,7 +50,7 @@ static int print_reclaim(FILE *stream, const struct report_image *image)
 
     if (ret == 0 && recipe.n > 0) {
         fputs("\n  To get space back:\n", stream);
-        print_steps(stream, &recipe);
+        render_steps(stream, &recipe);
     }
     report_recipe_release(&recipe);
     return ret;
@@ -71,7 +71,7 @@ int render_verdict(FILE *stream, const struct report_image *image)
         print_causes(stream, verdict);
         if (recipe.n > 0)
             fputs("\n  What to do:\n", stream);
-        print_steps(stream, &recipe);
+        render_steps(stream, &recipe);
     }
     report_recipe_release(&recipe);
     return ret == 0 ? print_reclaim(stream, image) : ret;

@@ -153,6 +153,17 @@ static int begin_table(const struct work *work, size_t chosen, struct report_tab
     return 0;
 }
 
+static int fill_lost(const struct table *walk, struct report_table *table)
+{
+    if (walk->lost.ranges == 0)
+        return 0;
+    table->lost = malloc(sizeof(*table->lost));
+    if (table->lost == NULL)
+        return -ENOMEM;
+    *table->lost = walk->lost;
+    return 0;
+}
+
 static int fill_table(struct work *work, const struct table *walk, const struct meter_pair *meters,
                       struct report_table *table)
 {
@@ -162,7 +173,7 @@ static int fill_table(struct work *work, const struct table *walk, const struct 
 
     if (fill_figures(work, counts, counts->mapped_clusters, counts->mapped_clusters, meters->plain,
                      table) < 0 ||
-        fill_end_to_end(work, counts, meters, table) < 0)
+        fill_end_to_end(work, counts, meters, table) < 0 || fill_lost(walk, table) < 0)
         return err_no_memory(work->err);
     report_cost_after(&work->profile, counts, meters, format, table);
     table->has_check = !table->is_snapshot && !table->range.known;

@@ -135,8 +135,8 @@ static void say_unknown(struct sentence *sentence, const struct report_image *im
         say(sentence, "The image was changing while it was measured: measure it again when it is "
                       "quieter.");
     else if (!image->complete)
-        say(sentence, "The figures are incomplete, see the findings: repair the image first, then "
-                      "measure again.");
+        say(sentence, "The image is damaged, and the figures lack what cannot be read: save the data "
+                      "first.");
     else
         say(sentence, "Nothing is mapped%s: there is nothing to read.",
             table->range.known ? " in this part of the disk" : "");

@@ -415,15 +415,6 @@ static void enlarge_cache(struct cook *cook)
             cook->image->format.l2_cache_bytes);
 }
 
-static void repair(struct cook *cook)
-{
-    const struct report_words *words = &cook->words;
-
-    step(cook, "With the VM shut down, look at the damage.");
-    command(cook, "qemu-img check%s %s", words->key, words->source);
-    step(cook, "Make a copy of the file before you repair it: a repair may throw data away.");
-}
-
 static void fill(struct cook *cook)
 {
     switch (cook->image->verdict.action) {
@@ -442,8 +433,7 @@ static void fill(struct cook *cook)
     case REPORT_L2_CACHE:
         enlarge_cache(cook);
         break;
-    case REPORT_UNKNOWN:
-        repair(cook);
+    case REPORT_UNKNOWN: /* damage has steps of its own, see rescue.c */
         break;
     }
 }

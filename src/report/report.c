@@ -15,6 +15,7 @@ static void table_free(struct report_table *table)
 {
     free(table->id.bytes);
     free(table->name.bytes);
+    free(table->lost);
     report_walk_free(&table->walk);
     report_walk_free(&table->end_to_end.walk);
     for (size_t i = 0; i < table->n_layers; i++)

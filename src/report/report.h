@@ -13,6 +13,7 @@
 #include "finding.h"
 #include "flags.h"
 #include "header.h"
+#include "lost.h"
 #include "opt.h"
 
 #include <stdbool.h>
@@ -132,6 +133,7 @@ struct report_table {
     struct report_layer *layers; /* NULL: not asked for */
     size_t n_layers;
     struct report_disk disk;
+    struct piece_lost *lost; /* of this guest disk; NULL: nothing is */
 };
 
 /* What to do. */

@@ -9,6 +9,7 @@
 #include "batch.h"
 #include "counts.h"
 #include "entry.h"
+#include "lost.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -69,7 +70,8 @@ struct tables_l2_output {
     struct piece_sink sink;
     struct piece_counts *counts;
     struct format_findings *findings;
-    const char *table_name; /* "" or "snapshot[2] ", for the findings */
+    struct piece_lost *lost; /* clusters whose entries mean nothing; NULL: they are not asked for */
+    const char *table_name;  /* "" or "snapshot[2] ", for the findings */
     /* Asked before an offset is called past the end; it may change the rules. May be NULL. */
     bool (*file_has_grown)(void *context);
     void *context; /* of that */

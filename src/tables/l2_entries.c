@@ -279,6 +279,17 @@ static int add_standard(struct tables_l2_walk *walk, const struct format_entry *
                                           .missing = ~entry->alloc});
 }
 
+/* The entry of this cluster means nothing. The last cluster of the disk may lie on it in part. */
+static void lose(struct tables_l2_walk *walk, uint64_t guest_off)
+{
+    uint64_t len_bytes = guest_off < l2_guest_off_of(walk, walk->whole)
+                             ? walk->rules->entry.cluster_bytes
+                             : walk->last_bytes;
+
+    if (walk->output.lost != NULL)
+        piece_lost_add(walk->output.lost, guest_off, guest_off + len_bytes);
+}
+
 /* Damage that a longer file would heal is believed only after a look at the file. */
 static struct format_entry classify(struct tables_l2_walk *walk, uint64_t word, uint64_t bitmap,
                                     uint64_t guest_off)
@@ -320,6 +331,10 @@ static int walk_entry(struct tables_l2_walk *walk, uint32_t index, uint64_t word
     case FORMAT_ZERO_PLAIN:
     case FORMAT_ZERO_ALLOCATED:
         return add_zero(walk, &entry, guest_off);
+    case FORMAT_INVALID:
+        lose(walk, guest_off);
+        walk->adjacent_end = L2_NONE;
+        return 0;
     default:
         walk->adjacent_end = L2_NONE;
         return 0;

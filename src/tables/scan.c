@@ -21,7 +21,7 @@
 
 /* An L2 table that waits for its bytes, and for whom. */
 struct job {
-    uint64_t l2_off;
+    uint64_t l2_off;        /* 0: there is none, what it should map is lost */
     uint64_t virtual_bytes; /* of the disk; alike for all members */
     uint32_t l1_index;
     size_t kept; /* number of a table that is named several times, or TABLES_NOT_KEPT */
@@ -33,6 +33,7 @@ struct kept {
     bool walked;
     uint64_t guest_off; /* of that time */
     struct piece_counts counts;
+    struct piece_lost lost;
 };
 
 struct tables_plan {
@@ -70,6 +71,7 @@ struct tables_scan {
     struct piece_batch batch;
     struct tables_l2_walk l2;
     struct piece_counts counts; /* of that table alone */
+    struct piece_lost lost;     /* likewise */
 };
 
 static struct tables_members members_of(const struct tables_scan *scan, const struct job *job)
@@ -103,6 +105,7 @@ static void begin_table(struct tables_scan *scan, const struct job *job)
     struct tables_l2_output output = {
         .sink = scan->visitor->begin(scan->visitor->context, members_of(scan, job), job->kept),
         .counts = &scan->counts,
+        .lost = &scan->lost,
         .findings = &table->findings, /* of the first of those that share it: one cause, once */
         .table_name = table->name,
         .file_has_grown = file_has_grown,
@@ -110,15 +113,42 @@ static void begin_table(struct tables_scan *scan, const struct job *job)
     };
 
     memset(&scan->counts, 0, sizeof(scan->counts));
+    scan->lost = (struct piece_lost){.ranges = 0};
     tables_l2_begin(&scan->l2, &scan->rules, output, &scan->batch, job->l2_off, job->l1_index,
                     job->virtual_bytes);
 }
 
-static void add_counts(struct tables_scan *scan, const struct job *job,
-                       const struct piece_counts *counts)
+/* What a walk gave, to all whose table it was; @shift bytes further on than there. */
+static void add_walk(struct tables_scan *scan, const struct job *job,
+                     const struct piece_counts *counts, const struct piece_lost *lost,
+                     uint64_t shift)
 {
-    for (size_t i = 0; i < job->n_members; i++)
-        piece_counts_add(&scan->tables[scan->members[job->first_member + i]].counts, counts);
+    for (size_t i = 0; i < job->n_members; i++) {
+        struct table *table = &scan->tables[scan->members[job->first_member + i]];
+
+        piece_counts_add(&table->counts, counts);
+        if (lost->ranges > 0)
+            piece_lost_merge(&table->lost, lost, shift);
+    }
+}
+
+/* A table that is left out. Of its range, the part on the disk and in the span. */
+static void lose_table(struct tables_scan *scan, const struct job *job)
+{
+    const struct tables_span *span = &scan->plan->span;
+    uint64_t cluster_bytes = scan->entry_rules.cluster_bytes;
+    uint64_t l2_span = format_l2_span(&scan->plan->image->header);
+    uint64_t begin = job->l1_index * l2_span, end = job->virtual_bytes;
+    uint64_t span_begin = span->begin & ~(cluster_bytes - 1);
+
+    end = end - begin > l2_span ? begin + l2_span : end;
+    if (span->end < end) {
+        uint64_t span_end = div_round_up(span->end, cluster_bytes) * cluster_bytes;
+
+        end = span_end < end ? span_end : end;
+    }
+    piece_lost_add(&scan->tables[scan->members[job->first_member]].lost,
+                   begin > span_begin ? begin : span_begin, end);
 }
 
 static int end_table(struct tables_scan *scan, const struct job *job)
@@ -127,9 +157,9 @@ static int end_table(struct tables_scan *scan, const struct job *job)
 
     scan->counts.l2_mapped = scan->counts.mapped_clusters > 0;
     scan->counts.l2_zero = scan->counts.mapped_clusters == 0 && scan->counts.zero_clusters > 0;
-    add_counts(scan, job, &scan->counts);
+    add_walk(scan, job, &scan->counts, &scan->lost, 0);
     if (job->kept != TABLES_NOT_KEPT)
-        scan->kept[job->kept] = (struct kept){true, scan->l2.guest_off, scan->counts};
+        scan->kept[job->kept] = (struct kept){true, scan->l2.guest_off, scan->counts, scan->lost};
     if (ret < 0 || scan->visitor->end == NULL)
         return ret;
     return scan->visitor->end(scan->visitor->context, members_of(scan, job), job->kept);
@@ -141,7 +171,7 @@ static int repeat_table(struct tables_scan *scan, const struct job *job)
     const struct kept *kept = &scan->kept[job->kept];
     uint64_t guest_off = job->l1_index * format_l2_span(&scan->plan->image->header);
 
-    add_counts(scan, job, &kept->counts);
+    add_walk(scan, job, &kept->counts, &kept->lost, guest_off - kept->guest_off);
     return scan->visitor->again(scan->visitor->context, members_of(scan, job), job->kept,
                                 guest_off - kept->guest_off);
 }
@@ -152,6 +182,10 @@ static int deliver(void *context, const struct tables_chunk *chunk)
     const struct job *job = &scan->jobs[chunk->cookie];
     int ret;
 
+    if (job->l2_off == 0) {
+        lose_table(scan, job);
+        return 0;
+    }
     if (chunk->len_bytes == 0)
         return repeat_table(scan, job);
     if (chunk->at == 0)
@@ -184,6 +218,7 @@ static bool can_keep(const struct tables_scan *scan, uint32_t l1_index, uint64_t
            l1_index < end / l2_span;
 }
 
+/* @l2_off 0: what the table should map is lost, which is noted when its turn comes. */
 static int add_job(struct tables_scan *scan, uint32_t l1_index, uint64_t l2_off, size_t repeated,
                    const size_t *members, size_t n)
 {
@@ -203,6 +238,8 @@ static int add_job(struct tables_scan *scan, uint32_t l1_index, uint64_t l2_off,
         job->kept = repeated;
     memcpy(scan->members + scan->n_members, members, n * sizeof(*members));
     scan->n_members += n;
+    if (l2_off == 0)
+        return tables_fetch_mark(&scan->fetch, scan->n_jobs++);
     if (job->kept != TABLES_NOT_KEPT && scan->kept[job->kept].walked)
         return tables_fetch_mark(&scan->fetch, scan->n_jobs++);
     if (job->kept != TABLES_NOT_KEPT)
@@ -244,6 +281,13 @@ static void report_damage(struct tables_scan *scan, struct table *table, uint32_
     place = place_of(table, index, where);
     format_findings_add(&table->findings, damage, where, &place, "entry 0x%016" PRIx64 " %s", entry,
                         meaning);
+}
+
+/* An entry that points somewhere, but not to a table that can be read. */
+static void lose(struct tables_scan *scan, size_t t, uint32_t index)
+{
+    if (scan->ret == 0)
+        scan->ret = add_job(scan, index, 0, TABLES_NOT_REPEATED, &t, 1);
 }
 
 static const char *describe(enum format_finding_code damage)
@@ -313,8 +357,11 @@ static uint64_t l2_off_of(struct tables_scan *scan, size_t t, uint32_t index)
         table->counts.corrupt_entries++;
         report_damage(scan, table, index, raw, entry.damage, describe(entry.damage));
     }
-    if (entry.l2_off == 0)
+    if (entry.l2_off == 0) {
+        if (judged && (raw & FORMAT_ENTRY_OFFSET) != 0)
+            lose(scan, t, index);
         return 0;
+    }
     repeated = tables_overlap_repeated(&scan->plan->overlap, entry.l2_off);
     overlapped = overlap_of(scan, entry.l2_off, repeated);
     if (overlapped == NULL && repeated != TABLES_NOT_REPEATED && judged)
@@ -330,6 +377,7 @@ static uint64_t l2_off_of(struct tables_scan *scan, size_t t, uint32_t index)
         table->counts.corrupt_entries += entry.damage == FORMAT_SOUND;
         snprintf(meaning, sizeof(meaning), "points into %s; what it maps is left out", overlapped);
         report_damage(scan, table, index, raw, FORMAT_FINDING_L2_OVERLAP, meaning);
+        lose(scan, t, index);
     }
     return 0;
 }

@@ -74,8 +74,8 @@ struct tables_scan *tables_scan_new(const struct tables_plan *plan);
 void tables_scan_free(struct tables_scan *scan);
 
 /*
- * The L1 indices [first, end). Adds to the counts and findings of @tables, which are like those of
- * the plan. Numbers of kept tables mean the same within a part, and nothing in another.
+ * The L1 indices [first, end). Adds to the counts, losses and findings of @tables, which are like
+ * those of the plan. Numbers of kept tables mean the same within a part, and nothing in another.
  */
 int tables_scan_part(struct tables_scan *scan, uint32_t first, uint32_t end, struct table *tables,
                      const struct tables_visitor *visitor, struct err *err);

@@ -8,6 +8,7 @@
 
 #include "counts.h"
 #include "finding.h"
+#include "lost.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -26,6 +27,7 @@ struct table {
 
     /* Filled by a walk. */
     struct piece_counts counts;
+    struct piece_lost lost;          /* with what is mapped by L1 entries that are left out */
     struct format_findings findings; /* free with format_findings_free, also on failure */
 };
 

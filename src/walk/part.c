@@ -164,6 +164,7 @@ void walk_part_merge(struct walk_part *left, struct walk_part *right)
     for (size_t i = 0; i < left->n_tables; i++) {
         meter_pair_merge(&left->meters[i], &right->meters[i]);
         piece_counts_add(&left->tables[i].counts, &right->tables[i].counts);
+        piece_lost_merge(&left->tables[i].lost, &right->tables[i].lost, 0);
         format_findings_merge(&left->tables[i].findings, &right->tables[i].findings);
     }
 }
@@ -173,6 +174,7 @@ void walk_part_clear(struct walk_part *part)
     for (size_t i = 0; i < part->n_tables; i++) {
         meter_pair_clear(&part->meters[i]);
         memset(&part->tables[i].counts, 0, sizeof(part->tables[i].counts));
+        part->tables[i].lost = (struct piece_lost){.ranges = 0};
         format_findings_free(&part->tables[i].findings);
     }
 }
@@ -191,6 +193,7 @@ static int fill(struct walk_part *part, const struct table *tables)
     for (size_t i = 0; i < part->n_tables; i++) {
         part->tables[i] = tables[i];
         memset(&part->tables[i].counts, 0, sizeof(part->tables[i].counts));
+        part->tables[i].lost = (struct piece_lost){.ranges = 0};
         memset(&part->tables[i].findings, 0, sizeof(part->tables[i].findings));
         if (new_pair(part, tables[i].virtual_bytes, &part->meters[i]) < 0)
             return -ENOMEM;

@@ -94,6 +94,7 @@ static void hand_over(struct walk_part *whole, struct table *tables, struct mete
 {
     for (size_t i = 0; i < whole->n_tables; i++) {
         tables[i].counts = whole->tables[i].counts;
+        tables[i].lost = whole->tables[i].lost;
         format_findings_merge(&tables[i].findings, &whole->tables[i].findings);
         meters[i] = whole->meters[i];
         whole->meters[i] = (struct meter_pair){.plain = NULL};

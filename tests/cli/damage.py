@@ -21,6 +21,7 @@ The lines of a fixture:
 The whole list of findings is compared, and what follows from it: complete, findings_total, and
 corrupt_entries, which counts the damaged L1 and L2 entries of the active table.
 """
+import collections
 import json
 import os
 import pathlib
@@ -35,6 +36,7 @@ import threading
 SECONDS = 2
 BYTES = 64 << 20
 HANGS_SECONDS = 60
+FINDINGS_SHOWN = 3      # of a code, on the page
 COMPLAINTS = re.compile(rb"AddressSanitizer|LeakSanitizer|MemorySanitizer|ThreadSanitizer|runtime error:")
 KNOWN = {"status", "error", "finding", "warning", "findings_total", "figure", "format", "space", "options", "shows", "unopened"}
 
@@ -221,14 +223,21 @@ def judge_page(run, image, expected):
     if re.search(rb"[\x00-\x08\x0b-\x1f\x7f]", run.out):
         run.wrong("the page holds control characters")
     page = run.out.decode("utf-8", errors="replace")
+    damaged = expected.get("finding", ["none"]) != ["none"]
+    if page.split("\n")[1].startswith("  DAMAGED: ") is not damaged:
+        run.wrong(f"the second line of the page does not say whether the image is damaged:\n{page}")
     for text in expected.get("shows", []):
         if text not in page:
             run.wrong(f"the page does not show {text}:\n{page}")
-    for severity, _, where, place in wanted_findings(expected):
-        shown = f"{'damage' if severity == 'error' else 'note'}: {where}"
-        shown += "" if place is None else f" (offset 0x{place:x})"
-        if shown not in page:
-            run.wrong(f"the page lacks '{shown}':\n{page}")
+    wanted, shown = collections.Counter(), collections.Counter()
+    for severity, code, where, place in wanted_findings(expected):
+        line = f"  {'damage' if severity == 'error' else 'note'}: {where}"
+        line += ": " if place is None else f" (offset 0x{place:x}): "
+        wanted[code] += 1
+        shown[code] += line in page
+    for code, count in wanted.items():
+        if shown[code] < min(count, FINDINGS_SHOWN):
+            run.wrong(f"the page shows {shown[code]} findings {code}:\n{page}")
 
 
 def judge(program, fixture, image, sanitized):

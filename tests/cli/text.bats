@@ -374,6 +374,16 @@ PAGE
     fixture v2-zero
     page 2 v2-zero.qcow2 <<'PAGE'
 v2-zero.qcow2: qcow2 v2, 64 KiB clusters, 64 MiB virtual, 256 KiB mapped
+  DAMAGED: at least 64 KiB of the guest disk cannot be read, in 1 range:
+    0x40000 to 0x50000, 64 KiB
+   1. Shut the VM down, and copy the file as it is before anything else: any repair may throw data
+      away.
+        test ! -e v2-zero.qcow2.damaged && cp -p --sparse=always v2-zero.qcow2 v2-zero.qcow2.damaged
+   2. Read what can be read into a new image; convert without --salvage stops at the first damage.
+      What cannot be read is zeros there.
+        test ! -e v2-zero.qcow2.salvaged && qemu-img convert --salvage -p -O qcow2 v2-zero.qcow2 v2-zero.qcow2.salvaged
+   3. See what QEMU finds; this changes nothing.
+        qemu-img check v2-zero.qcow2
   fragmentation score      0.00 %      0 steps back over 4 mapped clusters
   ascending runs           1           mean 256 KiB
   contiguous runs          1           mean 256 KiB, half of the data in runs of 256 KiB or more, longest 256 KiB
@@ -382,14 +392,9 @@ v2-zero.qcow2: qcow2 v2, 64 KiB clusters, 64 MiB virtual, 256 KiB mapped
   data reads               1.00 times as many as without breaks
   damaged table entries    1
 
-  The figures are incomplete, see the findings: repair the image first, then measure again.
-
-  What to do:
-   1. With the VM shut down, look at the damage.
-        qemu-img check v2-zero.qcow2
-   2. Make a copy of the file before you repair it: a repair may throw data away.
-  Not everything could be read, or was read in one state: the figures are incomplete.
   damage: l2[0][4] (offset 0x40020): entry 0x0000000000000001 has the zero flag, which version 2 does not know; it is left out
+
+  The image is damaged, and the figures lack what cannot be read: save the data first.
 PAGE
 }
 

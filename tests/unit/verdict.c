@@ -350,8 +350,8 @@ static const struct situation situations[] = {
      .both = 500,
      .backward = 40000,
      .action = REPORT_UNKNOWN,
-     .reason = "The figures are incomplete, see the findings: repair the image first, then measure "
-               "again."},
+     .reason = "The image is damaged, and the figures lack what cannot be read: save the data "
+               "first."},
 };
 
 static uint64_t or (uint64_t value, uint64_t otherwise)
