@@ -32,9 +32,13 @@ int tables_l1_init(struct tables_l1 *l1, struct format_image *image, const struc
     size_t fair = WINDOWS_BYTES / 8 / n_tables;
 
     *l1 = (struct tables_l1){.image = image, .tables = tables, .n_tables = n_tables};
+    l1->places = calloc(n_tables, sizeof(*l1->places));
+    if (l1->places == NULL)
+        return err_no_memory(err);
     for (size_t t = 0; t < n_tables; t++) {
         uint32_t entries = tables_l1_entries(image, &tables[t]);
 
+        l1->places[t].entries = entries;
         l1->end = entries > l1->end ? entries : l1->end;
     }
     l1->window_entries = fair > WINDOW_ENTRIES_MAX   ? WINDOW_ENTRIES_MAX
@@ -51,8 +55,10 @@ void tables_l1_free(struct tables_l1 *l1)
 {
     free(l1->bytes);
     free(l1->live);
+    free(l1->places);
     l1->bytes = NULL;
     l1->live = NULL;
+    l1->places = NULL;
 }
 
 void tables_l1_set_range(struct tables_l1 *l1, uint32_t first, uint32_t end)
@@ -71,43 +77,108 @@ static bool is_zero(const unsigned char *bytes, size_t len)
     return any == 0;
 }
 
+static int became_shorter(const struct table *table, struct err *err)
+{
+    return err_set(err, EIO,
+                   "the file became shorter while it was read: the L1 table at offset "
+                   "0x%" PRIx64 " is gone; measure again when nobody changes it",
+                   table->l1_off);
+}
+
+/* The table was inside the file when that was opened; behind its last data is a hole, or nothing. */
+static int check_end(const struct tables_l1 *l1, size_t t, struct err *err)
+{
+    const struct table *table = &l1->tables[t];
+    uint64_t file_bytes;
+    int ret = io_size(l1->image->io, &file_bytes, err);
+
+    if (ret < 0 || table->l1_off + 8 * (uint64_t)l1->places[t].entries <= file_bytes)
+        return ret;
+    return became_shorter(table, err);
+}
+
+/* The first index from @first on at which the table may have an entry. */
+static int find_next(struct tables_l1 *l1, size_t t, uint32_t first, struct err *err)
+{
+    struct tables_l1_place *place = &l1->places[t];
+    uint64_t at = l1->tables[t].l1_off + 8 * (uint64_t)first, n_empty = 0;
+
+    place->next = UINT32_MAX;
+    if (first >= place->entries)
+        return 0;
+    if (at < place->hole_begin || at >= place->hole_end) {
+        place->hole_begin = at;
+        place->hole_end = io_next_data(l1->image->io, at);
+        if (place->hole_end == UINT64_MAX) {
+            int ret = check_end(l1, t, err);
+
+            if (ret < 0)
+                return ret;
+        }
+    }
+    if (place->hole_end > at)
+        n_empty = (place->hole_end - at) / 8;
+    if (n_empty < place->entries - first)
+        place->next = first + (uint32_t)n_empty;
+    return 0;
+}
+
+/* Passes over what no table has an entry in: holes may be longer than all that is stored. */
+static int find_window(struct tables_l1 *l1, struct err *err)
+{
+    uint32_t first = l1->first + l1->n, next = l1->end;
+
+    for (size_t t = 0; t < l1->n_tables; t++) {
+        int ret = find_next(l1, t, first, err);
+
+        if (ret < 0)
+            return ret;
+        if (l1->places[t].next < next)
+            next = l1->places[t].next;
+    }
+    l1->first = next;
+    l1->n = l1->end - next < l1->window_entries ? l1->end - next : l1->window_entries;
+    return 0;
+}
+
+/* Reads the window of one table. 1 if there is an entry in it that is not 0. */
+static int read_window(struct tables_l1 *l1, size_t t, struct err *err)
+{
+    size_t stride = 8 * (size_t)l1->window_entries;
+    uint32_t left = l1->places[t].entries - l1->first;
+    size_t len = 8 * (size_t)(left < l1->n ? left : l1->n);
+    struct io_request request = {.off = l1->tables[t].l1_off + 8 * (uint64_t)l1->first,
+                                 .len = len,
+                                 .buf = l1->bytes + t * stride};
+    int ret = io_read_batch(l1->image->io, &request, 1, err);
+
+    if (ret < 0)
+        return ret;
+    if (request.got < len)
+        return became_shorter(&l1->tables[t], err);
+    if (is_zero(request.buf, len))
+        return 0;
+    memset(l1->bytes + t * stride + len, 0, stride - len);
+    return 1;
+}
+
 /*
  * Tables that end before the window, or have nothing in it, cost no more: a damaged image may have
  * thousands of short ones beside a very long one.
  */
 int tables_l1_next(struct tables_l1 *l1, struct err *err)
 {
-    size_t stride = 8 * (size_t)l1->window_entries;
+    int ret = find_window(l1, err);
 
     l1->n_live = 0;
-    l1->first += l1->n;
-    if (l1->first >= l1->end)
-        return 0;
-    l1->n = l1->end - l1->first;
-    if (l1->n > l1->window_entries)
-        l1->n = l1->window_entries;
-    for (size_t t = 0; t < l1->n_tables; t++) {
-        uint32_t entries = tables_l1_entries(l1->image, &l1->tables[t]);
-        uint32_t left = l1->first < entries ? entries - l1->first : 0;
-        size_t len = 8 * (size_t)(left < l1->n ? left : l1->n);
-        struct io_request request = {.off = l1->tables[t].l1_off + 8 * (uint64_t)l1->first,
-                                     .len = len,
-                                     .buf = l1->bytes + t * stride};
-        int ret = len > 0 ? io_read_batch(l1->image->io, &request, 1, err) : 0;
-
-        if (ret < 0)
-            return ret;
-        if (len > 0 && request.got < len) /* the table was inside the file when it was opened */
-            return err_set(err, EIO,
-                           "the file became shorter while it was read: the L1 table at offset "
-                           "0x%" PRIx64 " is gone; measure again when nobody changes it",
-                           l1->tables[t].l1_off);
-        if (is_zero(l1->bytes + t * stride, len))
+    for (size_t t = 0; t < l1->n_tables && ret >= 0; t++) {
+        if (l1->places[t].next - l1->first >= l1->n) /* or UINT32_MAX */
             continue;
-        memset(l1->bytes + t * stride + len, 0, stride - len);
-        l1->live[l1->n_live++] = t;
+        ret = read_window(l1, t, err);
+        if (ret == 1)
+            l1->live[l1->n_live++] = t;
     }
-    return 1;
+    return ret < 0 ? ret : l1->n > 0;
 }
 
 uint64_t tables_l1_entry(const struct tables_l1 *l1, size_t table, uint32_t index)

@@ -10,6 +10,13 @@ struct err;
 struct format_image;
 struct table;
 
+/* Where the walk through one table is. */
+struct tables_l1_place {
+    uint32_t entries;
+    uint32_t next;                 /* index: no entry before it, from the window's first on */
+    uint64_t hole_begin, hole_end; /* the last hole of the file that was met */
+};
+
 struct tables_l1 {
     struct format_image *image;
     const struct table *tables; /* borrowed */
@@ -18,6 +25,7 @@ struct tables_l1 {
     uint32_t first, n;       /* the window */
     uint32_t window_entries; /* its most */
     unsigned char *bytes;    /* n_tables times window_entries entries, as in the file */
+    struct tables_l1_place *places; /* of each table */
     size_t *live;            /* the tables with an entry in the window that is not 0, rising */
     size_t n_live;
 };
@@ -33,7 +41,10 @@ uint32_t tables_l1_entries(const struct format_image *image, const struct table 
 /* Begins anew, over [first, end) only; @end is at most that of the longest table. */
 void tables_l1_set_range(struct tables_l1 *l1, uint32_t first, uint32_t end);
 
-/* Moves to the next window, the first one to begin with. 1; 0 behind the last; or -errno. */
+/*
+ * Moves to the next window in which a table may have an entry, the first one to begin with: where
+ * the file has holes there are none, and nothing is read. 1; 0 behind the last; or -errno.
+ */
 int tables_l1_next(struct tables_l1 *l1, struct err *err);
 
 /* A hash of all entries of the tables that a walk would look at: to notice a change. */
