@@ -2,6 +2,7 @@
 /* Owns the course of `qcow2frag measure`: find the images, measure each, render all of them. */
 #include "cmd.h"
 
+#include "arena.h"
 #include "err.h"
 #include "facts.h"
 #include "find.h"
@@ -17,6 +18,9 @@
 #include "workers.h"
 
 #include <errno.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,6 +37,9 @@ struct target {
 
 #define NAMED SIZE_MAX
 
+#define TRIM_IMAGES 64
+#define FINDINGS_MAX 20000 /* in one document: 6 MiB, and more than 100 of the worst images */
+
 struct measure {
     const struct options *options;
     const struct cmd_console *console;
@@ -48,9 +55,11 @@ struct measure {
     pthread_mutex_t lock;        /* over all below, while threads are at work */
     struct report_image *images; /* n_targets of them, as the next */
     bool *finished;
-    size_t next;     /* image that nobody has taken yet */
-    size_t n_images; /* all before this one are finished and judged */
-    time_t shown;    /* when the progress line was last renewed */
+    size_t next;          /* image that nobody has taken yet */
+    size_t n_images;      /* all before this one are finished and judged */
+    time_t shown;         /* when the progress line was last renewed */
+    struct arena packed;  /* images that are done with, but for their rows */
+    size_t findings_left; /* to be kept whole */
 };
 
 /* ---- what to measure ---- */
@@ -193,15 +202,45 @@ static void judge(struct measure *measure, const struct report_image *image)
         measure->status, thresholds_check(measure->options, image, measure->console->complain));
 }
 
+/*
+ * What is not printed is not kept: a folder may have very many images. Of the document's findings
+ * the first so many are, and then the first of each image.
+ */
+static void shorten(struct measure *measure, struct report_image *image)
+{
+    if (measure->n_targets == 1)
+        return;
+    if (measure->options->quiet || measure->options->format != OPTIONS_JSON) {
+        report_image_pack(image, &measure->packed);
+        return;
+    }
+    if (image->findings.n_list > measure->findings_left)
+        format_findings_shorten(&image->findings, 1);
+    else
+        measure->findings_left -= image->findings.n_list;
+}
+
+/* The little that is kept of each image lies between what was large and is free again: the
+ * allocator would take new memory for the next one. */
+static void trim(void)
+{
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
+}
+
 /* Images are judged in their order, whichever was finished first. The lock is held. */
 static void judge_finished(struct measure *measure)
 {
     while (measure->n_images < measure->n_targets && measure->finished[measure->n_images]) {
-        const struct report_image *image = &measure->images[measure->n_images++];
+        struct report_image *image = &measure->images[measure->n_images++];
 
         if (measure->console->progress != NULL && (image->error != NULL || image->findings.total))
             measure->console->progress(NULL);
         judge(measure, image);
+        shorten(measure, image);
+        if (measure->n_images % TRIM_IMAGES == 0)
+            trim();
     }
     show_progress(measure, 1);
 }
@@ -401,6 +440,7 @@ static void release(struct measure *measure)
     for (size_t i = 0; i < measure->n_folders; i++)
         io_folder_close(&measure->folders[i]);
     host_facts_memory_free(measure->host_memory);
+    arena_free(&measure->packed);
     free(measure->images);
     free(measure->finished);
     free(measure->targets);
@@ -409,8 +449,10 @@ static void release(struct measure *measure)
 
 int cmd_measure(const struct options *options, const struct cmd_console *console)
 {
-    struct measure measure = {
-        .options = options, .console = console, .lock = PTHREAD_MUTEX_INITIALIZER};
+    struct measure measure = {.options = options,
+                              .console = console,
+                              .lock = PTHREAD_MUTEX_INITIALIZER,
+                              .findings_left = FINDINGS_MAX};
     struct err err = {0};
 
     if (measure_and_show(&measure, &err) < 0) {

@@ -128,6 +128,21 @@ bool format_findings_have_error(const struct format_findings *findings)
     return false;
 }
 
+void format_findings_shorten(struct format_findings *findings, size_t n)
+{
+    struct format_finding *list;
+
+    if (n >= findings->n_list)
+        return;
+    if (n == 0) {
+        free(findings->list);
+        findings->list = NULL;
+    } else if ((list = realloc(findings->list, n * sizeof(*list))) != NULL) {
+        findings->list = list;
+    }
+    findings->n_list = findings->cap_list = n;
+}
+
 void format_findings_free(struct format_findings *findings)
 {
     free(findings->list);

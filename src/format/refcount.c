@@ -379,6 +379,7 @@ int format_refcounts_open(struct format_image *image, struct format_refcounts *r
         .block_entries = header->cluster_bytes * 8 / header->refcount_bits,
         .file_bytes = image->file_bytes,
         .window_first = UINT64_MAX,
+        .holes = {.io = image->io, .file_bytes = image->file_bytes},
         .piece_bytes = header->cluster_bytes < PIECE_BYTES_MAX ? (size_t)header->cluster_bytes
                                                                : PIECE_BYTES_MAX,
     };
@@ -392,13 +393,14 @@ void format_refcounts_close(struct format_refcounts *refcounts)
 {
     free(refcounts->blocks);
     free(refcounts->window);
+    io_holes_free(&refcounts->holes);
     memset(refcounts, 0, sizeof(*refcounts));
 }
 
 /* ---- reading ---- */
 
 /* Where a piece lies in the file; false: its counts are 0. */
-static bool piece_place(const struct format_refcounts *refcounts, uint64_t piece, uint64_t *off)
+static bool piece_place(struct format_refcounts *refcounts, uint64_t piece, uint64_t *off)
 {
     uint64_t at = piece * refcounts->piece_bytes; /* if all blocks were one behind the other */
     uint64_t block = at >> refcounts->cluster_bits;
@@ -406,26 +408,12 @@ static bool piece_place(const struct format_refcounts *refcounts, uint64_t piece
     if (block >= refcounts->n_blocks || refcounts->blocks[block] == 0)
         return false;
     *off = refcounts->blocks[block] + (at & ((UINT64_C(1) << refcounts->cluster_bits) - 1));
-    return *off < refcounts->hole_begin || *off >= refcounts->hole_end;
+    return !io_holes_have(&refcounts->holes, *off, refcounts->piece_bytes);
 }
 
 static bool is_zero(const unsigned char *bytes, size_t len)
 {
     return bytes[0] == 0 && memcmp(bytes, bytes + 1, len - 1) == 0;
-}
-
-/* A piece of zeros may lie in a hole, and others with it. */
-static void note_hole(struct format_refcounts *refcounts, const struct io_request *request)
-{
-    uint64_t data;
-
-    if (!is_zero(request->buf, request->len))
-        return;
-    data = io_next_data(refcounts->io, request->off);
-    if (data >= request->off + request->len) {
-        refcounts->hole_begin = request->off;
-        refcounts->hole_end = data < refcounts->file_bytes ? data : refcounts->file_bytes;
-    }
 }
 
 /* Fills the window with the pieces from @first on. A block that the file ends in reads as zeros. */
@@ -450,7 +438,8 @@ static int load(struct format_refcounts *refcounts, uint64_t first, struct err *
     if (ret < 0)
         return ret;
     for (size_t i = 0; i < n_requests; i++)
-        note_hole(refcounts, &requests[i]);
+        if (is_zero(requests[i].buf, requests[i].len))
+            io_holes_look(&refcounts->holes, requests[i].off, requests[i].len);
     refcounts->window_first = first;
     return 0;
 }
@@ -486,15 +475,33 @@ int format_refcounts_read(struct format_refcounts *refcounts, uint64_t first, si
     return 0;
 }
 
-uint64_t format_refcounts_next(const struct format_refcounts *refcounts, uint64_t cluster)
+/* Is a piece stored? Asks the file, unless it has been read, or is in a hole that is known. */
+static bool piece_is_stored(struct format_refcounts *refcounts, uint64_t piece)
 {
-    uint64_t block = cluster / refcounts->block_entries;
+    uint64_t off;
 
-    if (block < refcounts->n_blocks && refcounts->blocks[block] != 0)
+    if (!piece_place(refcounts, piece, &off))
+        return false;
+    if (refcounts->window_first != UINT64_MAX && piece >= refcounts->window_first &&
+        piece - refcounts->window_first < refcounts->n_pieces)
+        return true;
+    return !io_holes_look(&refcounts->holes, off, refcounts->piece_bytes);
+}
+
+uint64_t format_refcounts_next(struct format_refcounts *refcounts, uint64_t cluster)
+{
+    uint64_t piece_entries = (refcounts->piece_bytes << 3) >> refcounts->order;
+    uint64_t pieces = refcounts->block_entries / piece_entries; /* of a block */
+    uint64_t piece = cluster / piece_entries, end = refcounts->n_blocks * pieces;
+
+    if (piece < end && piece_is_stored(refcounts, piece))
         return cluster;
-    for (block++; block < refcounts->n_blocks; block++)
-        if (refcounts->blocks[block] != 0)
-            return block * refcounts->block_entries;
+    for (piece++; piece < end; piece++) {
+        if (refcounts->blocks[piece / pieces] == 0)
+            piece |= pieces - 1; /* the last one of the block */
+        else if (piece_is_stored(refcounts, piece))
+            return piece * piece_entries;
+    }
     return UINT64_MAX;
 }
 

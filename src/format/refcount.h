@@ -7,6 +7,8 @@
 #ifndef FORMAT_REFCOUNT_H
 #define FORMAT_REFCOUNT_H
 
+#include "holes.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -38,7 +40,7 @@ struct format_refcounts {
     uint64_t window_first; /* number of its first piece */
     size_t n_pieces;
     size_t piece_bytes;
-    uint64_t hole_begin, hole_end; /* the last hole of the file that was met */
+    struct io_holes holes;
 };
 
 /*
@@ -63,8 +65,11 @@ void format_refcounts_close(struct format_refcounts *refcounts);
 int format_refcounts_read(struct format_refcounts *refcounts, uint64_t first, size_t n,
                           uint16_t *counts, struct err *err);
 
-/* The first cluster from @cluster on that a block counts, or UINT64_MAX: all counts are 0. */
-uint64_t format_refcounts_next(const struct format_refcounts *refcounts, uint64_t cluster);
+/*
+ * The first cluster from @cluster on that a block counts which is stored, or UINT64_MAX: all counts
+ * are 0. What lies in a hole of the file is passed over.
+ */
+uint64_t format_refcounts_next(struct format_refcounts *refcounts, uint64_t cluster);
 
 /* The byte of the file that holds the (first bits of the) count. False: no block has it. */
 bool format_refcounts_place(const struct format_refcounts *refcounts, uint64_t cluster,

@@ -259,6 +259,8 @@ struct report_space {
     size_t n_snapshots;
 };
 
+struct arena;
+
 struct report_image {
     char *path;
     struct io_beside beside; /* where a copy of it would be put */
@@ -276,9 +278,17 @@ struct report_image {
     struct report_space *space; /* NULL: not asked for, or not known */
     struct report_verdict verdict;
     struct format_findings findings;
+    bool packed; /* see report_image_pack */
 };
 
 void report_image_free(struct report_image *image);
+
+/*
+ * Keeps what a row of a table shows, in @arena: the image is not to be used after that, and
+ * report_image_free does nothing more to it. Findings are counted only; there are no histograms, no
+ * layers, no causes, and nothing of single snapshots' space. Without memory it stays as it is.
+ */
+void report_image_pack(struct report_image *image, struct arena *arena);
 
 /* Frees what a walk points to. */
 void report_walk_free(struct report_walk *walk);

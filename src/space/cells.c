@@ -121,17 +121,69 @@ size_t space_cells_add(struct space_cells *cells, const uint64_t *clusters, size
                        : add(cells, clusters, n, weight, class, false);
 }
 
+/* In an order that vector units can do: L1 tables may have many clusters. */
+ALWAYS_INLINE bool add_metadata(struct space_cells *cells, uint64_t begin, uint64_t end, bool wide)
+{
+    void *const list = cells->cells;
+    const uint32_t most = space_cells_count_max(wide);
+    const uint32_t metadata = (uint32_t)SPACE_CLASS_METADATA << class_shift(wide);
+    uint32_t full = 0;
+
+    for (uint64_t at = begin; at < end; at++) {
+        uint32_t count = load(list, at, wide) & most;
+
+        count += count < most;
+        full |= count == most;
+        store(list, at, metadata | count, wide);
+    }
+    return full;
+}
+
 void space_cells_add_metadata(struct space_cells *cells, uint64_t begin, uint64_t end)
 {
+    uint64_t first = cells->first;
+
     if (end > cells->end && end > begin) {
         uint64_t behind = begin > cells->end ? begin : cells->end;
 
         cells->beyond = behind < cells->beyond ? behind : cells->beyond;
         end = cells->end;
     }
-    begin = begin > cells->first ? begin : cells->first;
-    for (; begin < end; begin++)
-        space_cells_add(cells, &begin, 1, 1, SPACE_CLASS_METADATA);
+    begin = begin > first ? begin : first;
+    if (begin >= end)
+        return;
+    cells->full |= cells->wide ? add_metadata(cells, begin - first, end - first, true)
+                               : add_metadata(cells, begin - first, end - first, false);
+    cells->top = end > cells->top ? end : cells->top;
+}
+
+/* The first byte from @at on that is not 0; @end if there is none. */
+static uint64_t next_byte(const unsigned char *bytes, uint64_t at, uint64_t end)
+{
+    while (end - at >= 64) {
+        uint64_t words[8], any = 0;
+
+        memcpy(words, bytes + at, sizeof(words));
+        for (size_t i = 0; i < 8; i++)
+            any |= words[i];
+        if (any != 0)
+            break;
+        at += sizeof(words);
+    }
+    while (at < end && bytes[at] == 0)
+        at++;
+    return at;
+}
+
+uint64_t space_cells_next(const struct space_cells *cells, uint64_t cluster, uint64_t end)
+{
+    uint64_t stop = end < cells->top ? end : cells->top, first = cells->first, at;
+
+    if (cluster >= stop)
+        return end;
+    at = next_byte(cells->cells, (cluster - first) << cells->wide, (stop - first) << cells->wide);
+    at >>= cells->wide;
+    return first + at < stop ? first + at : end;
 }
 
 bool space_cells_is_metadata(const struct space_cells *cells, uint64_t cluster)
@@ -211,10 +263,16 @@ void space_cells_own(struct space_cells *cells, const uint64_t *clusters, size_t
 
 ALWAYS_INLINE void sum_owned(struct space_cells *cells, uint64_t *counts, bool wide)
 {
-    for (uint64_t at = 0; at < cells->top - cells->first; at++) {
-        uint32_t table = load(cells->cells, at, wide);
+    uint64_t end = cells->top - cells->first;
 
-        if (table != 0 && table <= space_cells_table_max(wide)) {
+    for (uint64_t at = 0; at < end; at++) {
+        uint32_t table;
+
+        at = next_byte(cells->cells, at << wide, end << wide) >> wide;
+        if (at == end)
+            break;
+        table = load(cells->cells, at, wide);
+        if (table <= space_cells_table_max(wide)) {
             counts[table]++;
             store(cells->cells, at, closed(wide), wide);
         }

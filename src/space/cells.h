@@ -71,6 +71,9 @@ void space_cells_add_metadata(struct space_cells *cells, uint64_t begin, uint64_
 
 bool space_cells_is_metadata(const struct space_cells *cells, uint64_t cluster);
 
+/* The first cluster of [cluster, end) that was referred to; @end, in the window, if none was. */
+uint64_t space_cells_next(const struct space_cells *cells, uint64_t cluster, uint64_t end);
+
 /* What was counted for [first, first + n), which lies in the window. */
 void space_cells_read(const struct space_cells *cells, uint64_t first, size_t n, uint16_t *counts,
                       uint8_t *classes);

@@ -179,8 +179,11 @@ static int drain(struct space_claims *claims)
 
 static int queue(struct space_claims *claims, const struct space_step_l2 *l2, uint32_t l1_index)
 {
-    int ret = claims->n_jobs == TABLES_FETCH_READS ? drain(claims) : 0;
+    int ret;
 
+    if (tables_fetch_in_hole(&claims->fetch, l2->l2_off, (uint32_t)claims->rules.cluster_bytes))
+        return 0;
+    ret = claims->n_jobs == TABLES_FETCH_READS ? drain(claims) : 0;
     if (ret < 0)
         return ret;
     claims->jobs[claims->n_jobs] = (struct job){*l2, l1_index};
@@ -431,8 +434,11 @@ static void own_l1_tables(struct space_claims *claims)
     for (size_t t = 1; t < claims->n_tables; t++) {
         const struct space_step_table *table = &claims->tables[t];
         uint64_t end = table->l1_off + 8 * (uint64_t)table->l1_entries;
+        uint64_t cluster = table->l1_off >> bits;
 
-        for (uint64_t cluster = table->l1_off >> bits; cluster << bits < end; cluster++)
+        if (cluster < claims->cells->first)
+            cluster = claims->cells->first;
+        for (; cluster << bits < end && cluster < claims->cells->top; cluster++)
             space_cells_own(claims->cells, &cluster, 1, (uint32_t)t, true);
     }
 }

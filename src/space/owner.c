@@ -130,7 +130,7 @@ static int take_window(struct pass *pass, uint64_t first)
 }
 
 /* Where the next window begins: where something is. UINT64_MAX: there is none. */
-static uint64_t next_window(const struct pass *pass)
+static uint64_t next_window(struct pass *pass)
 {
     uint64_t next = pass->cells.beyond;
 

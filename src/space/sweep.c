@@ -225,16 +225,23 @@ static void arm(const struct space_sweep *sweep, struct space_cells *cells, stru
     space_cells_arm(cells, chunk->first, chunk->n, chunk->states);
 }
 
-/* Passes over clusters that nothing refers to, and no block counts: they are free. */
-static uint64_t skip_to(struct space_sweep *sweep, uint64_t cluster, uint64_t end)
+/*
+ * Passes over clusters that nothing refers to, and no block counts: they are free. Returns false at
+ * the end of the window.
+ */
+static bool skip_free(struct space_sweep *sweep, const struct space_cells *cells, uint64_t end)
 {
-    uint64_t next =
-        sweep->refcounts->readable ? format_refcounts_next(sweep->refcounts, cluster) : end;
+    uint64_t next = end;
 
-    next = next < end ? next : end;
+    if (sweep->refcounts->readable) {
+        if (sweep->counted <= sweep->next) /* it was asked for before */
+            sweep->counted = format_refcounts_next(sweep->refcounts, sweep->next);
+        next = sweep->counted < next ? sweep->counted : next;
+    }
+    next = space_cells_next(cells, sweep->next, next);
     sweep->gap += next - sweep->next;
     sweep->next = next;
-    return next;
+    return next < end;
 }
 
 int space_sweep_window(struct space_sweep *sweep, struct space_cells *cells, bool arm_cells,
@@ -246,11 +253,9 @@ int space_sweep_window(struct space_sweep *sweep, struct space_cells *cells, boo
     end = end < cells->end ? end : cells->end;
     sweep->gap += cells->first - sweep->next; /* between two windows */
     sweep->next = cells->first;
-    while (sweep->next < end) {
+    while (sweep->next < end && skip_free(sweep, cells, end)) {
         int ret;
 
-        if (sweep->next >= cells->top && skip_to(sweep, sweep->next, end) == end)
-            break;
         chunk.first = sweep->next;
         chunk.n = end - chunk.first < CHUNK ? (size_t)(end - chunk.first) : CHUNK;
         ret = format_refcounts_read(sweep->refcounts, chunk.first, chunk.n, chunk.refcounts, err);

@@ -25,6 +25,7 @@ struct space_sweep {
     struct format_findings *low, *high; /* where refcounts that are too low, or high, are told */
 
     uint64_t next;       /* cluster: all before it are done */
+    uint64_t counted;    /* if it is behind next: no block counts a cluster in between */
     uint64_t end;        /* behind the last cluster in use */
     uint64_t gap;        /* free clusters just before next */
     uint64_t gap_inside; /* of these, up to the last cluster in use */

@@ -13,6 +13,7 @@
 
 int tables_fetch_init(struct tables_fetch *fetch)
 {
+    fetch->holes.io = fetch->io;
     fetch->buffer_bytes = TABLES_FETCH_BUFFER_BYTES;
     fetch->buffer = aligned_alloc(64, fetch->buffer_bytes);
     return fetch->buffer == NULL ? -ENOMEM : 0;
@@ -27,25 +28,13 @@ void tables_fetch_free(struct tables_fetch *fetch)
         n_cold--;
     free(fetch->buffer);
     fetch->buffer = NULL;
+    io_holes_free(&fetch->holes);
 }
 
 /* Most chunks show at their first bytes that they are not. */
 static bool is_zero(const unsigned char *bytes, size_t len)
 {
     return bytes[0] == 0 && memcmp(bytes, bytes + 1, len - 1) == 0;
-}
-
-/* A table that reads as zeros may lie in a hole, and others with it. */
-static void note_hole(struct tables_fetch *fetch, const struct io_request *request)
-{
-    uint64_t end = request->off + request->len;
-    uint64_t data = io_next_data(fetch->io, request->off);
-
-    if (data >= end) {
-        fetch->hole_begin = request->off;
-        /* Behind the end that we know of the file may grow meanwhile. */
-        fetch->hole_end = data < fetch->file_bytes ? data : fetch->file_bytes;
-    }
 }
 
 static int check_read(const struct tables_fetch *fetch, const struct io_request *request)
@@ -90,7 +79,7 @@ int tables_fetch_drain(struct tables_fetch *fetch)
             ret = check_read(fetch, request);
             waited |= request->waited;
             if (is_zero(chunk->bytes, chunk->len_bytes)) {
-                note_hole(fetch, request);
+                io_holes_look(&fetch->holes, request->off, request->len);
                 chunk->bytes = NULL;
             }
             request++;
@@ -104,10 +93,16 @@ int tables_fetch_drain(struct tables_fetch *fetch)
     return ret;
 }
 
+/* The file may have grown meanwhile, and what is behind its end is no hole. */
+bool tables_fetch_in_hole(struct tables_fetch *fetch, uint64_t off, uint32_t table_bytes)
+{
+    fetch->holes.file_bytes = fetch->file_bytes;
+    return io_holes_have(&fetch->holes, off, table_bytes);
+}
+
 static int add(struct tables_fetch *fetch, uint64_t off, struct tables_chunk chunk)
 {
-    bool hole = off >= fetch->hole_begin && off < fetch->hole_end &&
-                chunk.len_bytes <= fetch->hole_end - off;
+    bool hole = chunk.len_bytes > 0 && tables_fetch_in_hole(fetch, off, chunk.len_bytes);
 
     if (fetch->n_chunks == TABLES_FETCH_READS ||
         fetch->filled_bytes + chunk.len_bytes > fetch->buffer_bytes) {

@@ -6,6 +6,7 @@
 #ifndef TABLES_FETCH_H
 #define TABLES_FETCH_H
 
+#include "holes.h"
 #include "io.h"
 
 #include <stddef.h>
@@ -41,7 +42,7 @@ struct tables_fetch {
     struct io_request requests[TABLES_FETCH_READS]; /* those with something to read */
     size_t n_chunks, n_requests, filled_bytes;
     size_t buffer_bytes;
-    uint64_t hole_begin, hole_end; /* the last hole that was met */
+    struct io_holes holes;
     unsigned char *buffer;
 };
 
@@ -53,6 +54,9 @@ void tables_fetch_free(struct tables_fetch *fetch);
 /* Queues a table of @table_bytes at @off; may deliver what was queued before. */
 int tables_fetch_table(struct tables_fetch *fetch, uint64_t off, uint32_t table_bytes,
                        size_t cookie);
+
+/* Does a table lie in a hole, so that it is all zeros? False: it is not known. */
+bool tables_fetch_in_hole(struct tables_fetch *fetch, uint64_t off, uint32_t table_bytes);
 
 /* Queues a chunk of no bytes: delivered when all before it have been. */
 int tables_fetch_mark(struct tables_fetch *fetch, size_t cookie);

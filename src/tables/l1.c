@@ -85,7 +85,8 @@ static int became_shorter(const struct table *table, struct err *err)
                    table->l1_off);
 }
 
-/* The table was inside the file when that was opened; behind its last data is a hole, or nothing. */
+/* The table was inside the file when that was opened; behind its last data is a hole, or nothing.
+ */
 static int check_end(const struct tables_l1 *l1, size_t t, struct err *err)
 {
     const struct table *table = &l1->tables[t];

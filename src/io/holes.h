@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Holes of a file that have been met: what lies in one is zeros, and need not be read. A hostile
+ * file has tables in holes by the million, in any order; so several holes are remembered, and each
+ * grows backwards as well.
+ */
+#ifndef IO_HOLES_H
+#define IO_HOLES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct io;
+
+#define IO_HOLES_MAX 32768 /* 512 KiB; as many cost a file 128 MiB of data between them */
+
+struct io_hole {
+    uint64_t begin, end;
+};
+
+/* Release with io_holes_free. */
+struct io_holes {
+    struct io *io;        /* borrowed; filled by the caller, the rest is 0 at first */
+    uint64_t file_bytes;  /* behind that the file may grow: no hole reaches further */
+    struct io_hole *list; /* rising, apart from one another */
+    size_t n_list, cap_list;
+    uint64_t back; /* so far a hole may reach to the front as well: doubles while it does */
+    bool ask;      /* what was looked at last was in a hole: see io_holes_have */
+};
+
+void io_holes_free(struct io_holes *holes);
+
+/* Is [off, off + len) in a hole that is known? */
+bool io_holes_know(const struct io_holes *holes, uint64_t off, uint64_t len);
+
+/* Asks the file whether it is in a hole, and remembers that as far as there is memory. */
+bool io_holes_look(struct io_holes *holes, uint64_t off, uint64_t len);
+
+/*
+ * Is it in a hole? Asks the file only if that has just been of use: a file without holes is not
+ * asked before each read. After a read that gave nothing but zeros: io_holes_look.
+ */
+bool io_holes_have(struct io_holes *holes, uint64_t off, uint64_t len);
+
+#endif
