@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Runs a program within 2 seconds of its time and 64 MiB of memory.
+"""Runs a program within 2 seconds of its time, one more for each 64 MiB that the file named last
+stores, and 64 MiB of memory.
 
     bounded.py [--sanitized] PROGRAM ARGUMENT...
 
@@ -13,6 +14,7 @@ import sys
 import threading
 
 SECONDS = 2
+STORED_BYTES = 64 << 20
 BYTES = 64 << 20
 HANGS_SECONDS = 60
 
@@ -20,6 +22,8 @@ HANGS_SECONDS = 60
 def main(argv):
     sanitized = argv[0] == "--sanitized"
     child = subprocess.Popen(argv[1:] if sanitized else argv, stdin=subprocess.DEVNULL)
+    stored = os.stat(argv[-1]).st_blocks * 512 if os.path.exists(argv[-1]) else 0
+    limit = SECONDS + stored / STORED_BYTES
     hung = []
 
     def kill():
@@ -37,7 +41,7 @@ def main(argv):
         return 125
     if status < 0:
         os.kill(os.getpid(), -status)
-    if not sanitized and (seconds > SECONDS or used.ru_maxrss * 1024 > BYTES):
+    if not sanitized and (seconds > limit or used.ru_maxrss * 1024 > BYTES):
         print("bounded.py: took %.1f s and %d MiB" % (seconds, used.ru_maxrss >> 10), file=sys.stderr)
         return 125
     return status

@@ -1,0 +1,125 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Makes an image that takes little of a disk, and asks for much work.
+
+    hostile.py KIND OUT
+
+Written byte by byte: mkqcow2 makes no such images. Each kind says what it is.
+"""
+import struct
+import sys
+
+COPIED = 1 << 63
+L1_MOST = 1 << 22
+CLUSTER_BITS_MOST = 21
+
+
+def header(cluster_bits, virtual, l1_entries, l1_off, snapshots=0, snapshots_off=0, reftable=(0, 0)):
+    return struct.pack(">IIQIIQIIQQIIQQQQIIQ", 0x514649FB, 3, 0, 0, cluster_bits, virtual, 0, l1_entries, l1_off,
+                       reftable[0], reftable[1], snapshots, snapshots_off, 0, 0, 0, 4, 112, 0)
+
+
+def words(values):
+    values = list(values)
+    return struct.pack(">%dQ" % len(values), *values)
+
+
+def snapshot(number, l1_off, l1_entries, virtual):
+    name = b"%d" % number
+    entry = struct.pack(">QIHHIIQII", l1_off, l1_entries, len(name), 0, 0, 0, 0, 0, 24)
+    entry += struct.pack(">QQQ", 0, virtual, (1 << 64) - 1) + name
+    return entry + bytes(-len(entry) % 8)
+
+
+def snapshots_in_holes(out):
+    """400 snapshots with L1 tables of 32 MiB, all of them holes."""
+    cluster, virtual, base = 1 << 21, 1 << 61, 1 << 31
+    out.write(header(21, virtual, L1_MOST, 16 * cluster, 400, 64 * cluster))
+    out.seek(64 * cluster)
+    out.write(b"".join(snapshot(n, base + n * (32 << 20), L1_MOST, virtual) for n in range(400)))
+    out.truncate(base + 400 * (32 << 20))
+
+
+def windows(out):
+    """Seven such snapshots, and data in 126 places far apart: as many windows of --space."""
+    cluster, snapshots, base, far, n = 512, 7, 1 << 26, 1 << 30, 126
+    virtual, step = L1_MOST * 64 * cluster, (16 << 20) * cluster + cluster * 1024
+    out.write(header(9, virtual, L1_MOST, 1 << 16, snapshots, 64 * cluster))
+    out.seek(64 * cluster)
+    out.write(b"".join(snapshot(k, base + k * (32 << 20), L1_MOST, virtual) for k in range(snapshots)))
+    entries = [COPIED | (far + k * 55 % n * step) for k in range(n)]
+    entries += [COPIED | (far + (n - 1) * step + cluster * 8)] * 66
+    tables = [entries[k:k + 64] for k in range(0, len(entries), 64)]
+    out.seek(1 << 16)
+    out.write(words(COPIED | (far - cluster * (1 + t)) for t in range(len(tables))))
+    for t, table in enumerate(tables):
+        out.seek(far - cluster * (1 + t))
+        out.write(words(table))
+    out.truncate(far + n * step)
+
+
+def l2_in_holes(out, order):
+    cluster, n = 1 << 16, L1_MOST // 8
+    base = 1024 * cluster
+    out.write(header(16, n << 29, n, cluster))
+    out.seek(cluster)
+    out.write(words(COPIED | (base + order(k, n) * cluster) for k in range(n)))
+    out.seek(base + n // 2 * cluster + 4096)
+    out.write(b"x")
+    out.truncate(base + (n + 1) * cluster)
+
+
+def l2_backwards(out):
+    """L2 tables in one hole, from back to front."""
+    l2_in_holes(out, lambda k, n: n - 1 - k)
+
+
+def l2_to_and_fro(out):
+    """L2 tables in two holes in turn."""
+    l2_in_holes(out, lambda k, n: k // 2 + k % 2 * (n // 2))
+
+
+def refcounts_in_holes(out):
+    """A refcount table full of blocks in a hole, from back to front, for a very long file."""
+    cluster, blocks = 1 << 16, 8192
+    base = 1024 * cluster
+    out.write(header(16, 1 << 30, 2, 64 * cluster, reftable=(cluster, 1)))
+    out.seek(cluster)
+    out.write(words(base + (blocks - 1 - k) * cluster for k in range(blocks)))
+    out.truncate(blocks << 31 if (blocks << 31) <= 15 << 40 else 15 << 40)
+
+
+def locked(out):
+    """All of the L1 table's entries name tables in holes but the first, which is damaged."""
+    cluster, n = 1 << 16, L1_MOST // 4
+    base = 1024 * cluster
+    out.write(header(16, n << 29, n, cluster))
+    out.seek(cluster)
+    out.write(words([COPIED | (1 << 55)] + [COPIED | (base + k * 7919 % n * cluster) for k in range(1, n)]))
+    out.truncate(base + n * cluster)
+
+
+def findings(out):
+    """As many findings as an image can have, in a few KiB."""
+    cluster, zero = 512, 1 << 62
+    l1 = [COPIED | 4 * cluster, COPIED | 5 * cluster, COPIED | 6 * cluster]
+    l1 += [(1 << 50) + k * cluster for k in range(20)] + [COPIED] * 20 + [COPIED | 7 * cluster | 2] + [1] * 20
+    kinds = [lambda k: (1 << 45) + k * cluster, lambda k: 1 << 60 | 8 * cluster, lambda k: zero | COPIED | 7 * cluster,
+             lambda k: zero | 1 << 45 | k, lambda k: zero | 5, lambda k: zero | 1 << 57 | k]
+    out.write(header(9, 64 * 64 * cluster, 64, 2 * cluster))
+    out.seek(2 * cluster)
+    out.write(words(l1[:64]))
+    out.seek(4 * cluster)
+    out.write(words(kinds[k % 64 % 6](k % 64) for k in range(3 * 64)))
+    out.truncate(9 * cluster)
+
+
+def main(argv):
+    kinds = {kind.__name__.replace("_", "-"): kind for kind in
+             (snapshots_in_holes, windows, l2_backwards, l2_to_and_fro, refcounts_in_holes, locked, findings)}
+    with open(argv[2], "wb") as out:
+        kinds[argv[1]](out)
+
+
+if __name__ == "__main__":
+    main(sys.argv)
