@@ -47,6 +47,17 @@ struct io_users io_users(struct io *io)
     return io->ops->users(io);
 }
 
+struct io_stamp io_stamp(struct io *io)
+{
+    return io->ops->stamp != NULL ? io->ops->stamp(io) : (struct io_stamp){.known = false};
+}
+
+bool io_stamps_differ(const struct io_stamp *before, const struct io_stamp *after)
+{
+    return !before->known || before->fresh || !after->known || before->seconds != after->seconds ||
+           before->nanoseconds != after->nanoseconds || before->bytes != after->bytes;
+}
+
 int io_descriptor(struct io *io)
 {
     return io->ops->descriptor != NULL ? io->ops->descriptor(io) : -1;

@@ -37,6 +37,13 @@ struct io_users {
     bool in_flux; /* it is being rewritten: its contents mean nothing yet, or no more */
 };
 
+/* When the bytes were last written to, and how many they are. Two that differ: they have changed. */
+struct io_stamp {
+    bool known; /* false: nobody keeps that here */
+    bool fresh; /* it was a moment ago: a change that follows at once need not show */
+    uint64_t seconds, nanoseconds, bytes;
+};
+
 /* Two that are known and equal are one file. */
 struct io_identity {
     bool known;
@@ -69,6 +76,9 @@ struct io_ops {
     /* Asks, takes nothing, waits for nobody. Never fails. */
     struct io_users (*users)(struct io *io);
 
+    /* Never fails. May be NULL: unknown. */
+    struct io_stamp (*stamp)(struct io *io);
+
     /*
      * The file of this host that holds the bytes, to ask the kernel about it: a descriptor,
      * borrowed until close, or -1 if there is none. May be NULL: none. Never read through it.
@@ -100,6 +110,10 @@ uint64_t io_next_data(struct io *io, uint64_t off);
 uint64_t io_next_hole(struct io *io, uint64_t off);
 bool io_is_same(struct io *a, struct io *b);
 struct io_users io_users(struct io *io);
+struct io_stamp io_stamp(struct io *io);
+
+/* Can what was read between the two stamps belong to several states? True if it is not known. */
+bool io_stamps_differ(const struct io_stamp *before, const struct io_stamp *after);
 int io_descriptor(struct io *io);
 struct opt_u64 io_allocated(struct io *io);
 

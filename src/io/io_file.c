@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #define READ_AT_ONCE 64
@@ -195,6 +196,33 @@ static struct io_users file_users(struct io *io)
     };
 }
 
+/* Clocks of file systems go on in steps of up to 10 ms. */
+#define FRESH_NANOSECONDS INT64_C(20000000)
+
+/* A device has no time of its contents. A network's file system is asked, not what is remembered.
+ */
+static struct io_stamp file_stamp(struct io *io)
+{
+    struct io_stamp stamp = {.known = false};
+    struct timespec now;
+    struct statx st;
+
+    if (statx(file_of(io)->fd, "", AT_EMPTY_PATH | AT_STATX_FORCE_SYNC,
+              STATX_TYPE | STATX_MTIME | STATX_SIZE, &st) < 0 ||
+        !(st.stx_mask & STATX_MTIME) || !S_ISREG(st.stx_mode))
+        return stamp;
+    stamp = (struct io_stamp){.known = true,
+                              .seconds = (uint64_t)st.stx_mtime.tv_sec,
+                              .nanoseconds = st.stx_mtime.tv_nsec,
+                              .bytes = st.stx_size};
+    clock_gettime(CLOCK_REALTIME, &now);
+    if (now.tv_sec - st.stx_mtime.tv_sec < 2)
+        stamp.fresh = (now.tv_sec - st.stx_mtime.tv_sec) * INT64_C(1000000000) + now.tv_nsec -
+                          st.stx_mtime.tv_nsec <
+                      FRESH_NANOSECONDS;
+    return stamp;
+}
+
 static int file_descriptor(struct io *io)
 {
     return file_of(io)->fd;
@@ -222,6 +250,7 @@ static const struct io_ops file_ops = {
     .next_hole = file_next_hole,
     .identity = file_identity,
     .users = file_users,
+    .stamp = file_stamp,
     .descriptor = file_descriptor,
     .allocated = file_allocated,
     .close = file_close,

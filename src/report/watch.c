@@ -9,6 +9,8 @@
 #include "l1.h"
 #include "table.h"
 
+#include <stdlib.h>
+
 /* Further attempts at an image that changes while it is read. */
 #define RETRIES 3
 
@@ -26,6 +28,37 @@ static struct io_users users_of(const struct report_watch *watch,
     return backing != NULL ? format_chain_users(&backing->chain) : io_users(watch->io);
 }
 
+/* Whoever holds a lock need not write: then nothing can have changed, and no attempt does better.
+ */
+struct stamps {
+    struct io_stamp *list; /* of all files of the chain, or of the image alone */
+    size_t n;
+};
+
+static int take_stamps(const struct report_watch *watch, const struct report_backing *backing,
+                       struct stamps *stamps, struct err *err)
+{
+    stamps->n = backing != NULL ? backing->chain.n_files : 1;
+    stamps->list = calloc(stamps->n, sizeof(*stamps->list));
+    if (stamps->list == NULL)
+        return err_no_memory(err);
+    for (size_t i = 0; i < stamps->n; i++)
+        stamps->list[i] = io_stamp(backing != NULL ? backing->chain.files[i].io : watch->io);
+    return 0;
+}
+
+static bool was_written_to(const struct report_watch *watch, const struct report_backing *backing,
+                           const struct stamps *stamps)
+{
+    for (size_t i = 0; i < stamps->n; i++) {
+        struct io_stamp now = io_stamp(backing != NULL ? backing->chain.files[i].io : watch->io);
+
+        if (io_stamps_differ(&stamps->list[i], &now))
+            return true;
+    }
+    return false;
+}
+
 /*
  * An attempt, with a look at the L1 table before and after if somebody may be writing. Of an image
  * that nobody is known to write to, only the header is looked at again.
@@ -35,14 +68,19 @@ static int look(struct report_watch *watch, struct format_image *image,
 {
     bool written = watch->users.written;
     uint64_t before = 0, after = 0;
-    int ret = written ? hash_l1(image, &before, err) : 0;
+    struct stamps stamps;
+    int ret = take_stamps(watch, backing, &stamps, err);
 
+    if (ret == 0 && written)
+        ret = hash_l1(image, &before, err);
     if (ret == 0)
         ret = watch->attempt(watch->context, image, backing, err);
+    watch->written_to = stamps.list != NULL && was_written_to(watch, backing, &stamps);
+    free(stamps.list);
     if (!written) {
         /* Somebody may have come meanwhile: what he did to the tables, nobody has looked for. */
         watch->users = users_of(watch, backing);
-        watch->changed = watch->users.written;
+        watch->changed = watch->users.written && watch->written_to;
     }
     if (ret == 0 && !watch->changed)
         ret = format_image_has_changed(image, &watch->changed, err);
@@ -79,8 +117,8 @@ static int open_and_look(struct report_watch *watch, struct err *err)
 
 static bool is_doubtful(const struct report_watch *watch, int ret)
 {
-    return watch->changed ||
-           (watch->users.written && (ret < 0 || format_findings_have_error(watch->findings)));
+    return watch->changed || (watch->users.written && watch->written_to &&
+                              (ret < 0 || format_findings_have_error(watch->findings)));
 }
 
 int report_watch(struct report_watch *watch, struct err *err)
@@ -93,6 +131,7 @@ int report_watch(struct report_watch *watch, struct err *err)
         watch->forget(watch->context);
         *err = (struct err){0};
         watch->changed = false;
+        watch->written_to = true;
         watch->users = io_users(watch->io);
         ret = open_and_look(watch, err);
     } while (!watch->no_more && is_doubtful(watch, ret) && ++attempts <= RETRIES);

@@ -34,6 +34,7 @@ struct report_watch {
 
     /* Filled by the watch, also on failure. */
     struct io_users users; /* of the image, or of all of its chain once that is open */
+    bool written_to;       /* somebody did write during the last attempt, or may have */
     bool changed;          /* what the last attempt found mixes states */
 };
 
