@@ -313,7 +313,7 @@ static int measure_all(struct measure *measure)
     }
     workers_init(&measure->workers, n_threads);
     while ((size_t)n_started + 1 < measure->n_targets && workers_try_take(&measure->workers)) {
-        if (pthread_create(&threads[n_started], NULL, measure_images, measure) != 0) {
+        if (workers_start(&threads[n_started], measure_images, measure) != 0) {
             workers_give(&measure->workers);
             break;
         }

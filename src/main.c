@@ -7,8 +7,10 @@
 #include "output.h"
 #include "terminal.h"
 #include "text.h"
+#include "workers.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -116,6 +118,34 @@ static int run(const struct options *options)
                                            : cmd_measure(options, &console);
 }
 
+struct work {
+    const struct options *options;
+    int status;
+};
+
+static void *work(void *context)
+{
+    struct work *work = context;
+
+    work->status = run(work->options);
+    return NULL;
+}
+
+/* In a thread: the stack that we were given may be small, or full of arguments. */
+static int run_aside(const struct options *options)
+{
+    struct work to_do = {options, CMD_FAILED};
+    pthread_t thread;
+    int ret = workers_start(&thread, work, &to_do);
+
+    if (ret < 0)
+        fprintf(stderr, "qcow2frag: no thread can be started: %s; allow more memory or threads\n",
+                strerror(-ret));
+    else
+        pthread_join(thread, NULL);
+    return to_do.status;
+}
+
 int main(int argc, char **argv)
 {
     struct options options;
@@ -129,7 +159,7 @@ int main(int argc, char **argv)
         fputs("Try 'qcow2frag --help' for more information.\n", stderr);
         status = CMD_FAILED;
     } else {
-        status = run(&options);
+        status = run_aside(&options);
     }
     options_free(&options);
     return status;

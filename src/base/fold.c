@@ -98,7 +98,7 @@ static bool start_helper(struct state *state, pthread_t *thread)
 
     if (state->next >= state->fold->n_parts || !workers_try_take(workers))
         return false;
-    if (pthread_create(thread, NULL, work, state) == 0)
+    if (workers_start(thread, work, state) == 0)
         return true;
     workers_give(workers);
     return false;

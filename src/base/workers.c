@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Owns the count of threads. Starts none itself. */
+/* Owns the count of threads, and how one is started. */
 #include "workers.h"
 
 #include <sched.h>
@@ -36,4 +36,25 @@ bool workers_try_take(struct workers *workers)
 void workers_give(struct workers *workers)
 {
     atomic_fetch_add(&workers->spare, 1);
+}
+
+/* The longest way down takes a third of it. What is not used is never there. */
+#if defined(__SANITIZE_ADDRESS__)
+#define STACK_BYTES ((size_t)8 << 20)
+#else
+#define STACK_BYTES ((size_t)1 << 20)
+#endif
+
+int workers_start(pthread_t *thread, void *(*work)(void *context), void *context)
+{
+    pthread_attr_t attributes;
+    int error = pthread_attr_init(&attributes);
+
+    if (error != 0)
+        return -error;
+    error = pthread_attr_setstacksize(&attributes, STACK_BYTES);
+    if (error == 0)
+        error = pthread_create(thread, &attributes, work, context);
+    pthread_attr_destroy(&attributes);
+    return -error;
 }

@@ -6,6 +6,7 @@
 #ifndef BASE_WORKERS_H
 #define BASE_WORKERS_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 
@@ -22,5 +23,11 @@ void workers_init(struct workers *workers, int n_threads);
 /* A thread more, if there is one left; give it back when it has ended. NULL: there is none. */
 bool workers_try_take(struct workers *workers);
 void workers_give(struct workers *workers);
+
+/*
+ * Starts a thread whose stack has a length of its own, whatever the limit for stacks is (ulimit
+ * -s): that of the calling thread need not do for the work. Returns 0 or -errno.
+ */
+int workers_start(pthread_t *thread, void *(*work)(void *context), void *context);
 
 #endif

@@ -37,6 +37,52 @@ stays_bounded() {
 
 @test "refcount blocks in a hole, from back to front" { stays_bounded refcounts-in-holes; }
 
+# with_stack KIB ARGUMENT ...: the program, with no more for the stack of its first thread.
+with_stack() {
+    local kib=$1
+    shift
+    (ulimit -s "$kib" && exec "$QCOW2FRAG" "$@")
+}
+
+@test "a stack of 80 KiB is enough" {
+    [ -z "$sanitized" ] || skip "built with a sanitizer"
+    fixture shuffled-single
+    fixture snapshots-40
+    try with_stack 80 shuffled-single.qcow2
+    exits 0
+    holds out shuffled-single.qcow2
+    try with_stack 80 --json --space --chain --all-snapshots --threads=2 snapshots-40.qcow2
+    exits 0
+    try with_stack 80 --histogram -v .
+    exits 0
+    try with_stack 80 map --list shuffled-single.qcow2
+    exits 0
+    try with_stack 80 --no-such-option
+    exits 1
+    try with_stack 80 --help
+    exits 0
+}
+
+@test "who holds a lock and does not write makes no work" {
+    needs strace
+    python3 "$TESTS/cli/hostile.py" findings damaged.qcow2
+    sleep 0.1 # what was written just now is looked at once more
+    cat >reads.py <<'PYTHON'
+import fcntl, os, struct, subprocess, sys
+held = os.open("damaged.qcow2", os.O_RDWR)
+for byte in (100, 101, 103):
+    fcntl.fcntl(held, 37, struct.pack("hhqqi4x", fcntl.F_RDLCK, 0, byte, 1, 0))  # F_OFD_SETLK
+subprocess.run(["strace", "-f", "-qq", "-e", "trace=preadv2", "-o", "trace", sys.argv[1], "-q", "--no-host", "damaged.qcow2"],
+               stderr=subprocess.DEVNULL)
+print(sum("QFI" in line for line in open("trace")))
+PYTHON
+    try python3 reads.py "$QCOW2FRAG"
+    exits 0
+    # The header is read when the image is opened, in two reads at most, and once more behind it.
+    [ "$(cat out)" -ge 1 ] || skip "strace does not see the reads here"
+    [ "$(cat out)" -le 4 ] || told "the header was read $(cat out) times"
+}
+
 # The image is small, so that what is kept of each shows.
 @test "a folder of 4,000 images with very many findings" {
     local k
