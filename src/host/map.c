@@ -9,6 +9,7 @@
 #include "vec.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <linux/fiemap.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,12 +21,16 @@
      FIEMAP_EXTENT_DATA_TAIL | FIEMAP_EXTENT_UNWRITTEN | FIEMAP_EXTENT_MERGED |                    \
      FIEMAP_EXTENT_SHARED)
 
+/* Where they are too many to follow, extents are counted up to so many times those. */
+#define COUNTED_TIMES 16
+
 struct reading {
     struct host_map *map;
     size_t most;                      /* segments */
     uint64_t end;                     /* of the file, as far as it is known */
     struct host_fiemap_extent before; /* the last extent; bytes 0: none yet */
     bool any_encoded;
+    bool too_many; /* segments: there is no map */
 };
 
 /*
@@ -74,10 +79,10 @@ static int append(struct reading *reading, struct host_segment segment, struct e
 
     if (joins(map, &segment))
         return 0;
-    if (map->n_segments == reading->most)
-        return err_set(err, EFBIG,
-                       "the file has more than %zu extents and holes; they are not looked at",
-                       reading->most);
+    if (map->n_segments == reading->most) { /* the extents are counted all the same */
+        reading->too_many = true;
+        return 0;
+    }
     if (vec_reserve(map, segments) < 0)
         return err_no_memory(err);
     map->segments[map->n_segments++] = segment;
@@ -114,6 +119,11 @@ static int take(void *context, const struct host_fiemap_extent *extent, struct e
     map->encoded |= (extent->flags & FIEMAP_EXTENT_ENCODED) != 0;
     map->unknown_flags |= extent->flags & ~(uint32_t)FLAGS_KNOWN;
     reading->before = *extent;
+    if (ret == 0 && reading->too_many && map->extents >= COUNTED_TIMES * (uint64_t)reading->most)
+        ret = err_set(err, EFBIG,
+                      "the file lies in %" PRIu64 " extents or more, which are too many to follow "
+                      "them",
+                      map->extents);
     return ret;
 }
 
@@ -182,6 +192,10 @@ static int make(int (*fill)(struct reading *, void *, struct err *), void *conte
     ret = fill(&reading, context, err);
     if (ret == 0)
         ret = append_hole(&reading, err);
+    if (ret == 0 && reading.too_many)
+        ret = err_set(err, EFBIG,
+                      "the file lies in %" PRIu64 " extents, which are too many to follow them",
+                      map->extents);
     if (ret == 0 && reading.any_encoded)
         ret = find_stored_lengths(map, err);
     if (ret < 0)
@@ -213,7 +227,7 @@ static int fill_from_device(struct reading *reading, void *context, struct err *
     return ret < 0 || whole.bytes == 0 ? ret : take(reading, &whole, err);
 }
 
-int host_map_open(struct io *io, struct host_map **map, struct err *err)
+int host_map_open(struct io *io, size_t most, struct host_map **map, struct err *err)
 {
     int fd = io_descriptor(io);
     struct host_fiemap_source source = host_fiemap_of(&fd);
@@ -223,8 +237,8 @@ int host_map_open(struct io *io, struct host_map **map, struct err *err)
         return err_set(err, EOPNOTSUPP, "the image is no file of this host");
     if (fstat(fd, &st) < 0)
         return err_set(err, errno, "cannot examine the file: %s", strerror(errno));
-    return S_ISBLK(st.st_mode) ? make(fill_from_device, io, HOST_SEGMENTS_MAX, map, err)
-                               : host_map_read(&source, HOST_SEGMENTS_MAX, map, err);
+    return S_ISBLK(st.st_mode) ? make(fill_from_device, io, most, map, err)
+                               : host_map_read(&source, most, map, err);
 }
 
 void host_map_free(struct host_map *map)

@@ -33,8 +33,8 @@ struct host_segment {
     uint8_t kind;          /* enum host_kind */
 };
 
-/* 768 MiB of memory: as many as a file of 1 TiB has in pieces of 32 KiB. */
-#define HOST_SEGMENTS_MAX ((size_t)1 << 25)
+/* Of all files of a chain together, in 24 MiB of memory. */
+#define HOST_SEGMENTS_MAX ((size_t)1 << 20)
 
 /* What is placed lies below this, in the file and on the device: sums and differences of both fit
  * into 63 bits and a sign. */
@@ -53,12 +53,13 @@ struct host_map {
 };
 
 /*
- * The map of the file under @io. On failure (-errno) @err says in one sentence why there is none;
- * only -ENOMEM is more than a fact about the file. Release with host_map_free.
+ * The map of the file under @io, @most segments at most. On failure (-errno) @err says in one
+ * sentence why there is none; only -ENOMEM is more than a fact about the file. Release with
+ * host_map_free.
  */
-int host_map_open(struct io *io, struct host_map **map, struct err *err);
+int host_map_open(struct io *io, size_t most, struct host_map **map, struct err *err);
 
-/* The same for extents that come from anywhere, @most segments at most. */
+/* The same for extents that come from anywhere. */
 int host_map_read(struct host_fiemap_source *source, size_t most, struct host_map **map,
                   struct err *err);
 

@@ -25,7 +25,8 @@ static int find_map(struct format_image *image, const struct report_choice *choi
     struct err reason = {0};
 
     walk->map = choice->host_map;
-    if (walk->map == NULL && host_map_open(image->io, &walk->owned, &reason) == 0)
+    if (walk->map == NULL &&
+        host_map_open(image->io, HOST_SEGMENTS_MAX, &walk->owned, &reason) == 0)
         walk->map = walk->owned;
     if (walk->map != NULL)
         return 0;
@@ -88,14 +89,17 @@ int report_host_open(struct format_image *image, const struct report_choice *cho
 static int find_maps(const struct format_chain *chain, struct report_host_walk *walk,
                      struct err *err)
 {
+    size_t left = HOST_SEGMENTS_MAX - (walk->owned != NULL ? walk->owned->n_segments : 0);
+
     walk->chain = calloc(chain->n_files, sizeof(struct host_map *));
     if (walk->chain == NULL)
         return err_no_memory(err);
     for (size_t i = 0; i < chain->n_files; i++) {
         struct err reason = {0};
 
-        if (host_map_open(chain->files[i].io, &walk->chain[i], &reason) < 0)
+        if (host_map_open(chain->files[i].io, left, &walk->chain[i], &reason) < 0)
             return reason.code == ENOMEM ? err_no_memory(err) : 0;
+        left -= walk->chain[i]->n_segments;
         walk->n_chain++;
     }
     return 1;

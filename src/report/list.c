@@ -259,13 +259,14 @@ static int list_table(struct format_image *image, size_t chosen, struct list *li
 }
 
 /* Without a map the list has no physical offsets; only running out of memory stops it. */
-static int find_map(struct list_map *list, struct io *io, struct err *err)
+static int find_map(struct list_map *list, struct io *io, size_t *left, struct err *err)
 {
     struct err reason = {0};
 
-    if (host_map_open(io, &list->owned, &reason) == -ENOMEM)
+    if (host_map_open(io, *left, &list->owned, &reason) == -ENOMEM)
         return err_no_memory(err);
     list->map = list->owned;
+    *left -= list->map != NULL ? list->map->n_segments : 0;
     return 0;
 }
 
@@ -273,7 +274,7 @@ static int find_map(struct list_map *list, struct io *io, struct err *err)
 static int find_maps(struct list *list, struct format_image *image, struct err *err)
 {
     const struct format_chain *chain = list->backing != NULL ? &list->backing->chain : NULL;
-    size_t n = chain != NULL ? chain->n_files : PIECE_N_FILES;
+    size_t n = chain != NULL ? chain->n_files : PIECE_N_FILES, left = HOST_SEGMENTS_MAX;
     int ret = 0;
 
     if (list->choice->no_host)
@@ -285,9 +286,9 @@ static int find_maps(struct list *list, struct format_image *image, struct err *
     if (chain == NULL && list->choice->host_map != NULL)
         list->maps[0].map = list->choice->host_map;
     else if (chain == NULL)
-        return find_map(&list->maps[0], image->io, err);
+        return find_map(&list->maps[0], image->io, &left, err);
     for (size_t i = 0; chain != NULL && i < n && ret == 0; i++)
-        ret = find_map(&list->maps[i], chain->files[i].io, err);
+        ret = find_map(&list->maps[i], chain->files[i].io, &left, err);
     return ret;
 }
 

@@ -356,8 +356,41 @@ static void absurdly_many_extents_are_given_up(void **state)
     (void)state;
     assert_int_equal(host_map_read(&source, 10000, &map, &err), -EFBIG);
     assert_string_equal(err.text,
-                        "the file has more than 10000 extents and holes; they are not looked at");
+                        "the file lies in 160000 extents or more, which are too many to follow "
+                        "them");
     assert_null(map);
+}
+
+/* As many as are in *@context, each apart from the one before. */
+static int ask_many(void *context, struct fiemap *request)
+{
+    uint64_t first = request->fm_start / 2, n = *(uint64_t *)context;
+
+    for (uint32_t i = 0; i < request->fm_extent_count && first + i < n; i++)
+        request->fm_extents[request->fm_mapped_extents++] =
+            (struct fiemap_extent){.fe_logical = 2 * (first + i),
+                                   .fe_length = 1,
+                                   .fe_physical = 1000 - first - i,
+                                   .fe_flags = first + i + 1 == n ? FIEMAP_EXTENT_LAST : 0};
+    return 0;
+}
+
+static void extents_that_are_too_many_to_follow_are_counted(void **state)
+{
+    uint64_t n = 900;
+    struct host_fiemap_source source = {ask_many, &n};
+    struct host_map *map = NULL;
+    struct err err = {0};
+
+    (void)state;
+    assert_int_equal(host_map_read(&source, 1799, &map, &err), -EFBIG);
+    assert_string_equal(err.text,
+                        "the file lies in 900 extents, which are too many to follow them");
+    assert_null(map);
+    err = (struct err){0};
+    assert_int_equal(host_map_read(&source, 1800, &map, &err), 0);
+    assert_int_equal(map->extents, 900);
+    host_map_free(map);
 }
 
 static void an_image_that_is_no_file_has_no_map(void **state)
@@ -367,7 +400,7 @@ static void an_image_that_is_no_file_has_no_map(void **state)
     struct err err = {0};
 
     (void)state;
-    assert_int_equal(host_map_open(&memory.io, &map, &err), -EOPNOTSUPP);
+    assert_int_equal(host_map_open(&memory.io, 10, &map, &err), -EOPNOTSUPP);
     assert_string_equal(err.text, "the image is no file of this host");
     assert_null(map);
 }
@@ -388,6 +421,7 @@ int main(void)
         cmocka_unit_test(a_stored_extent_of_4_gib_is_taken_as_plain),
         cmocka_unit_test(extents_are_counted_as_filefrag_does),
         cmocka_unit_test(absurdly_many_extents_are_given_up),
+        cmocka_unit_test(extents_that_are_too_many_to_follow_are_counted),
         cmocka_unit_test(an_image_that_is_no_file_has_no_map),
     };
 
