@@ -29,6 +29,9 @@
 /* Of all tables together: 256 MiB to read in each walk. A thousand snapshots of 8 TiB are 2^24. */
 #define L1_ENTRIES_MAX (UINT64_C(1) << 25)
 
+/* To find out what to do with an L2 table takes as long as so many bytes of it. */
+#define L2_WORK_BYTES 64
+
 #define BITMAP_WINDOW_BYTES 65536
 #define BITMAP_OFFSET UINT64_C(0x00fffffffffffe00)
 #define BITMAP_RESERVED UINT64_C(0xff000000000001fe)
@@ -64,6 +67,7 @@ struct space_claims {
     bool owning;   /* it is a second walk */
     bool counted;  /* it is not the first one of all: what is left out was counted */
     uint64_t left_out, untold, overlaps;
+    uint64_t work_bytes; /* of all walks */
 
     struct tables_fetch fetch;
     struct job jobs[TABLES_FETCH_READS];
@@ -158,6 +162,7 @@ static int deliver(void *context, const struct tables_chunk *chunk)
 
     if (chunk->bytes == NULL)
         return 0;
+    claims->work_bytes += chunk->len_bytes;
     claims->job = &claims->jobs[chunk->cookie];
     claims->raw = chunk->bytes;
     claims->raw_first = chunk->at / entry_bytes;
@@ -261,8 +266,10 @@ static int take_group(struct space_claims *claims, take_table *take)
 
     while ((ret = space_step_next(step, claims->err)) == 1) {
         ret = 0;
+        claims->work_bytes += step->l1.n * 8 * (1 + (uint64_t)step->l1.n_live);
         for (uint32_t i = step->l1.first; i < step->l1.first + step->l1.n && ret == 0; i++) {
             space_step_at(step, i);
+            claims->work_bytes += L2_WORK_BYTES * step->n_here;
             for (size_t k = 0; k < step->n_here && ret == 0; k++)
                 ret = take(claims, &step->here[k], i);
         }
@@ -481,6 +488,11 @@ int space_claims_own(struct space_claims *claims, struct space_cells *cells, uin
         ret = take_all(claims, own_entries);
     space_cells_sum_owned(cells, counts);
     return ret;
+}
+
+uint64_t space_claims_work_bytes(const struct space_claims *claims)
+{
+    return claims->work_bytes;
 }
 
 uint64_t space_claims_untold(const struct space_claims *claims)

@@ -54,6 +54,9 @@ int space_claims_count(struct space_claims *claims, struct space_cells *cells, s
 int space_claims_own(struct space_claims *claims, struct space_cells *cells, uint64_t *counts,
                      struct err *err);
 
+/* What was looked at in all walks so far, as bytes of L2 tables that take about as long. */
+uint64_t space_claims_work_bytes(const struct space_claims *claims);
+
 /*
  * Damaged entries that were met in the first walk and hold what cannot be known; those of them that
  * are not told by others; and entries that point into metadata.

@@ -10,6 +10,7 @@
 #include "err.h"
 #include "finding.h"
 #include "image.h"
+#include "io.h"
 #include "refcount.h"
 #include "sweep.h"
 
@@ -26,6 +27,8 @@ _Static_assert((int)SPACE_OWNER_SNAPSHOT == SPACE_CLASS_SNAPSHOT &&
 /* With no more tables, narrow cells do for all clusters but those that hold many blobs. */
 #define NARROW_TABLES_MAX 60
 
+#define CELL_WORK 4 /* a byte of cells takes as long as so many of tables */
+
 #define NEEDS_WIDE 1 /* of a pass: begin anew with wider cells */
 
 struct pass {
@@ -37,6 +40,7 @@ struct pass {
     struct space_claims *claims;
     struct space_cells cells;
     struct space_sweep sweep;
+    uint64_t swept_bytes;            /* of cells, in all windows */
     struct format_findings findings; /* of the passes */
     struct format_findings high;     /* refcounts that are too high */
     uint64_t *owned;                 /* clusters, for each table */
@@ -124,6 +128,7 @@ static int take_window(struct pass *pass, uint64_t first)
         return NEEDS_WIDE;
     if (ret == 0)
         ret = space_sweep_window(&pass->sweep, &pass->cells, several, pass->err);
+    pass->swept_bytes += (pass->cells.top - pass->cells.first) << pass->cells.wide;
     if (ret == 0 && several)
         ret = space_claims_own(pass->claims, &pass->cells, pass->owned, pass->err);
     return ret;
@@ -142,13 +147,24 @@ static uint64_t next_window(struct pass *pass)
     return next < space_sweep_end_cluster(&pass->sweep) ? next : UINT64_MAX;
 }
 
+static bool is_too_much(const struct pass *pass)
+{
+    uint64_t most = pass->options->work_bytes;
+    struct opt_u64 stored = io_allocated(pass->image->io);
+
+    if (most == 0)
+        most = SPACE_OWNER_WORK_BYTES +
+               SPACE_OWNER_WORK_TIMES * (stored.known ? stored.value : pass->image->file_bytes);
+    return space_claims_work_bytes(pass->claims) + CELL_WORK * pass->swept_bytes > most;
+}
+
 /* It ends: each window begins behind the one before, and their number is limited. */
 static int take_windows(struct pass *pass)
 {
     for (uint64_t first = 0; first != UINT64_MAX; first = next_window(pass)) {
         int ret;
 
-        if (pass->owners->windows++ == SPACE_OWNER_WINDOWS_MAX)
+        if (pass->owners->windows++ == SPACE_OWNER_WINDOWS_MAX || is_too_much(pass))
             return -EFBIG; /* no error: it is not known then */
         ret = take_window(pass, first);
         if (ret != 0)

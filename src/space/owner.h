@@ -36,11 +36,21 @@ enum space_owner {
  */
 #define SPACE_OWNER_WINDOWS_MAX 128
 
+/*
+ * All tables are gone through for each window: a file of some MiB could make that last for minutes.
+ * This is about a second, and one for each 64 MiB that are stored.
+ */
+#define SPACE_OWNER_WORK_BYTES (UINT64_C(1) << 30)
+#define SPACE_OWNER_WORK_TIMES 16
+
 struct space_owner_options {
     bool written;     /* somebody may be writing to it: nothing is judged */
     const bool *told; /* as in claim.h */
     struct format_findings *findings;
     uint64_t window_bytes; /* 0: SPACE_OWNER_WINDOW_BYTES */
+    /* Once more than this was looked at, no other window is begun, see space_claims_work_bytes.
+     * 0: SPACE_OWNER_WORK_BYTES and SPACE_OWNER_WORK_TIMES what the file stores. */
+    uint64_t work_bytes;
 };
 
 /* Gaps of 2^i clusters up to twice that. */

@@ -31,6 +31,13 @@ stays_bounded() {
 
 @test "data in 126 places far apart, beside L1 tables in holes" { stays_bounded windows; }
 
+@test "data all over a very long file" {
+    stays_bounded far-and-wide
+    try qcow2frag --json --no-host --space hostile.qcow2
+    json out '[i[0]["space"], "space-not-measured" in [f["code"] for f in i[0]["findings"]]]' >said
+    is said '[null, true]'
+}
+
 @test "L2 tables in a hole, from back to front" { stays_bounded l2-backwards; }
 
 @test "L2 tables in two holes in turn" { stays_bounded l2-to-and-fro; }

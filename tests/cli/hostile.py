@@ -79,6 +79,18 @@ def l2_to_and_fro(out):
     l2_in_holes(out, lambda k, n: k // 2 + k % 2 * (n // 2))
 
 
+def far_and_wide(out):
+    """16 MiB of L2 tables with entries all over a very long file: each window needs all of them."""
+    cluster, tables, far = 512, 32768, 1 << 30
+    span = (14 << 40) // cluster
+    out.write(header(9, tables * 64 * cluster, tables, 1 << 16))
+    out.seek(1 << 16)
+    out.write(words(COPIED | (far - cluster * (1 + t)) for t in range(tables)))
+    out.seek(far - cluster * tables)
+    out.write(words(COPIED | (far + k * 2654435761 % span * cluster) for k in range(tables * 64)))
+    out.truncate(far + span * cluster)
+
+
 def refcounts_in_holes(out):
     """A refcount table full of blocks in a hole, from back to front, for a very long file."""
     cluster, blocks = 1 << 16, 8192
@@ -116,7 +128,7 @@ def findings(out):
 
 def main(argv):
     kinds = {kind.__name__.replace("_", "-"): kind for kind in
-             (snapshots_in_holes, windows, l2_backwards, l2_to_and_fro, refcounts_in_holes, locked, findings)}
+             (snapshots_in_holes, windows, far_and_wide, l2_backwards, l2_to_and_fro, refcounts_in_holes, locked, findings)}
     with open(argv[2], "wb") as out:
         kinds[argv[1]](out)
 

@@ -432,6 +432,24 @@ static void too_far_apart_is_not_known(void **state)
     small_image_free(&small);
 }
 
+static void too_much_work_is_not_begun(void **state)
+{
+    struct small_image small;
+    struct space_owners owners;
+
+    (void)state;
+    far_image(&small, 100, UINT64_C(1) << 30);
+    find(&small, (struct space_owner_options){.window_bytes = 1000, .work_bytes = 1000000},
+         &owners);
+    assert_true(owners.known);
+    space_owners_free(&owners);
+    find(&small, (struct space_owner_options){.window_bytes = 1000, .work_bytes = 100000}, &owners);
+    assert_false(owners.known);
+    assert_int_equal(owners.bytes[SPACE_OWNER_ACTIVE], 0);
+    space_owners_free(&owners);
+    small_image_free(&small);
+}
+
 /* ---- damage ---- */
 
 /* Two L1 entries name one table; as a snapshot does. All who name it count. */
@@ -521,6 +539,7 @@ int main(void)
         cmocka_unit_test(many_blobs_in_a_cluster),
         cmocka_unit_test(windows_are_where_something_is),
         cmocka_unit_test(too_far_apart_is_not_known),
+        cmocka_unit_test(too_much_work_is_not_begun),
         cmocka_unit_test(a_table_named_at_several_indices_counts_for_each),
         cmocka_unit_test(what_is_left_out_is_counted),
         cmocka_unit_test(trouble_with_reading_is_an_error),
