@@ -931,9 +931,55 @@ static void a_table_on_other_metadata_is_not_read(void **state)
     chain_free(&chain);
 }
 
+/* Another table of the image takes the place of the first; the layers below stay. */
+static void the_top_may_change(void **state)
+{
+    struct layer *layers = calloc(2, sizeof(*layers));
+    struct chain chain = {.layers = layers};
+    struct small_image *small = &layers[0].small;
+    struct table table;
+    struct piece_counts counts;
+    struct log log = {NULL, 0, 0};
+    struct err err = {0};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        small_image_init(&layers[i].small, 9, 2 * 64 * 512, 2, 12);
+        small_image_l1(&layers[i].small, 2, 0, 8);
+        small_image_l2(&layers[i].small, 8, 0, 9 * 512, 0);
+    }
+    small_image_put(small, 2 * 512 + 8, 512); /* a damaged one: it is on the refcount table */
+    small_image_l1(small, 10, 1, 11);         /* the other L1 table, with one cluster less */
+    small_image_l2(small, 11, 5, 9 * 512, 0);
+    small_image_open(small, 12 * 512);
+    small_image_open(&layers[1].small, 12 * 512);
+    chain_add(&chain);
+    chain_add(&chain);
+    assert_int_equal(chain.run.n_skips, 1);
+
+    table = small_image_table(small);
+    table.l1_off = 10 * 512;
+    assert_int_equal(chain_layers_set_top(&chain.run, &small->image, &table, &err), 0);
+    assert_int_equal(chain.run.n_list, 2);
+    assert_int_equal(chain.run.n_skips, 0);
+    assert_int_equal(chain.run.list[0].l1_off, 10 * 512);
+    assert_int_equal(chain.run.list[0].image_file, 0);
+    counts = walk(&chain, false, 0, chain.run.end, (struct piece_sink){log_batch, &log});
+    assert_int_equal(counts.mapped_bytes, 2 * 512); /* one of each */
+
+    small->memory.fail_at = small->memory.n_requests + 1;
+    assert_int_equal(chain_layers_set_top(&chain.run, &small->image, &table, &err), -EIO);
+    assert_int_equal(chain.run.n_list, 2);
+    assert_int_equal(chain.run.list[0].l1_off, 10 * 512);
+    format_findings_free(&table.findings);
+    free(log.list);
+    chain_free(&chain);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_top_may_change),
         cmocka_unit_test(each_sector_comes_from_the_topmost_layer_that_has_it),
         cmocka_unit_test(a_walk_can_be_cut_and_merged_wherever_tables_end),
         cmocka_unit_test(the_number_of_threads_changes_nothing),

@@ -7,6 +7,7 @@
 
 #include "dice.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -100,9 +101,24 @@ static void clearing_forgets_all(void **state)
     meter_moves_free(&moves);
 }
 
+static void a_lack_of_memory_is_not_forgotten(void **state)
+{
+    struct meter_moves left = {0}, right = {.error = -ENOMEM};
+
+    (void)state;
+    meter_moves_merge(&left, &right, 1);
+    assert_int_equal(left.error, -ENOMEM);
+    right.error = 0;
+    meter_moves_merge(&left, &right, 1);
+    assert_int_equal(left.error, -ENOMEM);
+    meter_moves_free(&right);
+    meter_moves_free(&left);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_lack_of_memory_is_not_forgotten),
         cmocka_unit_test(merging_is_counting_all),
         cmocka_unit_test(what_is_taken_back_is_gone),
         cmocka_unit_test(many_of_a_bin_are_added_at_once),
