@@ -304,8 +304,10 @@ static void print_end_to_end(const struct page *page, const struct report_image 
     if (!end_to_end->known)
         return;
     if (walk->mapped_bytes == 0) {
-        fprintf(page->stream, LABEL "nothing is read: all of the data lies in holes of the file\n",
-                "end to end");
+        fprintf(page->stream, LABEL "%s\n", "end to end",
+                image->host.unplaced_bytes > 0
+                    ? "not known: the data has no place on the device yet"
+                    : "nothing is read: all of the data lies in holes of the file");
         return;
     }
     snprintf(score, sizeof(score), "%.2f %%", 100 * walk->fragmentation_score.value);
@@ -316,7 +318,8 @@ static void print_end_to_end(const struct page *page, const struct report_image 
     explain(page, "The score and the runs on the device: through the image and then through the "
                   "extents of the file.");
     if (end_to_end->hole_bytes > 0)
-        fprintf(page->stream, LABEL "%-11s of the data, not read\n", "in holes of the file",
+        fprintf(page->stream, LABEL "%-11s of the data, not read\n",
+                image->host.unplaced_bytes > 0 ? "in holes, or not placed" : "in holes of the file",
                 size_text(page, end_to_end->hole_bytes));
 }
 

@@ -98,7 +98,9 @@ static void say_blame(struct sentence *sentence, const struct report_image *imag
         size_format(size, facts->snapshot_bytes.value);
         say(sentence, " Its snapshots hold %s that the disk itself no longer needs.", size);
     }
-    if (facts->sparse)
+    if (facts->sparse && image->host.unplaced_bytes > 0)
+        say(sentence, " Much of the file has no place on the device yet.");
+    else if (facts->sparse)
         say(sentence, " Much of the file is a hole on the host, and is taken as data here.");
     else if (!facts->both_seconds.known)
         say(sentence, " How the file lies on the host is not known.");

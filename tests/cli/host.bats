@@ -358,6 +358,20 @@ map 0..2 at 10'
     holds out "  end to end               0.00 %      0 steps back, 1 contiguous run, mean 192 KiB"
 }
 
+@test "data that the host has not placed yet lie in no hole" {
+    three_clusters
+    echo 0 0x200000 0 0x6 >extents # delayed allocation, place unknown
+    try with_extents extents "$QCOW2FRAG" f
+    exits 0
+    holds out "  end to end               not known: the data has no place on the device yet"
+    ! grep -i hole out
+    echo 0 0xb0000 0x100000000 0 >extents
+    echo 0xb0000 0x200000 0 0x6 >>extents
+    try with_extents extents "$QCOW2FRAG" f
+    exits 0
+    holds out "  in holes, or not placed  128 KiB     of the data, not read"
+}
+
 @test "a cluster that lies in two extents makes a jump on the device alone" {
     three_clusters
     cat >extents <<'EXTENTS'
