@@ -102,7 +102,7 @@ static void read_most(struct rescue *rescue)
              format->encryption != FORMAT_CRYPT_NONE
                  ? " The passphrase stands in KEYFILE; the new image is not encrypted."
                  : "");
-    step(rescue, text, "test ! -e %s && qemu-img convert --salvage -p%s %s -O qcow2 %s",
+    step(rescue, text, "test ! -e %s && qemu-img convert --salvage -p%s -O qcow2 %s %s",
          rescue->saved, rescue->words.key, rescue->words.source, rescue->saved);
 }
 
