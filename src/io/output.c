@@ -29,7 +29,8 @@ static struct {
 
 static void begin_sparing(const struct io_target *target)
 {
-    replaced.exists = target->exists;
+    /* No name inside an image is looked up for a file that has nothing to lose. */
+    replaced.exists = target->exists && target->st.st_size > 0;
     replaced.device = target->st.st_dev;
     replaced.inode = target->st.st_ino;
     atomic_store(&replaced.spared, false);
