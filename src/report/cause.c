@@ -7,9 +7,11 @@
 
 #include "recipe.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* What explains fewer breaks, or a smaller part of them, matters to nobody. */
@@ -314,16 +316,36 @@ bool report_causes_need_space(const struct report_image *image)
             format->file_bytes > used + BREAKS_ENOUGH / 2 * format->cluster_bytes);
 }
 
-void report_find_causes(struct report_image *image, const struct report_space *space)
+/* Most images have one or none, and of a folder all are kept. */
+static void keep_those_found(struct report_verdict *verdict)
+{
+    struct report_cause *fewer = NULL;
+
+    if (verdict->n_causes > 0) {
+        fewer = realloc(verdict->causes, verdict->n_causes * sizeof(*fewer));
+        if (fewer == NULL)
+            return;
+    } else {
+        free(verdict->causes);
+    }
+    verdict->causes = fewer;
+}
+
+int report_find_causes(struct report_image *image, const struct report_space *space)
 {
     const struct report_table *table = report_active_table(image);
     struct report_verdict *verdict = &image->verdict;
     enum report_action action = verdict->action;
     struct trace trace;
 
+    free(verdict->causes);
+    verdict->causes = NULL;
     verdict->n_causes = 0;
     if (!verdict->known || table == NULL)
-        return;
+        return 0;
+    verdict->causes = calloc(REPORT_N_CAUSES, sizeof(*verdict->causes));
+    if (verdict->causes == NULL)
+        return -ENOMEM;
     trace = (struct trace){.image = image,
                            .table = table,
                            .space = space,
@@ -336,6 +358,8 @@ void report_find_causes(struct report_image *image, const struct report_space *s
     if (action == REPORT_L2_CACHE)
         add_cause(&trace, REPORT_CAUSE_L2_CACHE, "l2-cache-size=%" PRIu64,
                   image->format.l2_cache_bytes);
+    keep_those_found(verdict);
+    return 0;
 }
 
 /* ---- words ---- */

@@ -12,9 +12,9 @@ bool report_causes_need_space(const struct report_image *image);
 
 /*
  * Fills image->verdict.causes. The action must stand. @space: NULL if it is not known, or if the
- * figures are of a part of the disk only; then what needs it is not named.
+ * figures are of a part of the disk only; then what needs it is not named. 0 or -ENOMEM.
  */
-void report_find_causes(struct report_image *image, const struct report_space *space);
+int report_find_causes(struct report_image *image, const struct report_space *space);
 
 /* "snapshots", "random-growth" ... */
 const char *report_cause_name(enum report_cause_code code);

@@ -56,6 +56,10 @@ static int fill_format(const struct format_image *image, struct report_format *f
         .l1_entries = header->l1_entries,
         .l2_cache_bytes = tables_l2_cache_bytes(header, header->virtual_bytes),
     };
+    if (image->bitmaps.n_named > 0)
+        format->in_use_names = calloc(image->bitmaps.n_named, sizeof(*format->in_use_names));
+    if (image->bitmaps.n_named > 0 && format->in_use_names == NULL)
+        return err_no_memory(err);
     for (size_t i = 0; i < image->bitmaps.n_named; i++, format->n_in_use_names++)
         if (format_name_copy(&image->bitmaps.in_use[i], &format->in_use_names[i]) < 0)
             return err_no_memory(err);
@@ -360,8 +364,8 @@ static int judge(struct work *work)
         if (ret == 0 && report_verdict(report, work->copy_bytes, snapshot_bytes(space)) < 0)
             ret = err_no_memory(work->err);
     }
-    if (ret == 0)
-        report_find_causes(report, space);
+    if (ret == 0 && report_find_causes(report, space) < 0)
+        ret = err_no_memory(work->err);
     report_image_free(&aside);
     return ret;
 }

@@ -51,11 +51,13 @@ void report_image_free(struct report_image *image)
     free(image->format.data_file.bytes);
     for (size_t i = 0; i < image->format.n_in_use_names; i++)
         free(image->format.in_use_names[i].bytes);
+    free(image->format.in_use_names);
     io_beside_release(&image->beside);
     free(image->host.filesystem);
     free(image->host.device);
     free(image->host.reason);
     free(image->verdict.reason);
+    free(image->verdict.causes);
     format_findings_free(&image->findings);
     free(image->path);
     free(image->error);
@@ -120,6 +122,10 @@ void report_image_pack(struct report_image *image, struct arena *arena)
     struct report_host *host = &packed.host;
 
     packed.packed = true;
+    packed.beside = (struct io_beside){0};
+    format->in_use_names = NULL;
+    format->n_in_use_names = 0;
+    packed.verdict.causes = NULL;
     packed.verdict.n_causes = 0;
     packed.findings.list = NULL;
     packed.findings.n_list = packed.findings.cap_list = 0;

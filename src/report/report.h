@@ -177,7 +177,7 @@ struct report_verdict {
     char *reason; /* one sentence or two */
     struct opt_f64 image_share, host_share;
     struct opt_u64 copy_bytes;
-    struct report_cause causes[REPORT_N_CAUSES];
+    struct report_cause *causes; /* those that there are: see report_find_causes */
     size_t n_causes;
 };
 
@@ -198,7 +198,7 @@ struct report_format {
     uint64_t snapshot_count;
     uint64_t bitmap_count;
     uint64_t bitmaps_in_use; /* of them, marked so: see format/bitmap.h */
-    struct format_name in_use_names[FORMAT_BITMAPS_NAMED_MAX];
+    struct format_name *in_use_names; /* the first of them */
     size_t n_in_use_names;
     uint64_t l1_entries;
     struct opt_u64 l2_tables; /* of the active L1 table; known if that one was walked */
@@ -286,7 +286,7 @@ void report_image_free(struct report_image *image);
 /*
  * Keeps what a row of a table shows, in @arena: the image is not to be used after that, and
  * report_image_free does nothing more to it. Findings are counted only; there are no histograms, no
- * layers, no causes, and nothing of single snapshots' space. Without memory it stays as it is.
+ * layers, no causes, no names of bitmaps, and nothing of single snapshots' space. Without memory it stays as it is.
  */
 void report_image_pack(struct report_image *image, struct arena *arena);
 

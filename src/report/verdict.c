@@ -116,6 +116,7 @@ int report_verdict(struct report_image *image, struct opt_u64 copy_bytes,
     if (table == NULL || !table->measured)
         return 0;
     free(verdict->reason);
+    free(verdict->causes);
     *verdict = (struct report_verdict){.known = true, .copy_bytes = copy_bytes};
     if (!image->complete || !table->disk.known) {
         verdict->action = image->complete ? REPORT_NONE : REPORT_UNKNOWN;

@@ -6,6 +6,7 @@
 #include "cause.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <setjmp.h>
@@ -418,8 +419,10 @@ static void causes_are_those_whose_traces_are_there(void **state)
         char causes[512];
 
         make(&made, &situations[i]);
-        report_find_causes(&made.image, situations[i].space_unknown ? NULL : &made.space);
+        assert_int_equal(
+            report_find_causes(&made.image, situations[i].space_unknown ? NULL : &made.space), 0);
         spell_causes(&made.image.verdict, causes);
+        free(made.image.verdict.causes);
         if (strcmp(causes, situations[i].causes) != 0)
             fail_msg("%s:\n%s\n  expected\n%s", situations[i].what, causes, situations[i].causes);
     }
@@ -434,8 +437,9 @@ static void where_nothing_is_to_be_done_nothing_is_named(void **state)
     (void)state;
     make(&made, &situations[0]);
     made.image.verdict.action = REPORT_NONE;
-    report_find_causes(&made.image, NULL);
+    assert_int_equal(report_find_causes(&made.image, NULL), 0);
     assert_int_equal(made.image.verdict.n_causes, 0);
+    assert_null(made.image.verdict.causes);
 }
 
 static void a_share_is_of_all_breaks(void **state)
@@ -446,10 +450,11 @@ static void a_share_is_of_all_breaks(void **state)
 
     (void)state;
     make(&made, &held);
-    report_find_causes(&made.image, &made.space);
+    assert_int_equal(report_find_causes(&made.image, &made.space), 0);
     assert_int_equal(made.image.verdict.n_causes, 2);
     assert_true(made.image.verdict.causes[0].share.value == 0.25);
     assert_true(made.image.verdict.causes[1].share.value == 0.75 - 20. / 80000);
+    free(made.image.verdict.causes);
 }
 
 static void each_cause_says_where_its_option_goes(void **state)

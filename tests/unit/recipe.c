@@ -22,6 +22,7 @@ struct made {
     struct report_table table;
     struct report_recipe recipe;
     char path[64], names[4][32];
+    struct format_name in_use_names[4];
 };
 
 static void make(struct made *made, const char *path)
@@ -184,9 +185,10 @@ static void bitmaps_in_use_are_named(void **state)
     report_recipe_release(&made.recipe);
 
     made.image.format.bitmaps_in_use = 5;
+    made.image.format.in_use_names = made.in_use_names;
     made.image.format.n_in_use_names = 4;
     for (unsigned i = 0; i < 4; i++)
-        set_name(&made, &made.image.format.in_use_names[i], i,
+        set_name(&made, &made.in_use_names[i], i,
                  (const char *[]){"a", "b\n", "c", "d"}[i]);
     cook(&made);
     assert_non_null(strstr(command_with(&made, "convert"), " --bitmaps --skip-broken-bitmaps -O"));
