@@ -42,11 +42,20 @@ bool format_findings_wants(const struct format_findings *findings, enum format_f
            findings->n_list < FORMAT_FINDINGS_MAX;
 }
 
+static void add_per_code(struct format_findings *findings, enum format_finding_code code,
+                         uint64_t n)
+{
+    uint64_t room = UINT16_MAX - findings->per_code[code];
+
+    findings->per_code[code] += (uint16_t)(n < room ? n : room);
+}
+
 void format_findings_count(struct format_findings *findings, enum format_finding_code code,
                            uint64_t n)
 {
     findings->total += n;
-    findings->per_code[code] += n;
+    findings->errors += codes[code].severity == FORMAT_ERROR ? n : 0;
+    add_per_code(findings, code, n);
 }
 
 void format_findings_add(struct format_findings *findings, enum format_finding_code code,
@@ -85,8 +94,9 @@ void format_findings_merge(struct format_findings *left, struct format_findings 
         kept[finding->code]++;
     }
     left->total += right->total;
+    left->errors += right->errors;
     for (int code = 0; code < FORMAT_FINDING_N_CODES; code++)
-        left->per_code[code] += right->per_code[code];
+        add_per_code(left, (enum format_finding_code)code, right->per_code[code]);
     format_findings_free(right);
 }
 
@@ -112,20 +122,16 @@ void format_findings_drop_errors(struct format_findings *findings)
         if (codes[findings->list[i].code].severity != FORMAT_ERROR)
             findings->list[n++] = findings->list[i];
     findings->n_list = n;
-    for (int code = 0; code < FORMAT_FINDING_N_CODES; code++) {
-        if (codes[code].severity != FORMAT_ERROR)
-            continue;
-        findings->total -= findings->per_code[code];
-        findings->per_code[code] = 0;
-    }
+    findings->total -= findings->errors;
+    findings->errors = 0;
+    for (int code = 0; code < FORMAT_FINDING_N_CODES; code++)
+        if (codes[code].severity == FORMAT_ERROR)
+            findings->per_code[code] = 0;
 }
 
 bool format_findings_have_error(const struct format_findings *findings)
 {
-    for (int code = 0; code < FORMAT_FINDING_N_CODES; code++)
-        if (findings->per_code[code] > 0 && codes[code].severity == FORMAT_ERROR)
-            return true;
-    return false;
+    return findings->errors > 0;
 }
 
 void format_findings_shorten(struct format_findings *findings, size_t n)

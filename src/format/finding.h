@@ -91,7 +91,8 @@ struct format_findings {
     struct format_finding *list;
     size_t n_list, cap_list;
     uint64_t total;                            /* with those that were not kept */
-    uint64_t per_code[FORMAT_FINDING_N_CODES]; /* likewise */
+    uint64_t errors;                           /* of them */
+    uint16_t per_code[FORMAT_FINDING_N_CODES]; /* likewise; no more than UINT16_MAX are counted */
 };
 
 const char *format_finding_name(enum format_finding_code code);

@@ -197,7 +197,7 @@ struct report_format {
     bool corrupt;
     uint64_t snapshot_count;
     uint64_t bitmap_count;
-    uint64_t bitmaps_in_use; /* of them, marked so: see format/bitmap.h */
+    uint64_t bitmaps_in_use;          /* of them, marked so: see format/bitmap.h */
     struct format_name *in_use_names; /* the first of them */
     size_t n_in_use_names;
     uint64_t l1_entries;
@@ -286,7 +286,8 @@ void report_image_free(struct report_image *image);
 /*
  * Keeps what a row of a table shows, in @arena: the image is not to be used after that, and
  * report_image_free does nothing more to it. Findings are counted only; there are no histograms, no
- * layers, no causes, no names of bitmaps, and nothing of single snapshots' space. Without memory it stays as it is.
+ * layers, no causes, no names of bitmaps, and nothing of single snapshots' space. Without memory it
+ * stays as it is.
  */
 void report_image_pack(struct report_image *image, struct arena *arena);
 

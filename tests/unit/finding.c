@@ -137,6 +137,24 @@ static void an_error_is_seen_even_if_it_was_not_kept(void **state)
     format_findings_free(&findings);
 }
 
+static void more_are_counted_than_per_code(void **state)
+{
+    struct format_findings findings = {0}, more = {0};
+
+    (void)state;
+    format_findings_count(&findings, FORMAT_FINDING_L2_PAST_END, UINT64_C(1) << 33);
+    format_findings_count(&more, FORMAT_FINDING_L2_PAST_END, 1);
+    format_findings_count(&more, FORMAT_FINDING_DIRTY, UINT16_MAX + 2);
+    format_findings_merge(&findings, &more);
+    assert_int_equal(findings.per_code[FORMAT_FINDING_L2_PAST_END], UINT16_MAX);
+    assert_int_equal(findings.per_code[FORMAT_FINDING_DIRTY], UINT16_MAX);
+    assert_true(findings.total == (UINT64_C(1) << 33) + 1 + UINT16_MAX + 2);
+    format_findings_drop_errors(&findings);
+    assert_int_equal(findings.total, UINT16_MAX + 2);
+    assert_false(format_findings_have_error(&findings));
+    format_findings_free(&findings);
+}
+
 static void merging_keeps_the_order_of_the_image(void **state)
 {
     struct format_findings left = {0}, right = {0};
@@ -238,6 +256,7 @@ int main(void)
         cmocka_unit_test(twenty_of_a_code_are_kept),
         cmocka_unit_test(two_hundred_in_all_are_kept),
         cmocka_unit_test(an_error_is_seen_even_if_it_was_not_kept),
+        cmocka_unit_test(more_are_counted_than_per_code),
         cmocka_unit_test(merging_keeps_the_order_of_the_image),
         cmocka_unit_test(merging_with_nothing_changes_nothing),
         cmocka_unit_test(parts_merge_into_the_whole),

@@ -188,8 +188,7 @@ static void bitmaps_in_use_are_named(void **state)
     made.image.format.in_use_names = made.in_use_names;
     made.image.format.n_in_use_names = 4;
     for (unsigned i = 0; i < 4; i++)
-        set_name(&made, &made.in_use_names[i], i,
-                 (const char *[]){"a", "b\n", "c", "d"}[i]);
+        set_name(&made, &made.in_use_names[i], i, (const char *[]){"a", "b\n", "c", "d"}[i]);
     cook(&made);
     assert_non_null(strstr(command_with(&made, "convert"), " --bitmaps --skip-broken-bitmaps -O"));
     assert_true(has_text(&made, "bitmaps \"a\", \"b\\x0a\", \"c\" and 2 more ended"));
