@@ -10,6 +10,7 @@
 #include "render_damage.h"
 #include "render_verdict.h"
 #include "rescue.h"
+#include "seconds.h"
 #include "size.h"
 #include "text.h"
 
@@ -245,23 +246,30 @@ static const char *duration_text(double seconds)
     return text;
 }
 
-static void print_time(const struct page *page, const struct report_disk *disk)
+/* The two numbers that the verdict goes by. */
+static void print_time(const struct page *page, const struct report_table *table)
 {
     static const char *const disks[] = {
         [METER_DISK_HDD] = "spinning disk", [METER_DISK_SSD] = "SSD", [METER_DISK_NVME] = "NVMe"};
+    const struct report_seconds judged = report_seconds_of(table);
+    double most = judged.with_host ? table->end_to_end.slowdown.value : table->disk.slowdown_high;
 
-    if (!disk->known)
+    if (!judged.known)
         return;
     fprintf(page->stream, LABEL "%-11s instead of %s without breaks", "time to read it all",
-            duration_text(disk->seconds), duration_text(disk->ideal_seconds));
-    if (disk->slowdown_low < disk->slowdown_high)
-        fprintf(page->stream, ": %.2f to %.2f times (%s)\n", disk->slowdown_low,
-                disk->slowdown_high, disks[disk->profile]);
+            duration_text(judged.seconds), duration_text(judged.ideal));
+    if (judged.slowdown_low < most)
+        fprintf(page->stream, ": %.2f to %.2f times (%s)\n", judged.slowdown_low, most,
+                disks[table->disk.profile]);
     else
-        fprintf(page->stream, ": %.2f times (%s)\n", disk->slowdown_high, disks[disk->profile]);
-    explain(page, "By a model of such a disk, for a guest that reads all of its disk in order, "
-                  "with this file in one piece on the host. Ways to the L2 tables are in the "
-                  "first time, not in the second.");
+        fprintf(page->stream, ": %.2f times (%s)\n", most, disks[table->disk.profile]);
+    explain(page, judged.with_host
+                      ? "By a model of such a disk, for a guest that reads all of its disk in order, "
+                        "with this file where it lies on the host. Ways to the L2 tables are in the "
+                        "first time, not in the second."
+                      : "By a model of such a disk, for a guest that reads all of its disk in order, "
+                        "with this file in one piece on the host. Ways to the L2 tables are in the "
+                        "first time, not in the second.");
 }
 
 static void print_reads(const struct page *page, const struct report_table *table)
@@ -663,7 +671,7 @@ static void print_table(const struct page *page, const struct report_image *imag
         print_runs(page, walk);
         print_jumps(page, walk);
     }
-    print_time(page, &table->disk);
+    print_time(page, table);
     print_reads(page, table);
     print_kinds(page, table);
     if (table->mapped_clusters > 0)

@@ -7,6 +7,20 @@
 
 #include <string.h>
 
+#define FELT_SECONDS 1.0
+#define FELT_FLASH_SECONDS 0.1
+#define HELP_SLOWDOWN 1.02
+
+double report_felt_seconds(enum meter_disk_kind kind)
+{
+    return kind == METER_DISK_HDD ? FELT_SECONDS : FELT_FLASH_SECONDS;
+}
+
+bool report_helps(enum meter_disk_kind kind, double before, double after)
+{
+    return before >= HELP_SLOWDOWN * after && before - after >= report_felt_seconds(kind);
+}
+
 /* Where nothing is known, the one that fragments hurt. */
 struct report_profile report_profile(enum report_device device, const struct report_host *host)
 {

@@ -17,6 +17,12 @@ struct report_profile {
 
 struct report_profile report_profile(enum report_device device, const struct report_host *host);
 
+/* Seconds that somebody feels: less than that is no reason to do anything. */
+double report_felt_seconds(enum meter_disk_kind kind);
+
+/* Is it worth doing what brings @before down to @after? */
+bool report_helps(enum meter_disk_kind kind, double before, double after);
+
 /* @meter: of the pieces in the file. */
 void report_cost(const struct report_profile *profile, const struct piece_counts *counts,
                  const struct meter *meter, struct report_disk *disk);

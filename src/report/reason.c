@@ -2,6 +2,7 @@
 /* Owns the sentences of a verdict. A number has only the digits that the model can bear. */
 #include "reason.h"
 
+#include "cost.h"
 #include "duration.h"
 #include "size.h"
 #include "verdict.h"
@@ -59,11 +60,10 @@ static const char *spins(const struct report_case *facts)
 
 static void say_times(struct sentence *sentence, const struct report_case *facts)
 {
-    double both = facts->both_seconds.known ? facts->both_seconds.value : facts->image_seconds;
     char whole[DURATION_TEXT_MAX], ideal[DURATION_TEXT_MAX];
 
     say(sentence, "Reading %s takes about %s where %s would do%s; ", what_is_read(facts),
-        about(whole, both), about(ideal, facts->ideal_seconds), spins(facts));
+        about(whole, facts->judged.seconds), about(ideal, facts->judged.ideal), spins(facts));
 }
 
 static void say_blame(struct sentence *sentence, const struct report_image *image,
@@ -86,8 +86,8 @@ static void say_blame(struct sentence *sentence, const struct report_image *imag
     case REPORT_L2_CACHE:
         size_format(size, image->format.l2_cache_bytes);
         say(sentence,
-            "the time goes into fetching L2 tables, since QEMU's default cache of 32 MiB does not "
-            "cover this disk. %s would.",
+            "the time goes into fetching L2 tables piece by piece, since QEMU's default cache of "
+            "32 MiB does not hold those of this disk. One of %s would.",
             size);
         return;
     default:
@@ -102,17 +102,16 @@ static void say_blame(struct sentence *sentence, const struct report_image *imag
         say(sentence, " Much of the file has no place on the device yet.");
     else if (facts->sparse)
         say(sentence, " Much of the file is a hole on the host, and is taken as data here.");
-    else if (!facts->both_seconds.known)
+    else if (!facts->judged.with_host)
         say(sentence, " How the file lies on the host is not known.");
 }
 
 static void say_calm(struct sentence *sentence, const struct report_case *facts)
 {
-    double both = facts->both_seconds.known ? facts->both_seconds.value : facts->image_seconds;
     char whole[DURATION_TEXT_MAX], ideal[DURATION_TEXT_MAX];
 
-    about(whole, both);
-    about(ideal, facts->ideal_seconds);
+    about(whole, facts->judged.seconds);
+    about(ideal, facts->judged.ideal);
     if (strcmp(whole, ideal) == 0) {
         say(sentence, "Reading %s takes about %s%s, as fast as it can be: nothing to do.",
             what_is_read(facts), whole, spins(facts));
@@ -120,11 +119,16 @@ static void say_calm(struct sentence *sentence, const struct report_case *facts)
     }
     say(sentence, "Reading %s takes about %s, where %s would be the least%s: ", what_is_read(facts),
         whole, ideal, spins(facts));
-    if (report_is_calm(facts))
-        say(sentence, "nothing to do.");
-    else if (facts->external_data)
+    if (report_is_poor(facts) && facts->external_data)
         say(sentence, "the data lie in guest order in their own file, and no rewrite would change "
                       "that.");
+    else if (report_is_poor(facts) && facts->judged.lost < report_felt_seconds(facts->profile))
+        say(sentence, "the order is poor, but costs nothing that anyone feels.");
+    else if (report_is_calm(facts))
+        say(sentence, "nothing to do.");
+    else if (facts->image_seconds - facts->after_defrag_seconds >
+             facts->after_defrag_seconds - facts->image_ideal)
+        say(sentence, "a rewrite would save less than anyone feels.");
     else
         say(sentence, "the rest goes into fetching the image's tables, and no rewrite would change "
                       "that.");

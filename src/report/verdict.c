@@ -2,11 +2,10 @@
 /* Owns the judgement. Thresholds are the contract's (doc/definitions.md, "The verdict"). */
 #include "verdict.h"
 
+#include "cost.h"
 #include "reason.h"
-#include "seconds.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 
 #define CALM_SLOWDOWN 1.2
@@ -22,24 +21,40 @@ static double clamp(double share)
     return share < 0 ? 0 : share > 1 ? 1 : share;
 }
 
+bool report_is_poor(const struct report_case *facts)
+{
+    return facts->judged.slowdown_low >= CALM_SLOWDOWN;
+}
+
 bool report_is_calm(const struct report_case *facts)
 {
-    if (facts->slowdown_high < CALM_SLOWDOWN)
+    if (!report_is_poor(facts) || facts->judged.lost < report_felt_seconds(facts->profile))
         return true;
     return facts->profile != METER_DISK_HDD && facts->half_bytes.known &&
            facts->half_bytes.value >= CALM_HALF_BYTES;
 }
 
-/* Would a rewrite bring the image's time down? The ways to its tables would stay. */
 static bool rewrite_helps(const struct report_case *facts)
 {
-    return facts->image_seconds >= BLAME_SLOWDOWN * facts->after_defrag_seconds;
+    return report_helps(facts->profile, facts->image_seconds, facts->after_defrag_seconds);
+}
+
+/*
+ * A cache that holds all tables reads each of them at once, and the ways to their slices are gone.
+ * That is the better half of the cure, or all of it, if more of the time goes there than a rewrite
+ * would save.
+ */
+bool report_tables_are_slow(const struct report_case *facts)
+{
+    double slices = facts->after_defrag_seconds - facts->image_ideal;
+
+    return facts->small_slices && slices > facts->image_seconds - facts->after_defrag_seconds &&
+           report_helps(facts->profile, facts->after_defrag_seconds, facts->image_ideal);
 }
 
 static enum report_action blame_image(const struct report_case *facts)
 {
-    /* The tables are the slow part if even an image in order would be slow. */
-    if (facts->small_slices && facts->image_seconds < CALM_SLOWDOWN * facts->after_defrag_seconds)
+    if (report_tables_are_slow(facts))
         return REPORT_L2_CACHE;
     if (facts->external_data || !rewrite_helps(facts))
         return REPORT_NONE;
@@ -49,18 +64,25 @@ static enum report_action blame_image(const struct report_case *facts)
     return REPORT_IMAGE;
 }
 
+/* Of the time lost, what is lost beside that of the image alone is the host's. */
+static double host_share_of(const struct report_case *facts)
+{
+    double image_lost = facts->image_seconds - facts->image_ideal;
+
+    return clamp((facts->judged.lost - image_lost) / facts->judged.lost);
+}
+
 struct report_judgement report_judge(const struct report_case *facts)
 {
-    double both = facts->both_seconds.known ? facts->both_seconds.value : facts->image_seconds;
     struct report_judgement judgement = {.action = REPORT_NONE};
     double host_share;
 
-    if (both >= BLAME_SLOWDOWN * facts->ideal_seconds && facts->ideal_seconds > 0) {
-        host_share = clamp((both - facts->image_seconds) / (both - facts->ideal_seconds));
-        judgement.host_share = opt_f64_of(host_share);
-        judgement.image_share = opt_f64_of(1 - host_share);
-    }
-    if (report_is_calm(facts) || !judgement.host_share.known)
+    if (facts->judged.seconds < BLAME_SLOWDOWN * facts->judged.ideal || facts->judged.lost <= 0)
+        return judgement;
+    host_share = host_share_of(facts);
+    judgement.host_share = opt_f64_of(host_share);
+    judgement.image_share = opt_f64_of(1 - host_share);
+    if (report_is_calm(facts))
         return judgement;
     if (host_share >= BLAME_SHARE)
         judgement.action = REPORT_HOST;
@@ -75,35 +97,34 @@ struct report_judgement report_judge(const struct report_case *facts)
 
 /* ---- the whole ---- */
 
+/* Clusters so small are read as a whole anyway. */
+#define SMALL_SLICE_BYTES 4096
+
 static struct report_case case_of(const struct report_image *image,
                                   const struct report_table *table, struct opt_u64 snapshot_bytes)
 {
-    const struct report_end_to_end *end_to_end = &table->end_to_end;
     const struct report_disk *disk = &table->disk;
+    const struct report_format *format = &image->format;
     struct report_case facts = {
         .profile = disk->profile,
         .assumed = disk->assumed,
         .range = table->range.known,
-        .ideal_seconds = disk->ideal_seconds,
+        .judged = report_seconds_of(table),
         .image_seconds = disk->seconds,
-        .after_defrag_seconds = disk->after_defrag_seconds.known ? disk->after_defrag_seconds.value
-                                                                 : disk->ideal_seconds,
-        .slowdown_high = disk->slowdown_high,
+        .image_ideal = disk->ideal_seconds,
+        .after_defrag_seconds =
+            disk->after_defrag_seconds.known ? disk->after_defrag_seconds.value : disk->seconds,
         .half_bytes = table->walk.contiguous_run_half_bytes,
         .snapshot_bytes = snapshot_bytes,
         .active_bytes = table->walk.mapped_bytes,
-        .external_data = image->format.data_file.bytes != NULL,
-        .small_slices = image->format.l2_cache_bytes > REPORT_DEFAULT_L2_CACHE_BYTES,
+        .sparse = report_is_sparse(table),
+        .external_data = format->data_file.bytes != NULL,
+        .small_slices = format->l2_cache_bytes > REPORT_DEFAULT_L2_CACHE_BYTES &&
+                        format->cluster_bytes > SMALL_SLICE_BYTES,
     };
 
-    if (!end_to_end->known)
-        return facts;
-    facts.sparse = report_is_sparse(table);
-    if (facts.sparse || !end_to_end->seconds.known)
-        return facts;
-    facts.both_seconds = end_to_end->seconds;
-    facts.slowdown_high = fmax(facts.slowdown_high, end_to_end->slowdown.value);
-    facts.half_bytes = end_to_end->walk.contiguous_run_half_bytes;
+    if (facts.judged.with_host)
+        facts.half_bytes = table->end_to_end.walk.contiguous_run_half_bytes;
     return facts;
 }
 

@@ -7,6 +7,7 @@
 #define REPORT_VERDICT_H
 
 #include "report.h"
+#include "seconds.h"
 
 /* What QEMU takes by itself for the L2 cache of an image, at most. */
 #define REPORT_DEFAULT_L2_CACHE_BYTES (UINT64_C(32) << 20)
@@ -27,19 +28,18 @@ const char *report_action_name(enum report_action action);
 /* What decides about the action. */
 struct report_case {
     enum meter_disk_kind profile;
-    bool assumed; /* nobody knows the disk */
-    bool range;   /* of it only a part was asked for */
-    double ideal_seconds;
-    double image_seconds;          /* of the image's order, on a file in one piece */
-    struct opt_f64 both_seconds;   /* with the host's extents; unknown: as if in one piece */
+    bool assumed;                  /* nobody knows the disk */
+    bool range;                    /* of it only a part was asked for */
+    struct report_seconds judged;  /* of image and host together, where the host is known */
+    double image_seconds;          /* of the image's order, on a file in one piece, */
+    double image_ideal;            /* and without breaks */
     double after_defrag_seconds;   /* of the image, rewritten */
-    double slowdown_high;          /* of both */
     struct opt_u64 half_bytes;     /* half length of contiguous runs, end to end if known */
     struct opt_u64 snapshot_bytes; /* that snapshots alone hold */
     uint64_t active_bytes;
     bool sparse; /* much of the data lies in holes of the file: the host's part means nothing */
     bool external_data;
-    bool small_slices; /* QEMU's default L2 cache does not cover the disk */
+    bool small_slices; /* of L2 tables, as QEMU's default cache does not cover the disk */
 };
 
 struct report_judgement {
@@ -51,5 +51,11 @@ struct report_judgement report_judge(const struct report_case *facts);
 
 /* So little is lost that nothing is to be done. */
 bool report_is_calm(const struct report_case *facts);
+
+/* The slowdown alone would be a reason. */
+bool report_is_poor(const struct report_case *facts);
+
+/* What of an image's time a rewrite cannot save, since it goes into fetching tables. */
+bool report_tables_are_slow(const struct report_case *facts);
 
 #endif

@@ -149,10 +149,10 @@ noise() { python3 -c 'import random, sys; random.seed(2); open(sys.argv[1], "wb"
 
 # compressed IMAGE METHOD [COPY-OPTION ...]: most of its clusters, and some that were written again.
 compressed() {
-    noise noise $((20 << 20))
-    qemu-img convert -c -f raw -O qcow2 -o "compression_type=$2" noise "$1" ||
+    noise noise $((4 << 20))
+    qemu-img convert -c -f raw -O qcow2 -o "compression_type=$2,cluster_size=4k" noise "$1" ||
         skip "this qemu-img has no $2"
-    at_random 1 300 | sed -n 1,140p | qemu-io "$1" >io.log
+    at_random 1 1024 4 | sed -n 1,400p | qemu-io "$1" >io.log
 }
 
 @test "compression and its method are kept" {
@@ -162,7 +162,7 @@ compressed() {
         done_and_same disk
         kept disk "$qcow2[\"compression-type\"]"
         qcow2frag --json --no-host disk >disk.json
-        is <(json disk.json 'i[0]["tables"][0]["compressed_clusters"]') 320
+        is <(json disk.json 'i[0]["tables"][0]["compressed_clusters"]') 1024
         rm disk
     done
 }
@@ -522,7 +522,7 @@ cooked_volume() {
     cooked_volume
     same file "$volume"
     qcow2frag --json --no-host "$volume" >disk.json
-    is <(json disk.json 'i[0]["tables"][0]["compressed_clusters"]') 320
+    is <(json disk.json 'i[0]["tables"][0]["compressed_clusters"]') 1024
 }
 
 @test "a link to a device is no file to be replaced" {

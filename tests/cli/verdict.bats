@@ -73,12 +73,11 @@ compressed 0..9 bytes 1048576'
     is <(json verdict.json 'i[0]["verdict"]["copy_bytes"]') $((10 * 1048576))
 }
 
-@test "two writers in turns: interleaved growth" {
+@test "six writers in turns: interleaved growth" {
     needs qemu-img qemu-io
     qemu-img create -q -f qcow2 disk 128M
-    for n in $(seq 0 199); do
-        echo "write $((n * 64))k 64k"
-        echo "write $((65536 + n * 64))k 64k"
+    for n in $(seq 0 129); do
+        for writer in 0 1 2 3 4 5; do echo "write $((writer * 16384 + n * 64))k 64k"; done
     done | qemu-io disk >/dev/null
     verdict disk
     judged image interleaved-growth
@@ -105,7 +104,7 @@ compressed 0..9 bytes 1048576'
     qemu-img create -q -f qcow2 plain 64M
     qemu-io -c "write -P 3 0 20M" plain >/dev/null
     qemu-img convert -c -O qcow2 plain disk
-    shuffle 300 | head -100 | while read -r n; do echo "write -P 9 $((n * 64))k 64k"; done |
+    shuffle 320 | head -200 | while read -r n; do echo "write -P 9 $((n * 64))k 64k"; done |
         qemu-io disk >/dev/null
     verdict disk
     judged image rewritten-compressed
