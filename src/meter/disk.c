@@ -137,7 +137,7 @@ double meter_disk_plan_seconds(enum meter_disk_kind kind, const struct meter_dis
 
     if (kind != METER_DISK_HDD)
         return flash_seconds(kind, bytes, plan->reads + plan->gaps, 1);
-    seconds = (double)bytes / HDD_RATE + (double)head->switches * seek_seconds(SWITCH_PART) +
+    seconds = (double)bytes / HDD_RATE +
               (double)plan->gaps * meter_disk_jump_seconds(METER_FORWARD, (double)plan->gap_bytes);
     for (unsigned direction = 0; direction < METER_N_DIRECTIONS; direction++)
         seconds += moves_seconds((enum meter_direction)direction, &head->detours[direction]);

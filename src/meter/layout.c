@@ -62,7 +62,7 @@ static void read_at(struct meter_layout *layout, uint64_t off, uint64_t bytes)
 {
     struct meter_head *head = &layout->head;
 
-    if (!head->any || head->at.off != off || head->at.file != 0)
+    if (!head->any || head->at.off != off)
         meter_head_move(head, (struct meter_place){0, off}, bytes);
     head->at.off += bytes;
     head->read_bytes += bytes;
@@ -76,13 +76,6 @@ static uint64_t allocate(struct meter_layout *layout, const struct meter_layout_
 
     layout->end += n * shape->cluster_bytes;
     return off;
-}
-
-void meter_layout_add_left(struct meter_layout *layout, uint16_t file, uint64_t off, uint64_t bytes)
-{
-    meter_head_move(&layout->head, (struct meter_place){file, off}, bytes);
-    layout->head.at.off += bytes;
-    layout->head.read_bytes += bytes;
 }
 
 /* ---- tables ---- */
@@ -117,7 +110,7 @@ void meter_layout_close(struct meter_layout *layout, const struct meter_layout_s
 {
     uint64_t begin = layout->table << shape->table_bits;
 
-    if (layout->in_table && shape->first_left == UINT16_MAX) {
+    if (layout->in_table) {
         uint64_t left = shape->end - begin - 1, most = (UINT64_C(1) << shape->table_bits) - 1;
 
         read_slices(layout, shape, ((left < most ? left : most) >> shape->slice_bits) + 1);
@@ -142,8 +135,6 @@ static void enter(struct meter_layout *layout, const struct meter_layout_shape *
 {
     uint64_t table = guest_off >> shape->table_bits;
 
-    if (shape->first_left != UINT16_MAX)
-        return; /* see meter_layout_add_slices */
     if (!layout->in_table || layout->table != table) {
         meter_layout_close(layout, shape);
         begin_table(layout, shape, table);
@@ -152,17 +143,6 @@ static void enter(struct meter_layout *layout, const struct meter_layout_shape *
             shape->begin >> shape->table_bits == table ? slice_of(shape, shape->begin) : 0;
     }
     read_slices(layout, shape, slice_of(shape, guest_off) + 1);
-}
-
-/* A table is recognized by the cluster that it lies in at present. */
-void meter_layout_add_slices(struct meter_layout *layout, const struct meter_layout_shape *shape,
-                             uint64_t off, uint64_t bytes)
-{
-    uint64_t inside = off & (shape->cluster_bytes - 1);
-
-    if (!layout->in_table || layout->table != off - inside)
-        begin_table(layout, shape, off - inside);
-    read_at(layout, layout->table_off + inside, bytes);
 }
 
 /* ---- clusters ---- */
@@ -316,11 +296,6 @@ void meter_layout_read_again(struct meter_layout *layout)
 
 /* ---- merging ---- */
 
-static struct meter_place behind(struct meter_place place, uint64_t base)
-{
-    return place.file == 0 ? (struct meter_place){0, place.off + base} : place;
-}
-
 /*
  * Had it known of it, @right would have put its first blobs into what is left of @left's last
  * cluster of blobs. From there its first tables are further away, and the head goes back for the
@@ -385,9 +360,10 @@ void meter_layout_join(struct meter_layout *left, const struct meter_layout *rig
     if (!left->any_data)
         left->led_by_blob = right->led_by_blob;
     left->any_data |= right->any_data;
-    meter_head_move(&left->head, behind(right->head.first, base), right->head.first_bytes);
+    meter_head_move(&left->head, (struct meter_place){0, base + right->head.first.off},
+                    right->head.first_bytes);
     meter_head_join(&left->head, &right->head);
-    left->head.at = behind(left->head.at, base);
+    left->head.at.off += base;
     left->end = base + right->end;
     left->cluster = NONE;
 }

@@ -28,22 +28,19 @@ struct meter_layout_shape {
     unsigned table_bits;  /* and a table */
     uint64_t begin, end;  /* the part of the guest disk that is walked */
     uint64_t blobs_max;   /* that may have a part in one cluster */
-    /* Pieces of this and higher files stay where they are, and so do their tables: 1, where the
-     * lower layers of a chain stay. UINT16_MAX: all become one file. */
-    uint16_t first_left;
-    bool alone; /* all pieces are mapped clusters of this size, and of one file */
+    bool alone;           /* all pieces are mapped clusters of this size, and of one file */
 };
 
 #define METER_LAYOUT_NONE UINT64_MAX
 
 /* Offsets are those of a file that begins with what was placed first. */
 struct meter_layout {
-    struct meter_head head; /* file 0 is the one to be */
-    uint64_t end;           /* of the file, so far */
+    struct meter_head head;
+    uint64_t end; /* of the file, so far */
 
     /* The table that the walk is in. */
     bool in_table;
-    uint64_t table;      /* its number; where others stay as they are, its present offset */
+    uint64_t table;      /* its number */
     uint64_t table_off;  /* where it will be */
     uint64_t next_slice; /* the first that has not been read */
 
@@ -97,17 +94,6 @@ void meter_layout_add_blobs(struct meter_layout *layout, const struct meter_layo
 
 /* The last blob is read again. */
 void meter_layout_read_again(struct meter_layout *layout);
-
-/* A read of what stays where it is. */
-void meter_layout_add_left(struct meter_layout *layout, uint16_t file, uint64_t off,
-                           uint64_t bytes);
-
-/*
- * Among layers that stay, slices are read when the walk comes to them, and not when they are found
- * to map something. @off: where the slices are at present.
- */
-void meter_layout_add_slices(struct meter_layout *layout, const struct meter_layout_shape *shape,
-                             uint64_t off, uint64_t bytes);
 
 /* The table ends: what was not read of it is. */
 void meter_layout_close(struct meter_layout *layout, const struct meter_layout_shape *shape);

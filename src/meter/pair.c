@@ -15,22 +15,11 @@ int meter_pair_init(struct meter_pair *pair, uint64_t unit_bytes, unsigned n_fil
         pair->staged = meter_new(wanted->stage->unit_bytes, wanted->stage->n_files);
     if (wanted->rewrite != NULL)
         pair->rewrite = meter_rewrite_new(wanted->rewrite);
-    if (wanted->top_rewrite != NULL)
-        pair->top_rewrite = meter_rewrite_new(wanted->top_rewrite);
     if (pair->plain != NULL && (wanted->stage == NULL || pair->staged != NULL) &&
-        (wanted->rewrite == NULL || pair->rewrite != NULL) &&
-        (wanted->top_rewrite == NULL || pair->top_rewrite != NULL))
+        (wanted->rewrite == NULL || pair->rewrite != NULL))
         return 0;
     meter_pair_free(pair);
     return -ENOMEM;
-}
-
-static void for_each_rewrite(struct meter_pair *pair, void (*act)(struct meter_rewrite *rewrite))
-{
-    if (pair->rewrite != NULL)
-        act(pair->rewrite);
-    if (pair->top_rewrite != NULL)
-        act(pair->top_rewrite);
 }
 
 void meter_pair_free(struct meter_pair *pair)
@@ -38,7 +27,6 @@ void meter_pair_free(struct meter_pair *pair)
     meter_free(pair->plain);
     meter_free(pair->staged);
     meter_rewrite_free(pair->rewrite);
-    meter_rewrite_free(pair->top_rewrite);
     *pair = (struct meter_pair){.plain = NULL};
 }
 
@@ -47,7 +35,8 @@ void meter_pair_clear(struct meter_pair *pair)
     meter_clear(pair->plain);
     if (pair->staged != NULL)
         meter_clear(pair->staged);
-    for_each_rewrite(pair, meter_rewrite_clear);
+    if (pair->rewrite != NULL)
+        meter_rewrite_clear(pair->rewrite);
 }
 
 void meter_pair_settle(struct meter_pair *pair)
@@ -55,7 +44,8 @@ void meter_pair_settle(struct meter_pair *pair)
     meter_settle(pair->plain);
     if (pair->staged != NULL)
         meter_settle(pair->staged);
-    for_each_rewrite(pair, meter_rewrite_settle);
+    if (pair->rewrite != NULL)
+        meter_rewrite_settle(pair->rewrite);
 }
 
 static int meter_it(void *context, const struct piece_batch *batch)
@@ -70,8 +60,6 @@ int meter_pair_take(struct meter_pair *pair, const struct piece_stage *stage, vo
     meter_take(pair->plain, batch);
     if (pair->rewrite != NULL)
         meter_rewrite_take(pair->rewrite, batch);
-    if (pair->top_rewrite != NULL)
-        meter_rewrite_take(pair->top_rewrite, batch);
     if (stage == NULL)
         return 0;
     return stage->take(state, batch, (struct piece_sink){meter_it, pair->staged});
@@ -84,8 +72,6 @@ void meter_pair_join(struct meter_pair *left, const struct meter_pair *right, ui
         meter_join(left->staged, right->staged, shift);
     if (left->rewrite != NULL)
         meter_rewrite_join(left->rewrite, right->rewrite);
-    if (left->top_rewrite != NULL)
-        meter_rewrite_join(left->top_rewrite, right->top_rewrite);
 }
 
 void meter_pair_add_inner(struct meter_pair *left, const struct meter_pair *right, uint64_t times)
@@ -95,8 +81,6 @@ void meter_pair_add_inner(struct meter_pair *left, const struct meter_pair *righ
         meter_add_inner(left->staged, right->staged, times);
     if (left->rewrite != NULL)
         meter_rewrite_add_inner(left->rewrite, right->rewrite, times);
-    if (left->top_rewrite != NULL)
-        meter_rewrite_add_inner(left->top_rewrite, right->top_rewrite, times);
 }
 
 void meter_pair_merge(struct meter_pair *left, const struct meter_pair *right)
@@ -111,7 +95,5 @@ int meter_pair_error(const struct meter_pair *pair)
 
     if (ret == 0 && pair->staged != NULL)
         ret = meter_error(pair->staged);
-    if (ret == 0 && pair->rewrite != NULL)
-        ret = meter_rewrite_error(pair->rewrite);
-    return ret == 0 && pair->top_rewrite != NULL ? meter_rewrite_error(pair->top_rewrite) : ret;
+    return ret == 0 && pair->rewrite != NULL ? meter_rewrite_error(pair->rewrite) : ret;
 }

@@ -15,16 +15,14 @@ struct piece_stage;
 
 struct meter_pair {
     struct meter *plain;
-    struct meter *staged; /* NULL without a stage */
-    /* NULL where nobody asked for them. */
-    struct meter_rewrite *rewrite;     /* all pieces in one new file */
-    struct meter_rewrite *top_rewrite; /* those of the first file, the others where they are */
+    struct meter *staged;          /* NULL without a stage */
+    struct meter_rewrite *rewrite; /* all pieces in one new file; NULL where nobody asked for it */
 };
 
 /* What there is to be besides a meter of the pieces. NULL: that is not to be. */
 struct meter_pair_wanted {
     const struct piece_stage *stage;
-    const struct meter_layout_shape *rewrite, *top_rewrite;
+    const struct meter_layout_shape *rewrite;
 };
 
 /*

@@ -147,28 +147,11 @@ static void add_pieces(struct meter_layout *layout, const struct meter_layout_sh
                        const struct piece_batch *batch, bool packed)
 {
     for (uint32_t i = 0; i < batch->n; i++) {
-        if (batch->files[i] >= shape->first_left)
-            meter_layout_add_left(layout, batch->files[i], batch->begin[i],
-                                  batch->end[i] - batch->begin[i]);
-        else if (packed && batch->kind[i] == PIECE_COMPRESSED)
+        if (packed && batch->kind[i] == PIECE_COMPRESSED)
             meter_layout_add_blob(layout, shape, batch->guest_off[i], blob_bytes_of(batch, i));
         else if (batch->kind[i] <= PIECE_COMPRESSED)
             add_data(layout, shape, batch, i);
     }
-}
-
-static void add_uniform(struct meter_layout *layout, const struct meter_layout_shape *shape,
-                        const struct piece_batch *batch)
-{
-    uint64_t cluster_bytes = batch->cluster_bytes;
-
-    if (batch->file < shape->first_left) {
-        meter_layout_add_range(layout, shape, batch->guest_first,
-                               batch->guest_first + batch->n * cluster_bytes);
-        return;
-    }
-    for (uint32_t i = 0; i < batch->n; i++)
-        meter_layout_add_left(layout, batch->file, batch->begin[i], cluster_bytes);
 }
 
 /* ---- batches ---- */
@@ -189,41 +172,22 @@ static struct kinds kinds_of(const struct piece_batch *batch)
     return kinds;
 }
 
-static void take_table(struct meter_layout *layout, const struct meter_layout_shape *shape,
-                       const struct piece_batch *batch)
-{
-    if (batch->table_file >= shape->first_left)
-        meter_layout_add_left(layout, batch->table_file, batch->table_off, batch->table_bytes);
-    else if (shape->first_left != UINT16_MAX)
-        meter_layout_add_slices(layout, shape, batch->table_off, batch->table_bytes);
-}
-
-static void take_again(struct meter_layout *layout, const struct meter_layout_shape *shape,
-                       const struct piece_batch *batch, bool packed)
-{
-    if (batch->again_file >= shape->first_left)
-        meter_layout_add_left(layout, batch->again_file, batch->again_off, batch->again_bytes);
-    else if (packed)
-        meter_layout_read_again(layout);
-}
-
 static void take(struct meter_layout *layout, const struct meter_layout_shape *shape,
                  const struct piece_batch *batch, struct kinds kinds, bool packed)
 {
     bool plain = batch->n > 0 && !batch->uniform && is_plain(shape, batch);
 
-    if (batch->table_bytes > 0)
-        take_table(layout, shape, batch);
     if (batch->n > 0 && batch->uniform)
-        add_uniform(layout, shape, batch);
+        meter_layout_add_range(layout, shape, batch->guest_first,
+                               batch->guest_first + batch->n * batch->cluster_bytes);
     else if (plain && shape->part_bytes == shape->cluster_bytes && (!packed || !kinds.blobs))
         meter_layout_add_clusters(layout, shape, batch->guest_off[0], batch->n);
     else if (plain && packed && kinds.only_blobs)
         add_blobs(layout, shape, batch);
     else
         add_pieces(layout, shape, batch, packed);
-    if (batch->again_bytes > 0)
-        take_again(layout, shape, batch, packed);
+    if (batch->again_bytes > 0 && packed)
+        meter_layout_read_again(layout);
 }
 
 /* ---- reads ---- */

@@ -74,8 +74,7 @@ void report_cost_after(const struct report_profile *profile, const struct piece_
 {
     bool flattened = report_recipe_flattens(table),
          packed = report_recipe_compresses(format, table);
-    const struct meter_rewrite *rewrite =
-        table->chain_depth > 1 && !flattened ? meters->top_rewrite : meters->rewrite;
+    const struct meter_rewrite *rewrite = meters->rewrite;
     struct meter_disk_plan plan = {.gap_bytes = format->cluster_bytes,
                                    .reads = counts->reads_unbroken};
 

@@ -57,8 +57,8 @@ static void result_free(void *result)
     free(part);
 }
 
-/* Of a file like the uppermost one; @first_left: see rewrite.h. */
-static struct meter_layout_shape rewritten(const struct chained *chained, uint16_t first_left)
+/* Of a file like the uppermost one. */
+static struct meter_layout_shape rewritten(const struct chained *chained)
 {
     const struct chain_layer *top = &chained->layers->list[0];
     const struct format_entry_rules *rules = &top->rules.entry;
@@ -74,19 +74,14 @@ static struct meter_layout_shape rewritten(const struct chained *chained, uint16
         .end = chained->span.end < chained->layers->virtual_bytes ? chained->span.end
                                                                   : chained->layers->virtual_bytes,
         .blobs_max = UINT16_MAX,
-        .first_left = first_left,
     };
 }
 
 static int new_pair(const struct chained *chained, struct meter_pair *pair)
 {
-    const struct meter_layout_shape all = rewritten(chained, UINT16_MAX),
-                                    top = rewritten(chained, 1);
-    const struct meter_pair_wanted wanted = {
-        .stage = chained->stage,
-        .rewrite = chained->rewrite ? &all : NULL,
-        .top_rewrite = chained->rewrite ? &top : NULL,
-    };
+    const struct meter_layout_shape shape = rewritten(chained);
+    const struct meter_pair_wanted wanted = {.stage = chained->stage,
+                                             .rewrite = chained->rewrite ? &shape : NULL};
 
     return meter_pair_init(pair, chained->layers->unit_bytes, chained->n_files, &wanted);
 }

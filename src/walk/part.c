@@ -42,7 +42,6 @@ static struct meter_layout_shape rewritten(const struct walk_part *part, uint64_
         .end = span != NULL && span->end < virtual_bytes ? span->end : virtual_bytes,
         .blobs_max =
             header->refcount_bits < 64 ? (UINT64_C(1) << header->refcount_bits) - 1 : UINT64_MAX,
-        .first_left = UINT16_MAX,
         .alone = true,
     };
 }

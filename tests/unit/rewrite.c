@@ -23,7 +23,6 @@ static struct meter_layout_shape shape_of(unsigned tables)
                                        .table_bits = 29,
                                        .end = (uint64_t)tables << 29,
                                        .blobs_max = UINT16_MAX,
-                                       .first_left = UINT16_MAX,
                                        .alone = true};
 }
 
@@ -376,7 +375,6 @@ static void a_cluster_of_several_pieces_is_one(void **state)
     rewrite = REWRITTEN(shape, pieces);
     goes(&rewrite->whole, 0, 0, 0, 0);
     assert_int_equal(rewrite->whole.head.read_bytes, 2 * C);
-    assert_int_equal(rewrite->whole.head.switches, 0);
     meter_rewrite_free(rewrite);
 }
 
@@ -393,38 +391,6 @@ static void a_long_piece_has_tables_in_it(void **state)
     assert_int_equal(rewrite->whole.head.read_bytes, (UINT64_C(1) << 30) + 2 * C);
     assert_int_equal(ways(&rewrite->whole, METER_BACKWARD).count, 2 * 15);
     meter_rewrite_free(rewrite);
-}
-
-/* The lower layer stays, with its tables; those of the upper one are read when they are come to. */
-static void lower_layers_stay_where_they_are(void **state)
-{
-    struct meter_layout_shape shape = small_slices(1);
-    struct meter_rewrite *rewrite;
-    struct piece_batch *batch = pieces_new_batch(C, 0);
-    struct piece upper = data(0), lower = data(1);
-
-    (void)state;
-    shape.alone = false;
-    shape.first_left = 1;
-    lower.file = 1;
-    rewrite = meter_rewrite_new(&shape);
-    batch->uniform = false;
-    batch->table_file = 0;
-    batch->table_off = 99 * C;
-    batch->table_bytes = 4 * KIB;
-    piece_batch_add(batch, &upper);
-    piece_batch_add(batch, &lower);
-    meter_rewrite_take(rewrite, batch);
-    piece_batch_clear(batch);
-    batch->table_off = 99 * C + 4 * KIB;
-    batch->table_bytes = 4 * KIB;
-    meter_rewrite_take(rewrite, batch);
-    meter_rewrite_settle(rewrite);
-    assert_int_equal(rewrite->whole.head.switches, 2);
-    assert_int_equal(rewrite->whole.head.read_bytes, 8 * KIB + 2 * C);
-    assert_int_equal(rewrite->whole.end, 2 * C);
-    meter_rewrite_free(rewrite);
-    free(batch);
 }
 
 /* ---- merging ---- */
@@ -522,7 +488,6 @@ int main(void)
         cmocka_unit_test(a_blob_is_read_again_where_it_will_be),
         cmocka_unit_test(a_cluster_of_several_pieces_is_one),
         cmocka_unit_test(a_long_piece_has_tables_in_it),
-        cmocka_unit_test(lower_layers_stay_where_they_are),
         cmocka_unit_test(parts_of_whole_tables_make_the_whole),
         cmocka_unit_test(small_blobs_in_many_parts_cost_about_the_same),
         cmocka_unit_test(a_cleared_one_is_new),
