@@ -1,0 +1,336 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Are promises kept? Makes images, does what their page says, and measures what came of it.
+
+    promise.py PROGRAM GROUP      images of a group, in the present folder; a line for each that fails
+    promise.py PROGRAM IMAGE ...  images that are there already
+
+For each profile: the command that the page prints is run as it stands; where the page sees nothing to do,
+one that would rewrite the image all the same. The copy is measured again. Its seconds must be at most
+those promised, but for 5 % or 60 ms, and a page may not ask for a rewrite again. Where convert has
+nothing to leave out, the promise may not be much too high, either.
+"""
+
+import json
+import os
+import random
+import subprocess
+import sys
+
+PROFILES = ("hdd", "ssd", "nvme")
+PART, SECONDS = 1.05, 0.06
+TOO_HIGH = 1.25
+REWRITES = ("image", "both", "snapshots")
+
+K, M, G, T = 1 << 10, 1 << 20, 1 << 30, 1 << 40
+
+
+def out(*command):
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout.decode()
+
+
+# ------------------------------------------------------------------------------------------------
+# Judging
+# ------------------------------------------------------------------------------------------------
+
+
+class Measured:
+    def __init__(self, program, path, profile, options):
+        arguments = [program, "--no-host", "--device", profile, *options]
+        image = json.loads(out(*arguments, "--json", path))["images"][0]
+        table = image["tables"][0]
+        self.form, self.disk, self.action = image["format"], table["disk"], image["verdict"]["action"]
+        self.compressed = table["compressed_clusters"] > table["mapped_clusters"] // 2
+        self.chain = table["chain_depth"] > 1
+        self.arguments = arguments
+
+    def command(self, path):
+        """What the page says to run, or None."""
+        if self.action not in REWRITES:
+            return None
+        lines = [line.strip() for line in out(*self.arguments, path).splitlines()]
+        return next((line for line in lines if line.startswith(("qemu-img convert ", "(umask "))), None)
+
+    def rewriting(self, path):
+        """As that, for an image that the page would leave as it is."""
+        form = self.form
+        options = ["compat=" + ("0.10" if form["version"] == 2 else "1.1"),
+                   f"cluster_size={form['cluster_bytes']}", f"refcount_bits={form['refcount_bits']}"]
+        words = ["qemu-img", "convert", "-O", "qcow2"]
+        if form["extended_l2"]:
+            options.append("extended_l2=on")
+        if self.compressed:
+            words.append("-c")
+            options.append("compression_type=" + form["compression"])
+        if form["version"] == 2:
+            options = [option for option in options if not option.startswith(("refcount", "compression"))]
+        if form["backing_file"] and not self.chain:
+            words += ["-B", form["backing_file"], "-F", form["backing_format"]]
+        return " ".join([*words, "-o", ",".join(options), path, path + ".new"])
+
+
+def judge(program, path, options, loose):
+    """What is wrong with the promises of an image."""
+    made, copy = None, path + ".new"
+    for profile in PROFILES:
+        before = Measured(program, path, profile, options)
+        said = before.command(path)
+        command = said or before.rewriting(path)
+        if command != made:
+            if os.path.exists(copy):
+                os.unlink(copy)
+            subprocess.run(command, shell=True, check=True, stdout=subprocess.DEVNULL)
+            made = command
+        after = Measured(program, copy, profile, options)
+        promised, came = before.disk["after_defrag_seconds"], after.disk["seconds"]
+        if came > promised * PART and came > promised + SECONDS:
+            yield f"{profile}: {promised:.3f} s were promised, it takes {came:.3f} s"
+        if not loose and promised > came * TOO_HIGH and promised > came + SECONDS:
+            yield f"{profile}: {promised:.3f} s were promised, but it takes only {came:.3f} s"
+        if said and after.action in REWRITES:
+            yield f"{profile}: {before.action}, and then {after.action} again"
+    os.unlink(copy)
+
+
+# ------------------------------------------------------------------------------------------------
+# Making
+# ------------------------------------------------------------------------------------------------
+
+
+def qemu_img(*arguments):
+    subprocess.run(["qemu-img", *map(str, arguments)], check=True, stdout=subprocess.DEVNULL)
+
+
+def create(name, size, options="", backing=None):
+    words = ["-o", options] if options else []
+    if backing:
+        words += ["-b", backing, "-F", "qcow2"]
+    qemu_img("create", "-q", "-f", "qcow2", *words, name, size)
+
+
+def qemu_io(name, commands, *options):
+    subprocess.run(["qemu-io", "-t", "unsafe", "-f", "qcow2", *options, name], check=True,
+                   input="".join(command + "\n" for command in commands), text=True, stdout=subprocess.DEVNULL)
+
+
+def write(offset, size, flag=""):
+    return f"write -q {flag} -P {offset // 512 % 251 + 1} {offset} {size}"
+
+
+def written(name, size, unit, units, options="", flag="", backing=None):
+    """Units of so many bytes, in this order."""
+    create(name, size, options, backing)
+    qemu_io(name, [write(number * unit, unit, flag) for number in units])
+
+
+def shuffled(n, of, seed=1):
+    return random.Random(seed).sample(range(of), n)
+
+
+def text(name, size, seed=3, noise=0.0, holes=0.0, disk=None):
+    """A raw disk of what compresses well, and of what does not."""
+    rand = random.Random(seed)
+    words = [b"%08d text that compresses %d\n" % (rand.randrange(10**8), number) for number in range(2000)]
+    with open(name, "wb") as file:
+        file.truncate(disk or size)
+        for offset in range(0, size, 64 * K):
+            if rand.random() >= holes:
+                file.seek(offset)
+                file.write(rand.randbytes(64 * K) if rand.random() < noise
+                           else b"".join(rand.choices(words, k=2200))[:64 * K])
+
+
+def fresh(name, size, options, **contents):
+    """As convert -c makes it."""
+    text(name + ".raw", size, **contents)
+    qemu_img("convert", "-c", "-f", "raw", "-O", "qcow2", "-o", options, name + ".raw", name)
+    os.unlink(name + ".raw")
+
+
+def rewritten(name, part):
+    """Compressed, then so many clusters were written to."""
+    fresh(name, 16 * M, "cluster_size=4k")
+    qemu_io(name, [write(number * 4 * K, 4 * K) for number in shuffled(int(part * 4096), 4096)])
+
+
+def large(name, size, step, n, options="", order=None, flag=""):
+    """A bit of data here and there on a large disk."""
+    create(name, size, options)
+    qemu_io(name, [write(number * step, 128 * K if not flag else 64 * K, flag) for number in order or range(n)])
+
+
+def scattered(cluster, **how):
+    n = min(1500, 24 * M // cluster)
+    return lambda name: written(name, 2 * n * cluster, cluster, shuffled(n, 2 * n),
+                                f"cluster_size={cluster}" + how.get("more", ""), how.get("flag", ""))
+
+
+def overlay(name, options="", unit=64 * K, zeros=0):
+    written(name + ".base", 256 * M, 64 * K, shuffled(300, 4096, 7))
+    written(name, 256 * M, unit, shuffled(600, 256 * M // unit, 9), options, backing=name + ".base")
+    qemu_io(name, [f"write -q -z {number * 64 * K} 64k" for number in shuffled(zeros, 4096, 11)])
+
+
+def zero_tables(name):
+    create(name + ".base", 200 * G)
+    create(name, 200 * G, backing=name + ".base")
+    qemu_io(name, [write(number * 512 * M, 64 * K) for number in shuffled(60, 100)] +
+            [f"write -q -z {number * 512 * M} 64k" for number in range(100, 390)])
+
+
+def three_layers(name):
+    written(name + ".0", 128 * M, 64 * K, shuffled(300, 2048, 1))
+    written(name + ".1", 128 * M, 4 * K, shuffled(600, 32768, 2), "cluster_size=4k", backing=name + ".0")
+    written(name, 128 * M, 16 * K, shuffled(400, 8192, 3), "cluster_size=16k", backing=name + ".1")
+
+
+def with_snapshots(name):
+    written(name, 128 * M, 64 * K, shuffled(500, 2048))
+    for number in range(3):
+        qemu_img("snapshot", "-c", f"s{number}", name)
+        qemu_io(name, [write(unit * 64 * K, 64 * K) for unit in shuffled(100, 2048, number)])
+
+
+def changed(name, command, *options):
+    """Some of a shuffled disk is discarded or made zero, some written anew."""
+    written(name, 128 * M, 64 * K, shuffled(1000, 2048))
+    qemu_io(name, [f"{command} {number * 64 * K} 64k" for number in shuffled(600, 2048, 2)] +
+            [write(number * 64 * K, 64 * K) for number in shuffled(200, 2048, 3)], *options)
+
+
+def emptied_tables(name):
+    create(name, 200 * G)
+    qemu_io(name, [write(number * 512 * M, 64 * K) for number in range(390)] +
+            [f"discard -q {number * 512 * M} 64k" for number in range(390) if number % 4], "-d", "unmap")
+
+
+def preallocated(name, how):
+    written(name, 64 * M, 16 * K, shuffled(1500, 4096), f"cluster_size=16k,preallocation={how}")
+
+
+def mkfs(name):
+    with open(name + ".raw", "wb") as file:
+        file.truncate(T)
+    subprocess.run(["mkfs.ext4", "-q", "-F", name + ".raw"], check=True, stdout=subprocess.DEVNULL)
+    qemu_img("convert", "-f", "raw", "-O", "qcow2", name + ".raw", name)
+    os.unlink(name + ".raw")
+
+
+def subclusters(cluster, part, n, span):
+    return lambda name: written(name, 2 * G, part, shuffled(n, span // part), f"extended_l2=on,cluster_size={cluster}")
+
+
+def turns(name):
+    written(name, G, 64 * K, [(number % 6) * 2048 + number // 6 for number in range(900)])
+
+
+def backward(unit):
+    return lambda name: written(name, G, unit, range(800, 0, -1), f"cluster_size={unit}")
+
+
+SIZES = [1 << bits for bits in range(9, 22)]
+
+# What convert makes faster still, as there is more to leave out than a measurement sees: the zeros of a
+# preallocated file, what compresses though it is not compressed now.
+LOOSE = {"preallocated", "reserved", "a tenth written to", "three tenths written to"}
+
+GROUPS = {
+    "sizes": {f"clusters of {size}": scattered(size) for size in SIZES},
+    "formats": {
+        "version 2": lambda name: written(name, G, 64 * K, shuffled(600, 16384), "compat=0.10"),
+        **{f"refcounts of {bits} bits": scattered(4 * K, more=f",refcount_bits={bits}") for bits in (1, 8, 64)},
+        "long refcounts, small clusters": scattered(512, more=",refcount_bits=64"),
+        "lazy refcounts": scattered(16 * K, more=",lazy_refcounts=on"),
+        "odd size": lambda name: written(name, 32 * M + 512, 64 * K, shuffled(400, 512)),
+        "an odd end": lambda name: written(name, 32 * M + 1536, 1536, shuffled(400, 21846)),
+    },
+    "orders": {
+        "all mapped": lambda name: written(name, 64 * M, 64 * K, shuffled(1024, 1024)),
+        "sequential": lambda name: written(name, G, M, range(50)),
+        "sequential, small clusters": lambda name: written(name, 64 * M, M, range(8), "cluster_size=512"),
+        "in turns": turns,
+        "backward": backward(64 * K),
+        "backward, small clusters": backward(4 * K),
+        "discarded": lambda name: changed(name, "discard -q", "-d", "unmap"),
+        "made zero": lambda name: changed(name, "write -q -z"),
+        "made zero, space given back": lambda name: changed(name, "write -q -z -u"),
+        "preallocated": lambda name: preallocated(name, "metadata"),
+        "reserved": lambda name: preallocated(name, "falloc"),
+        "snapshots": with_snapshots,
+    },
+    "subclusters": {
+        "whole": scattered(64 * K, more=",extended_l2=on"),
+        "few of many": subclusters("128k", 4 * K, 1500, 2 * G),
+        "many of few": subclusters("64k", 2 * K, 1500, 48 * M),
+        "of 512 bytes": subclusters("16k", 512, 2000, 48 * M),
+        "of 64 KiB": subclusters("2M", 64 * K, 300, 512 * M),
+        "in order": lambda name: written(name, G, 4 * K, range(0, 4000, 2), "extended_l2=on,cluster_size=128k"),
+    },
+    "compressed": {
+        **{f"clusters of {size}": scattered(size, flag="-c") for size in (512, 4 * K, 64 * K, 2 * M)},
+        "zstd": scattered(16 * K, flag="-c", more=",compression_type=zstd"),
+        "fresh, 512": lambda name: fresh(name, M, "cluster_size=512"),
+        "fresh, 4 KiB": lambda name: fresh(name, 16 * M, "cluster_size=4k"),
+        "fresh, 64 KiB, with holes": lambda name: fresh(name, 16 * M, "cluster_size=64k", holes=0.2),
+        "fresh, 2 MiB": lambda name: fresh(name, 32 * M, "cluster_size=2M"),
+        "fresh, one to a cluster": lambda name: fresh(name, 16 * M, "refcount_bits=1"),
+        "fresh, three to a cluster": lambda name: fresh(name, 8 * M, "cluster_size=16k,refcount_bits=2"),
+        "fresh, on a large disk": lambda name: fresh(name, 8 * M, "cluster_size=64k", disk=700 * G),
+        "fresh, some of it noise": lambda name: fresh(name, 16 * M, "cluster_size=64k", noise=0.3),
+        "fresh, some of it noise, 4 KiB": lambda name: fresh(name, 8 * M, "cluster_size=4k", noise=0.3),
+        "a tenth written to": lambda name: rewritten(name, 0.1),
+        "three tenths written to": lambda name: rewritten(name, 0.3),
+        "six tenths written to": lambda name: rewritten(name, 0.6),
+        "one for each table": lambda name: large(name, 200 * G, 512 * M, 390, flag="-c"),
+    },
+    "tables": {
+        "a bit everywhere on 4 TiB": lambda name: large(name, 4 * T, 8 * G, 512),
+        "the same, shuffled": lambda name: large(name, 4 * T, 8 * G, 512, order=shuffled(512, 512)),
+        "1 TiB, shuffled": lambda name: large(name, T, 512 * M, 1000, order=shuffled(1000, 2000)),
+        "1 TiB, subclusters": lambda name: large(name, T, 512 * M, 600, "extended_l2=on", shuffled(600, 2000)),
+        "64 GiB, small clusters": lambda name: large(name, 64 * G, 64 * M, 600, "cluster_size=4k", shuffled(600, 1000)),
+        "many, nothing between": lambda name: written(name, 16 * G, 2 * M, (), "cluster_size=4k") or
+        qemu_io(name, [write(number * 2 * M, 4 * K) for number in shuffled(1500, 8192)]),
+        "emptied": emptied_tables,
+        "mkfs.ext4 on 1 TiB": mkfs,
+    },
+    "layers": {
+        "an overlay": overlay,
+        "an overlay with zeros": lambda name: overlay(name, zeros=300),
+        "an overlay of small clusters": lambda name: overlay(name, "cluster_size=4k", 4 * K),
+        "an overlay with subclusters": lambda name: overlay(name, "extended_l2=on", 4 * K),
+        "tables of zeros": zero_tables,
+    },
+    "chains": {
+        "an overlay": overlay,
+        "an overlay of small clusters": lambda name: overlay(name, "cluster_size=4k", 4 * K),
+        "an overlay with subclusters": lambda name: overlay(name, "extended_l2=on", 4 * K),
+        "three": three_layers,
+    },
+}
+
+
+def images(group):
+    """(name, path) of each image of a group; it is gone when the next one is asked for."""
+    for number, (name, make) in enumerate(GROUPS[group].items()):
+        path = f"{group}-{number}"
+        make(path)
+        yield name, path
+        for file in os.listdir("."):
+            if file == path or file.startswith(path + "."):
+                os.unlink(file)
+
+
+def main(arguments):
+    program, *words = arguments
+    wrong = 0
+    options = ["--chain"] if words[0] == "chains" else []
+    for name, path in images(words[0]) if words[0] in GROUPS else ((word, word) for word in words):
+        for line in judge(program, path, options, name in LOOSE):
+            print(f"{name}: {line}")
+            wrong += 1
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
