@@ -385,6 +385,8 @@ static int render_whole(const struct measure *measure, FILE *stream)
     if (fflush(memory) != 0 || ferror(memory))
         ret = -ENOMEM;
     fclose(memory);
+    if (ret == 0 && text == NULL)
+        ret = -ENOMEM;
     if (ret == 0)
         fwrite(text, 1, text_bytes, stream);
     free(text);

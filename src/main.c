@@ -9,6 +9,7 @@
 #include "text.h"
 #include "workers.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
@@ -19,17 +20,14 @@
 
 static void complain(const char *path, const char *text)
 {
-    char *escaped = path != NULL ? text_escape(path, strlen(path)) : NULL;
-    char *line = text_one_line(text);
-
     fflush(stdout); /* keep the order of what a terminal shows */
-    if (path == NULL)
-        fprintf(stderr, "qcow2frag: %s\n", line != NULL ? line : text);
-    else
-        fprintf(stderr, "qcow2frag: %s: %s\n", escaped != NULL ? escaped : "?",
-                line != NULL ? line : text);
-    free(line);
-    free(escaped);
+    fputs("qcow2frag: ", stderr);
+    if (path != NULL) {
+        text_print(stderr, path, strlen(path));
+        fputs(": ", stderr);
+    }
+    text_print_line(stderr, text);
+    putc('\n', stderr);
 }
 
 static void show_progress(const char *text)
@@ -40,6 +38,7 @@ static void show_progress(const char *text)
         return;
     shown = text != NULL;
     fprintf(stderr, "\r\033[K%s", text != NULL ? text : "");
+    fflush(stderr);
 }
 
 /* Leaves no temporary file behind, and dies of the signal as the caller expects. */
@@ -93,6 +92,25 @@ static bool wants_progress(const struct options *options)
     return options->progress == OPTIONS_PROGRESS_ALWAYS;
 }
 
+/* Help, or the version. */
+static int tell_about(const struct options *options)
+{
+    struct io_output output;
+    struct err err = {0};
+    int ret = io_output_open(&output, NULL, &err);
+
+    if (ret == 0 && options->action == OPTIONS_VERSION)
+        printf("qcow2frag %s\n", QCOW2FRAG_VERSION);
+    else if (ret == 0 && help_print(stdout, options->help, terminal_width(stdout)) < 0) {
+        ret = err_no_memory(&err);
+        io_output_abort(&output);
+    }
+    if (ret == 0 && io_output_commit(&output, &err) == 0)
+        return CMD_DONE;
+    complain(NULL, err.text);
+    return CMD_FAILED;
+}
+
 static int run(const struct options *options)
 {
     const struct cmd_console console = {
@@ -100,20 +118,8 @@ static int run(const struct options *options)
         .progress = wants_progress(options) ? show_progress : NULL,
     };
 
-    if (options->action == OPTIONS_HELP || options->action == OPTIONS_VERSION) {
-        struct io_output output;
-        struct err err = {0};
-        int ret = io_output_open(&output, NULL, &err);
-
-        if (ret == 0 && options->action == OPTIONS_HELP)
-            help_print(stdout, options->help, terminal_width(stdout));
-        else if (ret == 0)
-            printf("qcow2frag %s\n", QCOW2FRAG_VERSION);
-        if (ret == 0 && io_output_commit(&output, &err) == 0)
-            return CMD_DONE;
-        complain(NULL, err.text);
-        return CMD_FAILED;
-    }
+    if (options->action == OPTIONS_HELP || options->action == OPTIONS_VERSION)
+        return tell_about(options);
     return options->command == OPTIONS_MAP ? cmd_map(options, &console)
                                            : cmd_measure(options, &console);
 }
@@ -148,15 +154,18 @@ static int run_aside(const struct options *options)
 
 int main(int argc, char **argv)
 {
+    static char line[BUFSIZ];
     struct options options;
     struct err err = {0};
     int status;
 
+    setvbuf(stderr, line, _IOLBF, sizeof(line)); /* a message is written at once */
     keep_standard_streams();
     catch_signals();
     if (options_parse(argc, argv, &options, &err) < 0) {
         complain(NULL, err.text);
-        fputs("Try 'qcow2frag --help' for more information.\n", stderr);
+        if (err.code != ENOMEM)
+            fputs("Try 'qcow2frag --help' for more information.\n", stderr);
         status = CMD_FAILED;
     } else {
         status = run_aside(&options);

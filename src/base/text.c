@@ -78,7 +78,7 @@ size_t text_spell(const char *bytes, const struct text_sign *sign, char spelled[
     return spell(bytes, sign, true, spelled);
 }
 
-static char *escape(const char *bytes, size_t len, bool escape_backslash)
+char *text_escape(const char *bytes, size_t len)
 {
     char *text = malloc(4 * len + 1); /* at worst \xNN for every byte */
     char *out = text;
@@ -89,7 +89,7 @@ static char *escape(const char *bytes, size_t len, bool escape_backslash)
         struct text_sign sign = text_first(bytes + i, len - i);
         char spelled[TEXT_SPELLED_MAX];
 
-        out = mempcpy(out, spelled, spell(bytes + i, &sign, escape_backslash, spelled));
+        out = mempcpy(out, spelled, text_spell(bytes + i, &sign, spelled));
         i += sign.len;
     }
     *out = '\0';
@@ -107,14 +107,15 @@ void text_print(FILE *stream, const char *bytes, size_t len)
     }
 }
 
-char *text_escape(const char *bytes, size_t len)
+void text_print_line(FILE *stream, const char *text)
 {
-    return escape(bytes, len, true);
-}
+    for (size_t i = 0, len = strlen(text); i < len;) {
+        struct text_sign sign = text_first(text + i, len - i);
+        char spelled[TEXT_SPELLED_MAX];
 
-char *text_one_line(const char *text)
-{
-    return escape(text, strlen(text), false);
+        fwrite(spelled, 1, spell(text + i, &sign, false, spelled), stream);
+        i += sign.len;
+    }
 }
 
 bool text_is_plain(const char *bytes, size_t len)

@@ -39,7 +39,7 @@ size_t text_spell(const char *bytes, const struct text_sign *sign, char spelled[
  * For a message that holds texts of the user or names: one line, with control characters and bytes
  * that are not UTF-8 as \xNN. Backslashes stay, since parts of it may be escaped already.
  */
-char *text_one_line(const char *text);
+void text_print_line(FILE *stream, const char *text);
 
 /*
  * Is all that text_escape would change an ASCII control character, or no UTF-8? That much a

@@ -66,8 +66,12 @@ void format_findings_add(struct format_findings *findings, enum format_finding_c
     va_list args;
 
     format_findings_count(findings, code, 1);
-    if (!keep || vec_reserve(findings, list) < 0)
+    if (!keep)
         return;
+    if (vec_reserve(findings, list) < 0) {
+        findings->lost = true;
+        return;
+    }
     finding = &findings->list[findings->n_list++];
     finding->code = code;
     snprintf(finding->where, sizeof(finding->where), "%s", where);
@@ -87,12 +91,16 @@ void format_findings_merge(struct format_findings *left, struct format_findings 
     for (size_t i = 0; i < right->n_list; i++) {
         const struct format_finding *finding = &right->list[i];
 
-        if (kept[finding->code] >= FORMAT_FINDINGS_PER_CODE ||
-            left->n_list >= FORMAT_FINDINGS_MAX || vec_reserve(left, list) < 0)
+        if (kept[finding->code] >= FORMAT_FINDINGS_PER_CODE || left->n_list >= FORMAT_FINDINGS_MAX)
             continue;
+        if (vec_reserve(left, list) < 0) {
+            left->lost = true;
+            break;
+        }
         left->list[left->n_list++] = *finding;
         kept[finding->code]++;
     }
+    left->lost |= right->lost;
     left->total += right->total;
     left->errors += right->errors;
     for (int code = 0; code < FORMAT_FINDING_N_CODES; code++)

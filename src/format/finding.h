@@ -93,6 +93,7 @@ struct format_findings {
     uint64_t total;                            /* with those that were not kept */
     uint64_t errors;                           /* of them */
     uint16_t per_code[FORMAT_FINDING_N_CODES]; /* likewise; no more than UINT16_MAX are counted */
+    bool lost; /* memory ran out: one that belongs into the list is not there */
 };
 
 const char *format_finding_name(enum format_finding_code code);

@@ -243,7 +243,7 @@ static void visit_backing(struct search *search, const char *file, unsigned dept
     struct host_mount mount;
     struct host_device device;
     bool found =
-        host_mount_of_path(search->roots->proc, file, &mount) &&
+        host_mount_of_path(search->roots->proc, file, &mount) > 0 &&
         (mount.major != 0 ? host_device_of_number(search->roots, mount.major, mount.minor, &device)
                           : host_device_of_name(search->roots, mount.source, &device));
 

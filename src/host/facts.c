@@ -47,13 +47,16 @@ static int find(const struct host_roots *roots, int fd, const struct stat *st,
 {
     struct host_device device;
     struct host_mount mount;
-    int ret = 0;
+    int ret;
 
     if (S_ISBLK(st->st_mode))
         return host_device_of_number(roots, major(st->st_rdev), minor(st->st_rdev), &device)
                    ? fill_device(roots, &device, facts, err)
                    : 0;
-    if (host_mount_of_descriptor(roots->proc, fd, &mount))
+    ret = host_mount_of_descriptor(roots->proc, fd, &mount);
+    if (ret < 0)
+        return err_no_memory(err);
+    if (ret > 0)
         ret = fill_mounted(roots, &mount, facts, err);
     host_mount_release(&mount);
     return ret;

@@ -5,6 +5,7 @@
  */
 #include "mount.h"
 
+#include <errno.h>
 #include <libmount/libmount.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,41 +53,49 @@ static bool keep(struct libmnt_fs *fs, struct host_mount *mount)
     return mount->filesystem != NULL && mount->source != NULL;
 }
 
-static bool find(const char *proc, int id, const char *path, struct host_mount *mount)
+/* errno tells of memory that ran out anywhere below. */
+static int find(const char *proc, int id, const char *path, struct host_mount *mount)
 {
-    struct libmnt_table *table = mnt_new_table();
+    struct libmnt_table *table;
     struct libmnt_fs *fs = NULL;
     char name[4096];
-    bool found;
+    int found;
 
+    errno = 0;
+    table = mnt_new_table();
     memset(mount, 0, sizeof(*mount));
     snprintf(name, sizeof(name), "%s/self/mountinfo", proc);
     if (table != NULL && mnt_table_parse_file(table, name) == 0)
         fs = choose(table, id, path);
     found = fs != NULL && keep(fs, mount);
+    if (errno == ENOMEM)
+        found = -ENOMEM;
     mnt_unref_table(table);
-    if (!found)
+    if (found <= 0)
         host_mount_release(mount);
     return found;
 }
 /* Each mount has a number of its own: no path has to be followed, and none can be misleading. */
-bool host_mount_of_descriptor(const char *proc, int fd, struct host_mount *mount)
+int host_mount_of_descriptor(const char *proc, int fd, struct host_mount *mount)
 {
     char name[4096], text[256];
     int id = -1;
+    bool no_memory;
     FILE *file;
 
     memset(mount, 0, sizeof(*mount));
     snprintf(name, sizeof(name), "%s/self/fdinfo/%d", proc, fd);
+    errno = 0;
     file = fopen(name, "re");
     while (file != NULL && id < 0 && fgets(text, sizeof(text), file) != NULL)
         sscanf(text, "mnt_id: %d", &id);
+    no_memory = errno == ENOMEM;
     if (file != NULL)
         fclose(file);
-    return id >= 0 && find(proc, id, NULL, mount);
+    return no_memory ? -ENOMEM : id < 0 ? 0 : find(proc, id, NULL, mount);
 }
 
-bool host_mount_of_path(const char *proc, const char *path, struct host_mount *mount)
+int host_mount_of_path(const char *proc, const char *path, struct host_mount *mount)
 {
     return find(proc, -1, path, mount);
 }

@@ -11,11 +11,14 @@ struct host_mount {
     unsigned major, minor;
 };
 
-/* @proc is "/proc", or what a test made up. False: not known there. Release with _release. */
-bool host_mount_of_descriptor(const char *proc, int fd, struct host_mount *mount);
+/*
+ * @proc is "/proc", or what a test made up. 1: found; 0: not known there; -ENOMEM. Release with
+ * _release in any case.
+ */
+int host_mount_of_descriptor(const char *proc, int fd, struct host_mount *mount);
 
 /* The one that the absolute @path lies on, by its text alone. */
-bool host_mount_of_path(const char *proc, const char *path, struct host_mount *mount);
+int host_mount_of_path(const char *proc, const char *path, struct host_mount *mount);
 
 void host_mount_release(struct host_mount *mount);
 

@@ -532,38 +532,51 @@ static void print_gap_histogram(const struct page *page, const struct report_spa
 }
 
 /* What frees most first; those that are not known last. */
-static int by_exclusive(const void *a, const void *b)
+static int by_exclusive(const struct report_space_snapshot *left,
+                        const struct report_space_snapshot *right)
 {
-    const struct report_space_snapshot *const *left = a, *const *right = b;
-    struct opt_u64 x = (*left)->exclusive_bytes, y = (*right)->exclusive_bytes;
+    struct opt_u64 x = left->exclusive_bytes, y = right->exclusive_bytes;
 
     if (x.known != y.known)
         return x.known ? -1 : 1;
     if (x.value != y.value)
         return x.value > y.value ? -1 : 1;
-    return (*left > *right) - (*left < *right);
+    return (left > right) - (left < right);
+}
+
+/* The first behind @last, or of all if that is NULL, in the order of by_exclusive. */
+static const struct report_space_snapshot *next_exclusive(const struct report_space *space,
+                                                          const struct report_space_snapshot *last)
+{
+    const struct report_space_snapshot *best = NULL;
+
+    for (size_t i = 0; i < space->n_snapshots; i++) {
+        const struct report_space_snapshot *one = &space->snapshots[i];
+
+        if ((last == NULL || by_exclusive(last, one) < 0) &&
+            (best == NULL || by_exclusive(one, best) < 0))
+            best = one;
+    }
+    return best;
 }
 
 static void print_exclusive(const struct page *page, const struct report_space *space)
 {
-    const struct report_space_snapshot **sorted = calloc(space->n_snapshots + 1, sizeof(*sorted));
+    const struct report_space_snapshot *one = NULL;
 
-    if (sorted == NULL || space->n_snapshots == 0) {
-        free(sorted);
+    if (space->n_snapshots == 0)
         return;
-    }
-    for (size_t i = 0; i < space->n_snapshots; i++)
-        sorted[i] = &space->snapshots[i];
-    qsort(sorted, space->n_snapshots, sizeof(*sorted), by_exclusive);
     fprintf(page->stream, "\n  what deleting a snapshot frees\n");
     for (size_t i = 0; i < space->n_snapshots && i < SNAPSHOTS_SHOWN; i++) {
-        struct opt_u64 bytes = sorted[i]->exclusive_bytes;
+        struct opt_u64 bytes;
 
+        one = next_exclusive(space, one);
+        bytes = one->exclusive_bytes;
         fprintf(page->stream, "    %9s  " RENDER_FIGURE "snapshot ",
                 bytes.known ? size_text(page, bytes.value) : "-");
-        print_name(page, sorted[i]->id.bytes, sorted[i]->id.len);
+        print_name(page, one->id.bytes, one->id.len);
         fprintf(page->stream, " \"");
-        print_name(page, sorted[i]->name.bytes, sorted[i]->name.len);
+        print_name(page, one->name.bytes, one->name.len);
         fprintf(page->stream, "\"\n");
     }
     if (space->n_snapshots > SNAPSHOTS_SHOWN)
@@ -571,7 +584,6 @@ static void print_exclusive(const struct page *page, const struct report_space *
                 count_text(space->n_snapshots - SNAPSHOTS_SHOWN),
                 size_noun(space->n_snapshots - SNAPSHOTS_SHOWN, "snapshot that frees",
                           "snapshots that free"));
-    free(sorted);
     explain(page, "One alone: what two snapshots share is freed when both are deleted.");
 }
 

@@ -388,7 +388,7 @@ int report_list_io(struct io *io, const char *path, const struct report_list_cho
                           "the image was changing while it was listed; the list mixes its states",
                           &listed->findings);
         listed->changing = list.watch.changed;
-        ret = report_spool_release(&list.spool);
+        ret = listed->findings.lost ? -ENOMEM : report_spool_release(&list.spool);
     }
     if (ret == -ENOMEM && err->code == 0)
         err_no_memory(err); /* for runs that were to be kept */

@@ -225,7 +225,7 @@ static int measure_group(struct work *work, size_t first, size_t n)
                           &walks[n_walks]);
         work->report->n_tables++;
         walk_of[i] = GROUP_TABLES;
-        if (snapshot == NULL || snapshot->readable)
+        if (ret == 0 && (snapshot == NULL || snapshot->readable))
             walk_of[i] = find_walk(walks, n_walks, &walks[n_walks]);
         n_walks += walk_of[i] == n_walks;
     }
@@ -411,10 +411,9 @@ static int measure_opened(struct format_image *image, const struct report_choice
 /* Back to a report that only names its image. */
 static void forget(struct report_image *report)
 {
-    char *path = report->path;
+    const char *path = report->path;
     int64_t measured_at = report->measured_at;
 
-    report->path = NULL;
     report_image_free(report);
     report->path = path;
     report->measured_at = measured_at;
@@ -424,13 +423,13 @@ static void forget(struct report_image *report)
 static void fail(struct report_image *report, const struct err *err)
 {
     forget(report);
-    report->error = strdup(err->text);
+    report_image_set_error(report, err->text);
 }
 
 static void begin_report(const char *path, struct report_image *report)
 {
     memset(report, 0, sizeof(*report));
-    report->path = strdup(path);
+    report->path = path;
     report->measured_at = time(NULL);
 }
 
@@ -479,7 +478,13 @@ void report_measure_io(struct io *io, const char *path, const struct report_choi
     if (watch.changed) {
         report->complete = false;
         report->changing = true;
-        report_verdict(report, report->verdict.copy_bytes, (struct opt_u64){0});
+        ret = report_verdict(report, report->verdict.copy_bytes, (struct opt_u64){0});
+    }
+    if (ret == 0 && report->findings.lost)
+        ret = -ENOMEM;
+    if (ret < 0 && report->error == NULL) {
+        err_no_memory(&err);
+        fail(report, &err);
     }
     report->in_use = (struct opt_bool){watch.users.known, watch.users.held};
     report->being_written = watch.users.known && watch.users.written;

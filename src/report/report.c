@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* An error that needs no memory. */
+static char no_memory[] = "out of memory";
+
 void report_walk_free(struct report_walk *walk)
 {
     free(walk->jump_histogram.list);
@@ -59,9 +62,16 @@ void report_image_free(struct report_image *image)
     free(image->verdict.reason);
     free(image->verdict.causes);
     format_findings_free(&image->findings);
-    free(image->path);
-    free(image->error);
+    if (image->error != no_memory)
+        free(image->error);
     memset(image, 0, sizeof(*image));
+}
+
+void report_image_set_error(struct report_image *image, const char *text)
+{
+    image->error = strdup(text);
+    if (image->error == NULL)
+        image->error = no_memory;
 }
 
 /* ---- packing ---- */
@@ -133,8 +143,7 @@ void report_image_pack(struct report_image *image, struct arena *arena)
         !pack_name(&format->backing_file, arena) || !pack_name(&format->backing_format, arena) ||
         !pack_name(&format->data_file, arena) || !pack_string(&host->filesystem, arena) ||
         !pack_string(&host->device, arena) || !pack_string(&host->reason, arena) ||
-        !pack_string(&packed.verdict.reason, arena) || !pack_string(&packed.path, arena) ||
-        !pack_string(&packed.error, arena))
+        !pack_string(&packed.verdict.reason, arena) || !pack_string(&packed.error, arena))
         return;
     report_image_free(image);
     *image = packed;

@@ -217,9 +217,9 @@ struct report_host {
     struct opt_f64 extent_mean_bytes;
     uint64_t unplaced_bytes; /* in extents without a place on the device */
     struct host_flags flags;
-    bool encoded;            /* of its extents some are compressed by the file system */
-    uint32_t unknown_flags;  /* of extents */
-    char *reason;            /* why its extents are not known, one sentence; NULL: not asked */
+    bool encoded;           /* of its extents some are compressed by the file system */
+    uint32_t unknown_flags; /* of extents */
+    char *reason;           /* why its extents are not known, one sentence; NULL: not asked */
 };
 
 /* Gaps with lengths of from_bytes up to twice that. */
@@ -262,11 +262,11 @@ struct report_space {
 struct arena;
 
 struct report_image {
-    char *path;
+    const char *path;        /* borrowed: as the caller named it */
     struct io_beside beside; /* where a copy of it would be put */
-    int64_t measured_at; /* Unix seconds */
-    bool complete;       /* nothing had to be left out */
-    char *error;         /* NULL: measured; then has_format is true */
+    int64_t measured_at;     /* Unix seconds */
+    bool complete;           /* nothing had to be left out */
+    char *error; /* NULL: measured; then has_format is true. See report_image_set_error */
     struct opt_bool in_use;
     bool changing;      /* while it was measured: the figures mix its states */
     bool being_written; /* by whoever has it in use: the figures may be a moment old */
@@ -282,6 +282,9 @@ struct report_image {
 };
 
 void report_image_free(struct report_image *image);
+
+/* A copy of @text, or at least that there is no memory: never without a word. */
+void report_image_set_error(struct report_image *image, const char *text);
 
 /*
  * Keeps what a row of a table shows, in @arena: the image is not to be used after that, and

@@ -109,6 +109,8 @@ static int open_and_look(struct report_watch *watch, struct err *err)
     watch->users = users_of(watch, backing);
     if (ret == 0)
         ret = look(watch, &image, backing, err);
+    if (ret == 0 && watch->findings->lost)
+        ret = err_no_memory(err);
     if (backing != NULL)
         report_backing_close(backing);
     format_image_close(&image);

@@ -1,0 +1,74 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# Running out of memory: at each place where the program asks for some. There is the right result, or
+# status 1 and a message; never a crash, and never half a document.
+
+load helper
+
+# hungry: runs the commands of standard input with hunger.py, over the images of the test.
+hungry() {
+    needs python3
+    ! has_sanitizer || skip "a sanitizer has its own memory"
+    find . -type f -exec sync {} + # what has no place on the device yet gets one while this runs
+    sed 's/^[^m]/--threads 1 &/' >commands
+    python3 "$TESTS/cli/hunger.py" "$QCOW2FRAG" "$HUNGER" <commands >told || told "hunger.py failed" told
+    tail -1 told >summary
+    holds summary ", 0 wrong" || told "see:" told
+    [ "$(cut -d' ' -f1 summary)" -ge "$1" ] || told "too few places were found" told
+}
+
+@test "pages and lists" {
+    fixture snapshot-shared
+    fixture compressed-packed
+    fixture extended-l2-partial
+    fixture two-halves-swapped
+    image damaged <<<'size 1G
+map 0..9
+poke be64 l2[3] 0x8000000000000200'
+    hungry 60 <<'COMMANDS'
+two-halves-swapped.qcow2
+-S --space --histogram --verbose snapshot-shared.qcow2
+-s before --range 0:1M snapshot-shared.qcow2
+-o result compressed-packed.qcow2
+map --list extended-l2-partial.qcow2
+damaged
+map --list --json -s before -o result snapshot-shared.qcow2
+COMMANDS
+}
+
+@test "documents and tables" {
+    fixture reversed
+    fixture snapshot-shared
+    fixture extended-l2-partial
+    fixture bitmaps
+    mkdir folder
+    cp reversed.qcow2 snapshot-shared.qcow2 folder
+    hungry 60 <<'COMMANDS'
+--json --space extended-l2-partial.qcow2
+--json --space bitmaps.qcow2
+--format csv reversed.qcow2 snapshot-shared.qcow2
+-S --sort SCORE --max-score 0 reversed.qcow2 snapshot-shared.qcow2
+--json folder
+--json missing
+--columns IMAGE,SCORE,ACTION folder
+--help
+COMMANDS
+}
+
+@test "chains" {
+    head -c 1M /dev/zero >raw
+    image middle.qcow2 <<<'size 1M
+backing "raw" format raw
+map 2..3'
+    image top.qcow2 <<<'size 1M
+backing "middle.qcow2" format qcow2
+map 0..1'
+    fixture data-file-raw
+    head -c 1M /dev/zero >data-raw.raw
+    hungry 60 <<'COMMANDS'
+-c --histogram top.qcow2
+--json -c -S top.qcow2
+--json -c data-file-raw.qcow2
+map --list -c top.qcow2
+COMMANDS
+}
