@@ -8,13 +8,13 @@
 
 load helper
 load qemu
+load recipe
 
 setup() {
     enter_scratch
     needs qemu-img qemu-io python3 bash
-    mkdir bin work
-    ln -s "$QCOW2FRAG" bin/qcow2frag
-    PATH=$PWD/bin:$PATH
+    mkdir work
+    find_program
     cd work
 }
 
@@ -41,8 +41,7 @@ page() {
     local image=$1
 
     shift
-    qcow2frag --no-host --device hdd "$@" -- "$image" >page
-    sed -n '/^  What to do:/,$ s/^        //p' page >commands
+    page_of "$image" --no-host "$@"
 }
 
 # cooked IMAGE [OPTION ...]: does all that its page says. $original has what the image was.
@@ -52,26 +51,6 @@ cooked() {
     page "$@"
     [ -s commands ] || told "no commands:" page
     follow
-}
-
-# follow: runs the commands. qemu-img of some versions fails now and then to make a LUKS image on a
-# busy machine: its fault, and tried again. Where $quick says so, a passphrase may be easy to guess,
-# since to open an image whose passphrase is hard to guess takes seconds.
-quick=
-follow() {
-    local line attempt failed
-
-    [ -z "$quick" ] || sed -i 's/encrypt.format=luks,/&encrypt.iter-time=10,/g' commands
-
-    while IFS= read -r line; do
-        for attempt in 1 2 3 4 5 6; do
-            failed=
-            (umask 022 && bash -c "$line") >log 2>&1 </dev/null || failed=yes
-            [ -n "$failed" ] && [[ $line == *encrypt* ]] || break
-        done
-        [ -z "$failed" ] || told "failed: $line" log
-    done <commands
-    ! grep -q "What to do" log || told "there is still something to do:" log
 }
 
 # same FILE FILE: the guest reads the same from both.
