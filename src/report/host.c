@@ -13,6 +13,7 @@
 #include "map.h"
 #include "measure.h"
 #include "placing.h"
+#include "room.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -69,6 +70,7 @@ int report_host_open(struct format_image *image, const struct report_choice *cho
     host->device = facts.device;
     host->rotational = facts.rotational;
     host->flags = host_flags_find(image->io);
+    host->room = host_room_find(image->io);
     if (ret == 0)
         ret = find_map(image, choice, host, walk, err);
     if (ret < 0 || walk->map == NULL)

@@ -337,7 +337,35 @@ static void rewrite_image(struct cook *cook)
 
 /* ---- the host's file system ---- */
 
-/* The tools of the file systems leave links alone, or follow none. */
+/* btrfs puts a file together in parts; the others need room for all of it before they begin. */
+static bool lacks_room(const struct report_host *host)
+{
+    const struct host_room *room = &host->room;
+
+    return room->free_bytes.known && !host->encoded &&
+           (host->filesystem == NULL || strcmp(host->filesystem, "btrfs") != 0) &&
+           room->free_bytes.value < room->stored_bytes.value;
+}
+
+static void make_room(struct cook *cook)
+{
+    const struct host_room *room = &cook->image->host.room;
+    char stored[SIZE_TEXT_MAX], left[SIZE_TEXT_MAX];
+
+    size_format(stored, room->stored_bytes.value);
+    size_format(left, room->free_bytes.value);
+    step(cook,
+         "Make room in the file system: to put the file together it needs %s free in one piece, "
+         "and has %s. As long as it has no more, nothing can be done there.",
+         stored, left);
+    step(cook, "Then measure again.");
+    measure_again(cook, cook->words.measured);
+}
+
+/*
+ * The tools of the file systems leave links alone, or follow none. A copy that found no room, or is
+ * not the same, does not stay; and what is not on the device yet has no place there to be measured.
+ */
 static void copy_file(struct cook *cook, const char *why)
 {
     const struct report_words *words = &cook->words;
@@ -346,9 +374,11 @@ static void copy_file(struct cook *cook, const char *why)
          "With the VM shut down, copy the file within its file system, where enough space is free "
          "in one piece%s.",
          why);
-    command(cook, "cp -p --sparse=always --reflink=never %s %s && cmp %s %s && mv %s %s",
-            words->target, words->placed, words->target, words->placed, words->placed,
-            words->target);
+    command(cook,
+            "cp -p --sparse=always --reflink=never %s %s && sync %s && cmp %s %s && mv %s %s "
+            "|| ! rm -f %s",
+            words->target, words->placed, words->placed, words->target, words->placed,
+            words->placed, words->target, words->placed);
 }
 
 static void defragment_btrfs(struct cook *cook)
@@ -359,7 +389,9 @@ static void defragment_btrfs(struct cook *cook)
     }
     step(cook, "Let btrfs put the file together. What it shares with snapshots of the file system "
                "or with reflink copies is copied, and takes its space once more.");
-    command(cook, "btrfs filesystem defragment -t 32M %s", cook->words.target);
+    /* The tool does not wait until the device has it; before, the file seems as it was. */
+    command(cook, "btrfs filesystem defragment -t 32M %s && sync %s", cook->words.target,
+            cook->words.target);
 }
 
 static void defragment_file(struct cook *cook)
@@ -380,7 +412,8 @@ static void defragment_file(struct cook *cook)
     } else {
         copy_file(cook, "");
     }
-    step(cook, "Measure again.");
+    step(cook, "Measure again. If it is no better, no free piece was long enough: make room, or "
+               "move the file to another file system. To do the same once more is of no use.");
     measure_again(cook, cook->words.measured);
 }
 
@@ -425,7 +458,10 @@ static void fill(struct cook *cook)
         rewrite_image(cook);
         break;
     case REPORT_HOST:
-        defragment_file(cook);
+        if (lacks_room(&cook->image->host))
+            make_room(cook);
+        else
+            defragment_file(cook);
         break;
     case REPORT_SNAPSHOTS:
         delete_snapshots(cook);

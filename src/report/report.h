@@ -15,6 +15,7 @@
 #include "header.h"
 #include "lost.h"
 #include "opt.h"
+#include "room.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -217,6 +218,7 @@ struct report_host {
     struct opt_f64 extent_mean_bytes;
     uint64_t unplaced_bytes; /* in extents without a place on the device */
     struct host_flags flags;
+    struct host_room room;
     bool encoded;           /* of its extents some are compressed by the file system */
     uint32_t unknown_flags; /* of extents */
     char *reason;           /* why its extents are not known, one sentence; NULL: not asked */

@@ -26,7 +26,7 @@ make_filesystem() {
     ext*) options=(-F -b 4096) ;;
     esac
     rm -f "$2"
-    truncate -s 320M "$2" # the least that mkfs.xfs takes is 300M
+    truncate -s "${filesystem_size:-320M}" "$2" # the least that mkfs.xfs takes is 300M
     "mkfs.$1" -q "${options[@]}" "$2" >mkfs.log 2>&1 || told "mkfs.$1 failed:" mkfs.log
 }
 

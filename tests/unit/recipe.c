@@ -312,12 +312,36 @@ static void what_btrfs_compressed_is_copied(void **state)
     make(&made, "disk");
     made.image.verdict.action = REPORT_HOST;
     made.image.host.filesystem = filesystem;
-    expect_command(&made, "btrfs", "btrfs filesystem defragment -t 32M disk");
+    expect_command(&made, "btrfs", "btrfs filesystem defragment -t 32M disk && sync disk");
     made.image.host.encoded = true;
     expect_command(
         &made, "cp",
-        "cp -p --sparse=always --reflink=never disk disk.new && cmp disk disk.new && mv disk.new "
-        "disk");
+        "cp -p --sparse=always --reflink=never disk disk.new && sync disk.new && cmp disk disk.new "
+        "&& mv disk.new disk || ! rm -f disk.new");
+}
+
+static void without_room_there_is_nothing_to_run(void **state)
+{
+    struct made made;
+    char ext4[] = "ext4", btrfs[] = "btrfs";
+
+    (void)state;
+    make(&made, "disk");
+    made.image.verdict.action = REPORT_HOST;
+    made.image.host.filesystem = ext4;
+    made.image.host.room = (struct host_room){opt_u64_of(8 << 20), opt_u64_of(8 << 20)};
+    expect_command(&made, "e4defrag", "e4defrag -v disk");
+    made.image.host.room.free_bytes.value--;
+    cook(&made);
+    assert_true(has_text(&made, "needs 8 MiB free in one piece"));
+    assert_int_equal(made.recipe.n, 2);
+    assert_string_equal(made.recipe.steps[1].command, "qcow2frag disk");
+    report_recipe_release(&made.recipe);
+    made.image.host.filesystem = btrfs; /* it does it in parts */
+    expect_command(&made, "btrfs", "btrfs filesystem defragment -t 32M disk && sync disk");
+    made.image.host.filesystem = ext4;
+    made.image.host.encoded = true; /* how much it needs is not known */
+    expect_command(&made, "e4defrag", "e4defrag -v disk");
 }
 
 static void the_vm_is_shut_down_before_the_switch(void **state)
@@ -344,6 +368,7 @@ int main(void)
         cmocka_unit_test(names_are_nothing_but_files),
         cmocka_unit_test(a_file_called_as_a_command_is_measured_as_a_file),
         cmocka_unit_test(a_link_is_followed),
+        cmocka_unit_test(without_room_there_is_nothing_to_run),
         cmocka_unit_test(on_a_device_nothing_is_replaced),
         cmocka_unit_test(what_btrfs_compressed_is_copied),
         cmocka_unit_test(the_vm_is_shut_down_before_the_switch),
