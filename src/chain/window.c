@@ -29,6 +29,7 @@ struct chain_window_layer {
     /* With subclusters, the last cluster that was looked at: its end on the guest disk, if the part
      * before that is not held, or NOTHING; and where its host cluster ends. */
     uint64_t tail, tail_host;
+    uint64_t hole_begin, hole_end; /* of the file: where its L1 table was found empty */
 };
 
 /* The walk through one layer. */
@@ -427,6 +428,44 @@ static int take_l1_entry(struct walk *walk, uint32_t index, uint64_t raw)
     return entry.l2_off != 0 ? take_table(walk, entry.l2_off, guest_off, begin, end) : 0;
 }
 
+/* Nothing but zeros was read at @off: an L1 table of 32 MiB takes nothing of a file in a hole. */
+static void find_hole(struct walk *walk, uint64_t off)
+{
+    struct chain_window_layer *memory = walk->memory;
+    struct err ignored = {0};
+
+    memory->hole_begin = off;
+    memory->hole_end = io_next_data(walk->layer->io, off);
+    /* Behind the last data the file may have become shorter meanwhile: there it is read. */
+    if (memory->hole_end == UINT64_MAX && io_size(walk->layer->io, &memory->hole_end, &ignored) < 0)
+        memory->hole_end = off;
+}
+
+/* Entries from @off on that lie in the hole that is known. */
+static uint64_t entries_in_hole(const struct walk *walk, uint64_t off)
+{
+    const struct chain_window_layer *memory = walk->memory;
+
+    return off >= memory->hole_begin && off < memory->hole_end ? (memory->hole_end - off) / 8 : 0;
+}
+
+static int take_l1_entries(struct walk *walk, uint64_t first, uint64_t n)
+{
+    bool empty = true;
+    int ret = 0;
+
+    for (uint64_t i = 0; i < n && ret == 0; i++) {
+        uint64_t raw = be64_load(walk->window->l1 + 8 * i);
+
+        empty &= raw == 0;
+        if (raw != 0)
+            ret = take_l1_entry(walk, (uint32_t)(first + i), raw);
+    }
+    if (empty)
+        find_hole(walk, walk->layer->l1_off + 8 * first);
+    return ret;
+}
+
 static int take_qcow2(struct walk *walk)
 {
     const struct chain_layer *layer = walk->layer;
@@ -437,15 +476,14 @@ static int take_qcow2(struct walk *walk)
     int ret = 0;
 
     for (uint64_t at = first, n; at < end && ret == 0; at += n) {
+        n = entries_in_hole(walk, layer->l1_off + 8 * at);
+        if (n > 0)
+            continue;
         n = end - at < L1_BUFFER_ENTRIES ? end - at : L1_BUFFER_ENTRIES;
         ret = read_table(walk, "L1", layer->l1_off + 8 * at, window->l1, 8 * (size_t)n);
         walk->asked_size = false;
-        for (uint64_t i = 0; i < n && ret == 0; i++) {
-            uint64_t raw = be64_load(window->l1 + 8 * i);
-
-            if (raw != 0)
-                ret = take_l1_entry(walk, (uint32_t)(at + i), raw);
-        }
+        if (ret == 0)
+            ret = take_l1_entries(walk, at, n);
     }
     return ret;
 }

@@ -6,6 +6,7 @@
 
 Written byte by byte: mkqcow2 makes no such images. Each kind says what it is.
 """
+import os
 import struct
 import sys
 
@@ -14,8 +15,9 @@ L1_MOST = 1 << 22
 CLUSTER_BITS_MOST = 21
 
 
-def header(cluster_bits, virtual, l1_entries, l1_off, snapshots=0, snapshots_off=0, reftable=(0, 0)):
-    return struct.pack(">IIQIIQIIQQIIQQQQIIQ", 0x514649FB, 3, 0, 0, cluster_bits, virtual, 0, l1_entries, l1_off,
+def header(cluster_bits, virtual, l1_entries, l1_off, snapshots=0, snapshots_off=0, reftable=(0, 0),
+           backing=b"", backing_off=0):
+    return struct.pack(">IIQIIQIIQQIIQQQQIIQ", 0x514649FB, 3, backing_off if backing else 0, len(backing), cluster_bits, virtual, 0, l1_entries, l1_off,
                        reftable[0], reftable[1], snapshots, snapshots_off, 0, 0, 0, 4, 112, 0)
 
 
@@ -126,9 +128,22 @@ def findings(out):
     out.truncate(9 * cluster)
 
 
+def chain(out):
+    """A hundred images, each with an L1 table of 32 MiB in a hole; those below are OUT.1, OUT.2 ..."""
+    cluster, n = 1 << 21, 100
+    for k in range(n):
+        name = b"%s.%d" % (os.path.basename(out.name).encode(), k + 1) if k + 1 < n else b""
+        extensions = struct.pack(">II8s8x", 0xE2792ACA, 5, b"qcow2")
+        with open("%s.%d" % (out.name, k), "wb") if k > 0 else out as image:
+            image.write(header(21, L1_MOST << 39, L1_MOST, cluster, backing=name, backing_off=112 + len(extensions)))
+            image.write(extensions + name)
+            image.truncate(cluster + 8 * L1_MOST)
+
+
 def main(argv):
     kinds = {kind.__name__.replace("_", "-"): kind for kind in
-             (snapshots_in_holes, windows, far_and_wide, l2_backwards, l2_to_and_fro, refcounts_in_holes, locked, findings)}
+             (snapshots_in_holes, windows, far_and_wide, l2_backwards, l2_to_and_fro, refcounts_in_holes, locked, findings,
+              chain)}
     with open(argv[2], "wb") as out:
         kinds[argv[1]](out)
 
