@@ -322,7 +322,7 @@ v2-zero.qcow2: qcow2 v2, 64 KiB clusters, 64 MiB virtual, 256 KiB mapped
         test ! -e v2-zero.qcow2.damaged && cp -p --sparse=always v2-zero.qcow2 v2-zero.qcow2.damaged
    2. Read what can be read into a new image; convert without --salvage stops at the first damage.
       What cannot be read is zeros there.
-        test ! -e v2-zero.qcow2.salvaged && qemu-img convert --salvage -p v2-zero.qcow2 -O qcow2 v2-zero.qcow2.salvaged
+        test ! -e v2-zero.qcow2.salvaged && qemu-img convert --salvage -p -O qcow2 v2-zero.qcow2 v2-zero.qcow2.salvaged
    3. See what QEMU finds; this changes nothing.
         qemu-img check v2-zero.qcow2
   fragmentation score      0.00 %      0 steps back over 4 mapped clusters
