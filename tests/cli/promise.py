@@ -131,13 +131,13 @@ def text(name, size, seed=3, noise=0.0, holes=0.0, disk=None):
     """A raw disk of what compresses well, and of what does not."""
     rand = random.Random(seed)
     words = [b"%08d text that compresses %d\n" % (rand.randrange(10**8), number) for number in range(2000)]
+    pages = [b"".join(rand.choices(words, k=2200))[:64 * K] for _ in range(16)]
     with open(name, "wb") as file:
         file.truncate(disk or size)
         for offset in range(0, size, 64 * K):
             if rand.random() >= holes:
                 file.seek(offset)
-                file.write(rand.randbytes(64 * K) if rand.random() < noise
-                           else b"".join(rand.choices(words, k=2200))[:64 * K])
+                file.write(rand.randbytes(64 * K) if rand.random() < noise else rand.choice(pages))
 
 
 def fresh(name, size, options, **contents):
@@ -149,8 +149,8 @@ def fresh(name, size, options, **contents):
 
 def rewritten(name, part):
     """Compressed, then so many clusters were written to."""
-    fresh(name, 16 * M, "cluster_size=4k")
-    qemu_io(name, [write(number * 4 * K, 4 * K) for number in shuffled(int(part * 4096), 4096)])
+    fresh(name, 8 * M, "cluster_size=4k")
+    qemu_io(name, [write(number * 4 * K, 4 * K) for number in shuffled(int(part * 2048), 2048)])
 
 
 def large(name, size, step, n, options="", order=None, flag=""):
@@ -270,14 +270,14 @@ GROUPS = {
         **{f"clusters of {size}": scattered(size, flag="-c") for size in (512, 4 * K, 64 * K, 2 * M)},
         "zstd": scattered(16 * K, flag="-c", more=",compression_type=zstd"),
         "fresh, 512": lambda name: fresh(name, M, "cluster_size=512"),
-        "fresh, 4 KiB": lambda name: fresh(name, 16 * M, "cluster_size=4k"),
-        "fresh, 64 KiB, with holes": lambda name: fresh(name, 16 * M, "cluster_size=64k", holes=0.2),
-        "fresh, 2 MiB": lambda name: fresh(name, 32 * M, "cluster_size=2M"),
-        "fresh, one to a cluster": lambda name: fresh(name, 16 * M, "refcount_bits=1"),
-        "fresh, three to a cluster": lambda name: fresh(name, 8 * M, "cluster_size=16k,refcount_bits=2"),
+        "fresh, 4 KiB": lambda name: fresh(name, 6 * M, "cluster_size=4k"),
+        "fresh, 64 KiB, with holes": lambda name: fresh(name, 8 * M, "cluster_size=64k", holes=0.2),
+        "fresh, 2 MiB": lambda name: fresh(name, 16 * M, "cluster_size=2M"),
+        "fresh, one to a cluster": lambda name: fresh(name, 6 * M, "refcount_bits=1"),
+        "fresh, three to a cluster": lambda name: fresh(name, 4 * M, "cluster_size=16k,refcount_bits=2"),
         "fresh, on a large disk": lambda name: fresh(name, 8 * M, "cluster_size=64k", disk=700 * G),
-        "fresh, some of it noise": lambda name: fresh(name, 16 * M, "cluster_size=64k", noise=0.3),
-        "fresh, some of it noise, 4 KiB": lambda name: fresh(name, 8 * M, "cluster_size=4k", noise=0.3),
+        "fresh, some of it noise": lambda name: fresh(name, 8 * M, "cluster_size=64k", noise=0.3),
+        "fresh, some of it noise, 4 KiB": lambda name: fresh(name, 4 * M, "cluster_size=4k", noise=0.3),
         "a tenth written to": lambda name: rewritten(name, 0.1),
         "three tenths written to": lambda name: rewritten(name, 0.3),
         "six tenths written to": lambda name: rewritten(name, 0.6),
