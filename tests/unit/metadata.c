@@ -146,6 +146,15 @@ static void what_is_there_is_found(void **state)
     }
 }
 
+static void each_kind_has_its_name(void **state)
+{
+    (void)state;
+    assert_string_equal(format_metadata_name(FORMAT_META_HEADER), "the header");
+    assert_string_equal(format_metadata_name(FORMAT_META_REFBLOCK), "a refcount block");
+    for (int kind = 0; kind <= FORMAT_META_LUKS_HEADER; kind++)
+        assert_non_null(format_metadata_name((enum format_metadata_kind)kind));
+}
+
 static void a_failing_disk_is_an_error(void **state)
 {
     struct small_image small;
@@ -170,6 +179,7 @@ int main(void)
         cmocka_unit_test(a_refcount_table_on_something_else_says_nothing),
         cmocka_unit_test(bitmaps_and_what_overlaps),
         cmocka_unit_test(what_is_there_is_found),
+        cmocka_unit_test(each_kind_has_its_name),
         cmocka_unit_test(a_failing_disk_is_an_error),
     };
 
