@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Runs that are held back until it is known that they are of one state of the image. No more than
- * fit into 32 MiB: a longer list is let go, and goes on without being held back.
+ * fit into 16 MiB: a longer list is let go, and goes on without being held back.
  */
 #ifndef REPORT_SPOOL_H
 #define REPORT_SPOOL_H
@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define REPORT_SPOOL_BYTES (32 << 20)
+#define REPORT_SPOOL_BYTES (16 << 20)
 
 struct report_spool {
     int (*take)(void *context, const struct report_run *run); /* where the runs go */

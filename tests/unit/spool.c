@@ -30,7 +30,7 @@ static struct report_spool spool_of(struct taker *taker, size_t most)
     struct report_spool spool;
 
     report_spool_init(&spool, &choice);
-    assert_in_range(spool.most * sizeof(struct report_run), 31 << 20, REPORT_SPOOL_BYTES);
+    assert_in_range(spool.most * sizeof(struct report_run), 15 << 20, REPORT_SPOOL_BYTES);
     spool.most = most;
     return spool;
 }
