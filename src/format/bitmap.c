@@ -167,7 +167,7 @@ static int take_entry(struct reader *reader, const struct entry *entry, uint64_t
     }
     if (vec_reserve(bitmaps, list) < 0)
         return err_no_memory(reader->err);
-    bitmaps->list[bitmaps->n_list++] = (struct format_bitmap){entry->table_off, table_bytes};
+    bitmaps->list[bitmaps->n_list++] = (struct format_bitmap){place, entry->table_off, table_bytes};
     ret = in_use ? take_in_use(reader, entry, place, bitmaps) : check_table(reader, entry);
     return ret < 0 ? ret : 1;
 }

@@ -24,6 +24,7 @@ struct io;
 #define FORMAT_BITMAP_TABLES_BYTES_MAX (UINT64_C(64) << 20)
 
 struct format_bitmap {
+    uint64_t entry_off; /* host offset of its entry in the directory */
     uint64_t table_off; /* host offset; the table lies inside the file */
     uint64_t table_bytes;
 };

@@ -186,6 +186,7 @@ static int read_bitmaps(struct io *io, uint64_t file_bytes, const struct extensi
     }
     header->n_bitmaps = n;
     header->bitmaps_off = directory_off;
+    header->bitmaps_word = extension->head_off + 24; /* behind number and size */
     header->bitmaps_bytes = directory_bytes;
     return 0;
 }
@@ -221,6 +222,7 @@ static int read_crypto(struct io *io, uint64_t file_bytes, const struct extensio
         return 0;
     }
     header->luks_off = off;
+    header->luks_word = extension->head_off + 8;
     header->luks_bytes = len;
     return 0;
 }

@@ -15,23 +15,6 @@
 #define WINDOW_BYTES 65536
 #define REFTABLE_OFFSET UINT64_C(0xfffffffffffffe00)
 
-const char *format_metadata_name(enum format_metadata_kind kind)
-{
-    static const char *const names[] = {
-        [FORMAT_META_HEADER] = "the header",
-        [FORMAT_META_L1] = "the L1 table",
-        [FORMAT_META_SNAPSHOT_L1] = "the L1 table of a snapshot",
-        [FORMAT_META_SNAPSHOT_TABLE] = "the snapshot table",
-        [FORMAT_META_REFTABLE] = "the refcount table",
-        [FORMAT_META_REFBLOCK] = "a refcount block",
-        [FORMAT_META_BITMAP_DIRECTORY] = "the bitmap directory",
-        [FORMAT_META_BITMAP_TABLE] = "a bitmap table",
-        [FORMAT_META_LUKS_HEADER] = "the LUKS header",
-    };
-
-    return names[kind];
-}
-
 static int add(struct format_metadata *metadata, uint64_t begin, uint64_t len,
                enum format_metadata_kind kind, struct err *err)
 {
@@ -95,20 +78,19 @@ static int add_refcounts(const struct format_image *image, size_t max_refblocks,
     return ret;
 }
 
-static int add_snapshots(const struct format_image *image, struct format_metadata *metadata,
-                         struct err *err)
+struct collecting {
+    struct format_metadata *metadata;
+    struct err *err;
+};
+
+static int take_reference(void *context, const struct format_reference *reference)
 {
-    int ret = add(metadata, image->header.snapshots_off, image->snapshots.table_bytes,
-                  FORMAT_META_SNAPSHOT_TABLE, err);
+    const struct collecting *collecting = context;
 
-    for (size_t i = 0; i < image->snapshots.n_list && ret == 0; i++) {
-        const struct format_snapshot *snapshot = &image->snapshots.list[i];
-
-        if (snapshot->readable)
-            ret = add(metadata, snapshot->l1_off, 8 * (uint64_t)snapshot->l1_entries,
-                      FORMAT_META_SNAPSHOT_L1, err);
-    }
-    return ret;
+    if (reference->kind == FORMAT_META_REFTABLE) /* see add_refcounts */
+        return 0;
+    return add(collecting->metadata, reference->off, reference->len_bytes, reference->kind,
+               collecting->err);
 }
 
 static int by_begin(const void *a, const void *b)
@@ -137,24 +119,12 @@ static void sort_and_join(struct format_metadata *metadata)
 int format_metadata_collect(const struct format_image *image, size_t max_refblocks,
                             struct format_metadata *metadata, bool *all, struct err *err)
 {
-    const struct format_header *header = &image->header;
+    struct collecting collecting = {metadata, err};
     int ret;
 
     memset(metadata, 0, sizeof(*metadata));
     *all = true;
-    ret = add(metadata, 0, header->cluster_bytes, FORMAT_META_HEADER, err);
-    if (ret == 0)
-        ret = add(metadata, header->l1_off, 8 * (uint64_t)header->l1_entries, FORMAT_META_L1, err);
-    if (ret == 0)
-        ret = add(metadata, header->luks_off, header->luks_bytes, FORMAT_META_LUKS_HEADER, err);
-    if (ret == 0)
-        ret = add(metadata, header->bitmaps_off, header->bitmaps_bytes,
-                  FORMAT_META_BITMAP_DIRECTORY, err);
-    for (size_t i = 0; i < image->bitmaps.n_list && ret == 0; i++)
-        ret = add(metadata, image->bitmaps.list[i].table_off, image->bitmaps.list[i].table_bytes,
-                  FORMAT_META_BITMAP_TABLE, err);
-    if (ret == 0)
-        ret = add_snapshots(image, metadata, err);
+    ret = format_references(image, take_reference, &collecting);
     if (ret == 0)
         ret = add_refcounts(image, max_refblocks, metadata, all, err);
     if (ret == 0)

@@ -6,25 +6,14 @@
 #ifndef FORMAT_METADATA_H
 #define FORMAT_METADATA_H
 
+#include "reference.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct err;
 struct format_image;
-
-/* The name of each is what a message calls it. */
-enum format_metadata_kind {
-    FORMAT_META_HEADER,
-    FORMAT_META_L1,
-    FORMAT_META_SNAPSHOT_L1,
-    FORMAT_META_SNAPSHOT_TABLE,
-    FORMAT_META_REFTABLE,
-    FORMAT_META_REFBLOCK,
-    FORMAT_META_BITMAP_DIRECTORY,
-    FORMAT_META_BITMAP_TABLE,
-    FORMAT_META_LUKS_HEADER,
-};
 
 struct format_extent {
     uint64_t begin, end; /* host offsets, half open */
@@ -36,8 +25,6 @@ struct format_metadata {
     struct format_extent *list;
     size_t n_list, cap_list;
 };
-
-const char *format_metadata_name(enum format_metadata_kind kind);
 
 /* 24 bytes each; with clusters of 64 KiB they count the references of 512 TiB. */
 #define FORMAT_METADATA_REFBLOCKS_MAX (UINT32_C(1) << 18)

@@ -189,13 +189,12 @@ static void check_extra(struct reader *reader, uint32_t extra_bytes)
                             "opens an image with; `qemu-img check -r all` removes the rest",
                             extra_bytes, FORMAT_SNAPSHOT_EXTRA_MAX);
     else if (extra_bytes < EXTRA_BYTES_NEEDED && reader->header->version >= 3)
-        format_findings_add(reader->findings, FORMAT_FINDING_SNAPSHOT_EXTRA_SHORT, where,
-                            &reader->off,
-                            "it has %" PRIu32 " %s of extra data, where version 3 requires %d: "
-                            "its disk size is taken from the image; `qemu-img check -r all` adds "
-                            "the rest",
-                            extra_bytes, size_noun(extra_bytes, "byte", "bytes"),
-                            EXTRA_BYTES_NEEDED);
+        format_findings_add(
+            reader->findings, FORMAT_FINDING_SNAPSHOT_EXTRA_SHORT, where, &reader->off,
+            "it has %" PRIu32 " %s of extra data, where version 3 requires %d: "
+            "its disk size is taken from the image; `qemu-img check -r all` adds "
+            "the rest",
+            extra_bytes, size_noun(extra_bytes, "byte", "bytes"), EXTRA_BYTES_NEEDED);
 }
 
 /* 0, TABLE_ENDS, or -errno. */
@@ -212,6 +211,7 @@ static int read_entry(struct reader *reader, struct format_snapshot *snapshot)
     ret = read_bytes(reader, reader->off, raw, sizeof(raw));
     if (ret < 0)
         return ret;
+    snapshot->entry_off = reader->off;
     snapshot->l1_off = be64_load(raw);
     snapshot->l1_entries = be32_load(raw + 8);
     lengths = (struct entry_lengths){be32_load(raw + 36), be16_load(raw + 12), be16_load(raw + 14)};

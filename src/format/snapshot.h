@@ -26,6 +26,7 @@ struct format_snapshot {
     uint32_t l1_entries;    /* 0 is legal: an empty disk */
     bool readable;          /* false: its L1 table cannot be read; a finding says why */
     uint64_t virtual_bytes; /* of the disk at that time, rounded down to 512 */
+    uint64_t entry_off;     /* host offset of its entry in the table */
     uint32_t entry_bytes;   /* of its entry in the table, as QEMU would write it anew */
 };
 

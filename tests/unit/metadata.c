@@ -103,7 +103,8 @@ static void bitmaps_and_what_overlaps(void **state)
 {
     struct small_image small;
     struct format_metadata metadata;
-    struct format_bitmap bitmaps[] = {{20 * CLUSTER, 2 * CLUSTER}, {22 * CLUSTER, CLUSTER}};
+    struct format_bitmap bitmaps[] = {{.table_off = 20 * CLUSTER, .table_bytes = 2 * CLUSTER},
+                                      {.table_off = 22 * CLUSTER, .table_bytes = CLUSTER}};
     struct format_bitmaps was;
 
     (void)state;
