@@ -4,6 +4,7 @@
 
 #include "checked.h"
 #include "err.h"
+#include "follow.h"
 #include "image.h"
 #include "io.h"
 #include "l1.h"
@@ -71,21 +72,17 @@ static void tell_repeats(struct judge *judge, uint32_t index)
                         "are left out of the chain: there are very many");
 }
 
-/* The rules are those of scan.c, but for the number of repeats. */
+/* What is followed in a scan of the image alone, but for the number of repeats. */
 static int judge_entry(struct judge *judge, uint32_t index, uint64_t raw)
 {
-    const struct format_entry_rules *rules = &judge->layer->rules.entry;
-    uint64_t l2_off = format_l1_entry_of(rules, raw).l2_off;
-    size_t repeated;
+    const struct tables_followed followed =
+        tables_follow(judge->overlap, &judge->layer->rules.entry, raw);
 
-    if (l2_off == 0)
-        return 0;
-    if (format_metadata_find(judge->overlap->metadata, l2_off, rules->cluster_bytes) != NULL)
+    if (followed.bar == TABLES_BAR_METADATA || followed.bar == TABLES_BAR_DATA_FILE)
         return add_skip(judge, index);
-    repeated = tables_overlap_repeated(judge->overlap, l2_off);
-    if (repeated == TABLES_NOT_REPEATED)
+    if (followed.repeated == TABLES_NOT_REPEATED)
         return 0;
-    if (rules->external_data || repeated >= TABLES_KEPT_MAX)
+    if (followed.repeated >= TABLES_KEPT_MAX)
         return add_skip(judge, index);
     if (judge->n_repeats++ < CHAIN_LAYER_REPEATS_MAX)
         return 0;

@@ -8,6 +8,7 @@
 #include "checked.h"
 #include "err.h"
 #include "fetch.h"
+#include "follow.h"
 #include "image.h"
 #include "io.h"
 #include "l1.h"
@@ -26,6 +27,12 @@ struct job {
     uint32_t l1_index;
     size_t kept; /* number of a table that is named several times, or TABLES_NOT_KEPT */
     size_t first_member, n_members; /* in scan.members */
+};
+
+/* An L2 table that an L1 entry names. */
+struct named_l2 {
+    uint64_t off;    /* 0: none */
+    size_t repeated; /* as in overlap.h */
 };
 
 /* What a table that is named several times gave, the first time. */
@@ -304,122 +311,128 @@ static const char *describe(enum format_finding_code damage)
     }
 }
 
-static struct format_l1_entry classify_l1(struct tables_scan *scan, uint64_t raw)
+static struct tables_followed follow(struct tables_scan *scan, uint64_t raw)
 {
-    struct format_l1_entry entry = format_l1_entry_of(&scan->entry_rules, raw);
+    const struct tables_overlap *overlap = &scan->plan->overlap;
+    struct tables_followed followed = tables_follow(overlap, &scan->entry_rules, raw);
 
-    if (entry.damage == FORMAT_FINDING_L1_PAST_END && !scan->asked_size) {
+    if (followed.damage == FORMAT_FINDING_L1_PAST_END && !scan->asked_size) {
         scan->asked_size = true;
         if (file_has_grown(scan))
-            entry = format_l1_entry_of(&scan->entry_rules, raw);
+            followed = tables_follow(overlap, &scan->entry_rules, raw);
     }
-    /* The file may end in the table that it points into, which is the better explanation. */
-    if (entry.damage == FORMAT_FINDING_L1_PAST_END &&
-        format_metadata_find(scan->plan->overlap.metadata, raw & FORMAT_ENTRY_OFFSET,
-                             scan->entry_rules.cluster_bytes) != NULL)
-        entry = (struct format_l1_entry){raw & FORMAT_ENTRY_OFFSET, FORMAT_SOUND};
-    return entry;
+    return followed;
 }
 
-/* The damage that only a look at all tables shows. NULL: none, read it. */
-static const char *overlap_of(struct tables_scan *scan, uint64_t l2_off, size_t repeated)
+/* So many names of one table, or of different tables, are not followed: the work has to end. */
+static bool is_too_often(struct tables_scan *scan, size_t repeated)
 {
-    const struct format_extent *extent =
-        format_metadata_find(scan->plan->overlap.metadata, l2_off, scan->entry_rules.cluster_bytes);
+    uint32_t most = scan->visitor->most_repeats;
 
-    if (extent != NULL)
-        return format_metadata_name(extent->kind);
-    if (repeated == TABLES_NOT_REPEATED)
-        return NULL;
-    if (scan->entry_rules.external_data)
+    return repeated != TABLES_NOT_REPEATED &&
+           (repeated >= TABLES_KEPT_MAX || (most > 0 && scan->n_repeats++ >= most));
+}
+
+/* What lies on something else, or is said to; NULL: it can be read. */
+static const char *what_is_under(struct tables_scan *scan, const struct tables_followed *followed)
+{
+    if (followed->bar == TABLES_BAR_METADATA)
+        return followed->under;
+    if (followed->bar == TABLES_BAR_DATA_FILE)
         return "a table of other L1 entries, which cannot be with an external data file";
-    if (repeated >= TABLES_KEPT_MAX ||
-        (scan->visitor->most_repeats > 0 && scan->n_repeats++ >= scan->visitor->most_repeats))
+    if (is_too_often(scan, followed->repeated))
         return "a table of other L1 entries, as very many do";
     return NULL;
 }
 
-/* The L2 table of @table at @index: its host offset, or 0. */
-static uint64_t l2_off_of(struct tables_scan *scan, size_t t, uint32_t index)
+/* An entry of the disk that points to a place which others have. */
+static void leave_out(struct tables_scan *scan, size_t t, uint32_t index, uint64_t raw,
+                      enum format_finding_code damage, const char *under)
 {
     struct table *table = &scan->tables[t];
+    char meaning[160];
+
+    table->counts.corrupt_entries += damage == FORMAT_SOUND; /* else it was counted */
+    snprintf(meaning, sizeof(meaning), "points into %s; what it maps is left out", under);
+    report_damage(scan, table, index, raw, FORMAT_FINDING_L2_OVERLAP, meaning);
+    lose(scan, t, index);
+}
+
+/* The L2 table to be walked for table @t at @index: its host offset and number, or offset 0. */
+static struct named_l2 l2_to_walk(struct tables_scan *scan, size_t t, uint32_t index)
+{
+    const struct named_l2 none = {0, TABLES_NOT_REPEATED};
+    struct table *table = &scan->tables[t];
     uint64_t raw = tables_l1_entry(&scan->l1, t, index);
-    struct format_l1_entry entry;
-    size_t repeated;
-    const char *overlapped;
+    struct tables_followed followed;
+    const char *under;
     bool judged;
 
     if (raw == 0)
-        return 0;
+        return none;
     judged = on_disk(scan, table, index); /* what lies beyond is not part of the figures */
-    entry = classify_l1(scan, raw);
-    if (entry.damage != FORMAT_SOUND && judged) {
+    followed = follow(scan, raw);
+    if (followed.damage != FORMAT_SOUND && judged) {
         table->counts.corrupt_entries++;
-        report_damage(scan, table, index, raw, entry.damage, describe(entry.damage));
+        report_damage(scan, table, index, raw, followed.damage, describe(followed.damage));
     }
-    if (entry.l2_off == 0) {
-        if (judged && (raw & FORMAT_ENTRY_OFFSET) != 0)
-            lose(scan, t, index);
-        return 0;
+    if (followed.bar == TABLES_BAR_PLACE && judged)
+        lose(scan, t, index);
+    if (followed.bar == TABLES_BAR_PLACE || followed.bar == TABLES_BAR_NOWHERE)
+        return none;
+    under = what_is_under(scan, &followed);
+    if (under != NULL) {
+        if (judged)
+            leave_out(scan, t, index, raw, followed.damage, under);
+        return none;
     }
-    repeated = tables_overlap_repeated(&scan->plan->overlap, entry.l2_off);
-    overlapped = overlap_of(scan, entry.l2_off, repeated);
-    if (overlapped == NULL && repeated != TABLES_NOT_REPEATED && judged)
+    if (followed.repeated != TABLES_NOT_REPEATED && judged)
         report_damage(scan, table, index, raw, FORMAT_FINDING_L2_SHARED,
                       "names an L2 table that other L1 entries name as well");
-    if (overlapped == NULL) {
-        table->counts.l2_tables++;
-        return entry.l2_off;
-    }
-    if (judged) {
-        char meaning[160];
+    table->counts.l2_tables++;
+    return (struct named_l2){followed.l2_off, followed.repeated};
+}
 
-        table->counts.corrupt_entries += entry.damage == FORMAT_SOUND;
-        snprintf(meaning, sizeof(meaning), "points into %s; what it maps is left out", overlapped);
-        report_damage(scan, table, index, raw, FORMAT_FINDING_L2_OVERLAP, meaning);
-        lose(scan, t, index);
+/* One job for all of @waiting that share the table of the first one. Those that are left stay. */
+static int queue_shared(struct tables_scan *scan, uint32_t index, const struct named_l2 *l2,
+                        size_t *waiting, size_t *n_waiting)
+{
+    size_t first = waiting[0], group[TABLES_SCAN_MAX], n_group = 0, n_left = 0;
+
+    for (size_t i = 0; i < *n_waiting; i++) {
+        size_t t = waiting[i];
+
+        if (l2[t].off == l2[first].off &&
+            scan->tables[t].virtual_bytes == scan->tables[first].virtual_bytes)
+            group[n_group++] = t;
+        else
+            waiting[n_left++] = t;
     }
-    return 0;
+    *n_waiting = n_left;
+    return add_job(scan, index, l2[first].off, l2[first].repeated, group, n_group);
 }
 
 /*
  * Queues the L2 tables that the L1 tables name at @index, each once for all that share it. A
  * table of another disk size is taken as another one: fewer of its entries may lie on the disk.
  */
-static int add_index(struct tables_scan *scan, uint32_t index)
+static int queue_named(struct tables_scan *scan, uint32_t index)
 {
-    size_t group[TABLES_SCAN_MAX], waiting[TABLES_SCAN_MAX], n_waiting = 0;
-    uint64_t l2_off[TABLES_SCAN_MAX];
+    size_t waiting[TABLES_SCAN_MAX], n_waiting = 0;
+    struct named_l2 l2[TABLES_SCAN_MAX];
+    int ret;
 
     for (size_t i = 0; i < scan->l1.n_live; i++) {
         size_t t = scan->l1.live[i];
 
-        l2_off[t] = l2_off_of(scan, t, index);
-        if (l2_off[t] != 0)
+        l2[t] = l2_to_walk(scan, t, index);
+        if (l2[t].off != 0)
             waiting[n_waiting++] = t;
     }
-    if (scan->ret < 0)
-        return scan->ret;
-    while (n_waiting > 0) {
-        size_t first = waiting[0], n_group = 0, n_left = 0;
-        int ret;
-
-        for (size_t i = 0; i < n_waiting; i++) {
-            size_t t = waiting[i];
-
-            if (l2_off[t] == l2_off[first] &&
-                scan->tables[t].virtual_bytes == scan->tables[first].virtual_bytes)
-                group[n_group++] = t;
-            else
-                waiting[n_left++] = t;
-        }
-        n_waiting = n_left;
-        ret = add_job(scan, index, l2_off[first],
-                      tables_overlap_repeated(&scan->plan->overlap, l2_off[first]), group, n_group);
-        if (ret < 0)
-            return ret;
-    }
-    return 0;
+    ret = scan->ret;
+    while (n_waiting > 0 && ret == 0)
+        ret = queue_shared(scan, index, l2, waiting, &n_waiting);
+    return ret;
 }
 
 static int scan_range(struct tables_scan *scan)
@@ -430,7 +443,7 @@ static int scan_range(struct tables_scan *scan)
         scan->asked_size = false;
         ret = 0;
         for (uint32_t i = 0; i < scan->l1.n && ret == 0; i++)
-            ret = add_index(scan, scan->l1.first + i);
+            ret = queue_named(scan, scan->l1.first + i);
         if (ret < 0)
             return ret;
     }

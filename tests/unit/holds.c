@@ -89,6 +89,61 @@ static void entries_of_every_kind(void **state)
     }
 }
 
+static uint64_t random_entry(struct dice *dice, unsigned oddity)
+{
+    uint64_t plain = COPIED | (1 + dice_below(dice, 1000)) * CLUSTER;
+
+    if (oddity == 0 || !dice_once_in(dice, oddity))
+        return plain;
+    switch (dice_below(dice, 8)) {
+    case 0:
+        return 0;
+    case 1:
+        return plain | 1;
+    case 2: /* the longest blob there is, from anywhere */
+        return COMPRESSED | SECTORS(16) | (CLUSTER + dice_below(dice, 900 * CLUSTER));
+    case 3:
+        return COMPRESSED | SECTORS(1 + dice_below(dice, 16)) | dice_below(dice, 1002 * CLUSTER);
+    case 4:
+        return plain | 512;
+    case 5:
+        return (1000 + dice_below(dice, 3)) * CLUSTER;
+    case 6:
+        return UINT64_C(1) << (9 + dice_below(dice, 55));
+    default:
+        return COPIED;
+    }
+}
+
+/* Where an entry means something to the guest, it holds what the guest's data are read from. */
+static void entries_hold_what_they_map(void **state)
+{
+    struct dice dice = dice_of(2);
+    unsigned n_meant = 0;
+
+    (void)state;
+    for (unsigned i = 0; i < 100000; i++) {
+        struct format_entry_rules rules = plain_rules;
+        uint64_t raw = random_entry(&dice, 2), bitmap;
+        struct format_holding holding;
+        struct format_entry entry;
+        bool none;
+
+        rules.extended_l2 = i % 2;
+        bitmap = rules.extended_l2 && !dice_once_in(&dice, 4) ? dice_u64(&dice) & UINT32_MAX : 0;
+        holding = format_holding_of(&rules, raw, bitmap);
+        entry = format_entry_of(&rules, raw, bitmap, 0);
+        if (entry.kind == FORMAT_INVALID)
+            continue;
+        none = entry.kind == FORMAT_UNALLOCATED || entry.kind == FORMAT_ZERO_PLAIN;
+        n_meant += !none;
+        if (holding.begin != (none ? 0 : entry.begin) || holding.end != (none ? 0 : entry.end) ||
+            holding.left_out)
+            fail_msg("0x%" PRIx64 " 0x%" PRIx64, raw, bitmap);
+    }
+    assert_in_range(n_meant, 50000, 99000);
+}
+
 /* ---- a table ---- */
 
 #define ENTRIES 512
@@ -128,32 +183,6 @@ static uint64_t expect(const struct format_entry_rules *rules, const uint64_t *r
         }
     }
     return left_out;
-}
-
-static uint64_t random_entry(struct dice *dice, unsigned oddity)
-{
-    uint64_t plain = COPIED | (1 + dice_below(dice, 1000)) * CLUSTER;
-
-    if (oddity == 0 || !dice_once_in(dice, oddity))
-        return plain;
-    switch (dice_below(dice, 8)) {
-    case 0:
-        return 0;
-    case 1:
-        return plain | 1;
-    case 2: /* the longest blob there is, from anywhere */
-        return COMPRESSED | SECTORS(16) | (CLUSTER + dice_below(dice, 900 * CLUSTER));
-    case 3:
-        return COMPRESSED | SECTORS(1 + dice_below(dice, 16)) | dice_below(dice, 1002 * CLUSTER);
-    case 4:
-        return plain | 512;
-    case 5:
-        return (1000 + dice_below(dice, 3)) * CLUSTER;
-    case 6:
-        return UINT64_C(1) << (9 + dice_below(dice, 55));
-    default:
-        return COPIED;
-    }
 }
 
 static void compare(struct dice *dice, bool extended, unsigned oddity)
@@ -196,6 +225,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(entries_of_every_kind),
+        cmocka_unit_test(entries_hold_what_they_map),
         cmocka_unit_test(tables_at_random),
     };
 
