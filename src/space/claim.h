@@ -1,48 +1,35 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Walks all that an image refers to: its metadata, and every entry of every L1 table, the active
- * one and those of snapshots, beyond the end of the disk as well. Each lays claim to clusters of
- * the file, in a window of cells.
- *
- * The L1 tables go in step, as in a scan, but many more at once: an L2 table that a thousand of
- * them share is walked once, and counts a thousand times.
+ * Lays claim to clusters of the file, in a window of cells, for all that an image refers to: the
+ * counting of references, and the search for what one snapshot alone refers to. A consumer of
+ * refs.h, which says what there is.
  */
 #ifndef SPACE_CLAIM_H
 #define SPACE_CLAIM_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 struct err;
 struct format_findings;
 struct format_image;
-struct format_refcounts;
 struct space_cells;
+struct space_refs;
 
-/* Tables 1 .. n_tables - 1 are those of snapshots that can be read; 0 is the active one. */
-struct space_claims;
+/* Filled by the caller up to findings, and else with 0. Nothing is to be released. */
+struct space_claims {
+    struct format_image *image;
+    struct space_refs *refs;
+    struct format_findings *findings; /* where data on top of metadata is told; NULL: nowhere */
 
-struct space_claims_options {
-    const struct format_refcounts *refcounts;
-    /* Where data on top of metadata is told; NULL: nowhere. */
-    struct format_findings *findings;
-    /* For the active state and each snapshot: is the damage on its disk told by others? */
-    const bool *told; /* NULL: of none */
+    bool counted;      /* what follows is the sum of the first walk, whose window does not matter */
+    uint64_t left_out; /* references that cannot be known, since they are damaged; */
+    uint64_t untold;   /* those of them that are not told by others; */
+    uint64_t overlaps; /* and entries that point into metadata, of all windows */
+
+    /* The walk under way. */
+    struct space_cells *cells;
 };
-
-/*
- * All is borrowed until space_claims_free. -EFBIG, without an error: the L1 tables are too many and
- * too long together.
- */
-int space_claims_new(struct format_image *image, const struct space_claims_options *options,
-                     struct space_claims **claims, struct err *err);
-void space_claims_free(struct space_claims *claims);
-
-size_t space_claims_tables(const struct space_claims *claims);
-
-/* The number of the snapshot in the image's list that @table is; @table is not 0. */
-size_t space_claims_snapshot(const struct space_claims *claims, size_t table);
 
 /* The first walk: counts all references to the clusters of the window. */
 int space_claims_count(struct space_claims *claims, struct space_cells *cells, struct err *err);
@@ -53,16 +40,5 @@ int space_claims_count(struct space_claims *claims, struct space_cells *cells, s
  */
 int space_claims_own(struct space_claims *claims, struct space_cells *cells, uint64_t *counts,
                      struct err *err);
-
-/* What was looked at in all walks so far, as bytes of L2 tables that take about as long. */
-uint64_t space_claims_work_bytes(const struct space_claims *claims);
-
-/*
- * Damaged entries that were met in the first walk and hold what cannot be known; those of them that
- * are not told by others; and entries that point into metadata.
- */
-uint64_t space_claims_left_out(const struct space_claims *claims);
-uint64_t space_claims_untold(const struct space_claims *claims);
-uint64_t space_claims_overlaps(const struct space_claims *claims);
 
 #endif

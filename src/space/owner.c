@@ -12,6 +12,7 @@
 #include "image.h"
 #include "io.h"
 #include "refcount.h"
+#include "refs.h"
 #include "sweep.h"
 
 #include <errno.h>
@@ -37,7 +38,8 @@ struct pass {
     struct space_owners *owners;
     struct err *err;
     struct format_refcounts refcounts;
-    struct space_claims *claims;
+    struct space_refs *refs;
+    struct space_claims claims;
     struct space_cells cells;
     struct space_sweep sweep;
     uint64_t swept_bytes;            /* of cells, in all windows */
@@ -64,8 +66,8 @@ static bool is_whole(const struct pass *pass)
 {
     const struct format_image *image = pass->image;
 
-    if (space_claims_left_out(pass->claims) > 0 || space_claims_overlaps(pass->claims) > 0 ||
-        !image->snapshots.whole || !image->bitmaps.whole)
+    if (pass->claims.left_out > 0 || pass->claims.overlaps > 0 || !image->snapshots.whole ||
+        !image->bitmaps.whole)
         return false;
     for (size_t i = 0; i < image->snapshots.n_list; i++)
         if (!image->snapshots.list[i].readable)
@@ -76,7 +78,7 @@ static bool is_whole(const struct pass *pass)
 static void sum_up(struct pass *pass)
 {
     struct space_owners *owners = pass->owners;
-    size_t n_tables = space_claims_tables(pass->claims);
+    size_t n_tables = space_refs_n_tables(pass->refs);
 
     space_sweep_finish(&pass->sweep);
     owners->whole = is_whole(pass);
@@ -84,11 +86,11 @@ static void sum_up(struct pass *pass)
         format_findings_merge(&pass->findings, &pass->high);
     owners->known = true;
     owners->leaks_known = pass->sweep.judge;
-    owners->left_out = space_claims_left_out(pass->claims);
-    owners->untold = space_claims_untold(pass->claims);
+    owners->left_out = pass->claims.left_out;
+    owners->untold = pass->claims.untold;
     for (size_t t = 1; t < n_tables; t++)
         if (t <= space_cells_table_max(pass->cells.wide))
-            owners->exclusive_clusters[space_claims_snapshot(pass->claims, t)] =
+            owners->exclusive_clusters[space_refs_table(pass->refs, t)->snapshot] =
                 opt_u64_of(pass->owned[t]);
 }
 
@@ -119,18 +121,18 @@ static void begin_sweep(struct pass *pass)
 
 static int take_window(struct pass *pass, uint64_t first)
 {
-    bool several = space_claims_tables(pass->claims) > 1;
+    bool several = space_refs_n_tables(pass->refs) > 1;
     int ret;
 
     space_cells_begin(&pass->cells, first);
-    ret = space_claims_count(pass->claims, &pass->cells, pass->err);
+    ret = space_claims_count(&pass->claims, &pass->cells, pass->err);
     if (ret == 0 && pass->cells.full && !pass->cells.wide)
         return NEEDS_WIDE;
     if (ret == 0)
         ret = space_sweep_window(&pass->sweep, &pass->cells, several, pass->err);
     pass->swept_bytes += (pass->cells.top - pass->cells.first) << pass->cells.wide;
     if (ret == 0 && several)
-        ret = space_claims_own(pass->claims, &pass->cells, pass->owned, pass->err);
+        ret = space_claims_own(&pass->claims, &pass->cells, pass->owned, pass->err);
     return ret;
 }
 
@@ -155,7 +157,7 @@ static bool is_too_much(const struct pass *pass)
     if (most == 0)
         most = SPACE_OWNER_WORK_BYTES +
                SPACE_OWNER_WORK_TIMES * (stored.known ? stored.value : pass->image->file_bytes);
-    return space_claims_work_bytes(pass->claims) + CELL_WORK * pass->swept_bytes > most;
+    return space_refs_work_bytes(pass->refs) + CELL_WORK * pass->swept_bytes > most;
 }
 
 /* It ends: each window begins behind the one before, and their number is limited. */
@@ -184,7 +186,7 @@ static int try_cells(struct pass *pass, bool wide)
     format_findings_free(&pass->findings);
     format_findings_free(&pass->high);
     begin_sweep(pass);
-    memset(pass->owned, 0, space_claims_tables(pass->claims) * sizeof(*pass->owned));
+    memset(pass->owned, 0, space_refs_n_tables(pass->refs) * sizeof(*pass->owned));
     ret = space_cells_init(&pass->cells, bytes, space_sweep_end_cluster(&pass->sweep), wide);
     ret = ret < 0 ? err_no_memory(pass->err) : take_windows(pass);
     space_cells_free(&pass->cells);
@@ -195,21 +197,21 @@ static int try_cells(struct pass *pass, bool wide)
 
 static int take_passes(struct pass *pass)
 {
-    const struct space_claims_options options = {
-        .refcounts = &pass->refcounts,
-        /* Half of a change looks like damage. */
-        .findings = pass->options->written ? NULL : &pass->findings,
-        .told = pass->options->told,
-    };
-    int ret = space_claims_new(pass->image, &options, &pass->claims, pass->err);
+    const struct space_refs_options options = {&pass->refcounts, pass->options->told};
+    int ret = space_refs_new(pass->image, &options, &pass->refs, pass->err);
 
     if (ret < 0)
         return ret;
-    pass->owned = calloc(space_claims_tables(pass->claims), sizeof(*pass->owned));
+    pass->claims = (struct space_claims){
+        .image = pass->image,
+        .refs = pass->refs,
+        /* Half of a change looks like damage. */
+        .findings = pass->options->written ? NULL : &pass->findings,
+    };
+    pass->owned = calloc(space_refs_n_tables(pass->refs), sizeof(*pass->owned));
     if (pass->owned == NULL)
         return err_no_memory(pass->err);
-    ret =
-        space_claims_tables(pass->claims) > NARROW_TABLES_MAX ? NEEDS_WIDE : try_cells(pass, false);
+    ret = space_refs_n_tables(pass->refs) > NARROW_TABLES_MAX ? NEEDS_WIDE : try_cells(pass, false);
     return ret == NEEDS_WIDE ? try_cells(pass, true) : ret;
 }
 
@@ -237,7 +239,7 @@ int space_owner_find(struct format_image *image, const struct space_owner_option
     format_findings_merge(options->findings, &of_table);
     format_findings_merge(options->findings, &pass.findings);
     format_findings_free(&pass.high);
-    space_claims_free(pass.claims);
+    space_refs_free(pass.refs);
     format_refcounts_close(&pass.refcounts);
     free(pass.owned);
     return ret;

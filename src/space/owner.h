@@ -45,10 +45,10 @@ enum space_owner {
 
 struct space_owner_options {
     bool written;     /* somebody may be writing to it: nothing is judged */
-    const bool *told; /* as in claim.h */
+    const bool *told; /* as in refs.h */
     struct format_findings *findings;
     uint64_t window_bytes; /* 0: SPACE_OWNER_WINDOW_BYTES */
-    /* Once more than this was looked at, no other window is begun, see space_claims_work_bytes.
+    /* Once more than this was looked at, no other window is begun, see space_refs_work_bytes.
      * 0: SPACE_OWNER_WORK_BYTES and SPACE_OWNER_WORK_TIMES what the file stores. */
     uint64_t work_bytes;
 };

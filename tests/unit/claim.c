@@ -84,20 +84,7 @@ static void begin_counted(struct trial *trial)
 /* One bitmap with its table of @n_entries at cluster @table; the directory is at cluster 9. */
 static void put_bitmap(struct trial *trial, uint64_t table, uint32_t n_entries)
 {
-    unsigned char *header = trial->small.bytes, *entry = header + 9 * CLUSTER;
-
-    put_be64(header + 88, 1); /* autoclear: bitmaps are consistent */
-    put_be32(header + 104, 0x23852875);
-    put_be32(header + 108, 24);
-    put_be32(header + 112, 1);
-    put_be64(header + 120, 32);
-    put_be64(header + 128, 9 * CLUSTER);
-    put_be64(entry, table * CLUSTER);
-    put_be32(entry + 8, n_entries);
-    entry[16] = 1;
-    entry[17] = 9;
-    put_be16(entry + 18, 1);
-    entry[24] = 'b';
+    small_image_bitmap(&trial->small, 9 * CLUSTER, table * CLUSTER, n_entries);
 }
 
 static void the_bits_of_a_bitmap_are_metadata(void **state)
@@ -167,18 +154,7 @@ static void a_long_table_of_bits_is_read_to_its_end(void **state)
 /* A snapshot, its L1 table at cluster @l1, in a snapshot table at cluster 8. */
 static void put_snapshot(struct trial *trial, uint64_t l1)
 {
-    unsigned char *at = trial->small.bytes + 8 * CLUSTER;
-
-    put_be32(trial->small.bytes + 60, 1);
-    put_be64(trial->small.bytes + 64, 8 * CLUSTER);
-    put_be64(at, l1 * CLUSTER);
-    put_be32(at + 8, 4);
-    put_be16(at + 12, 1);
-    put_be16(at + 14, 1);
-    put_be32(at + 36, 24);
-    put_be64(at + 48, 4 * SPAN);
-    at[64] = '1';
-    at[65] = 's';
+    small_image_snapshot(&trial->small, 8, l1, 4 * SPAN);
 }
 
 /* The table at 5 is named @n times by the snapshot, with data at 6. */

@@ -83,6 +83,44 @@ static inline void small_image_l2(struct small_image *small, uint64_t l2, uint32
         small_image_put(small, off + 8, bitmap);
 }
 
+/* One snapshot of four L1 entries, its L1 table at cluster @l1; the snapshot table is at @at. */
+static inline void small_image_snapshot(struct small_image *small, uint64_t at, uint64_t l1,
+                                        uint64_t virtual_bytes)
+{
+    unsigned char *entry = small->bytes + small_image_at(small, at);
+
+    put_be32(small->bytes + 60, 1);
+    put_be64(small->bytes + 64, small_image_at(small, at));
+    put_be64(entry, small_image_at(small, l1));
+    put_be32(entry + 8, 4);
+    put_be16(entry + 12, 1);
+    put_be16(entry + 14, 1);
+    put_be32(entry + 36, 24);
+    put_be64(entry + 48, virtual_bytes);
+    entry[64] = '1';
+    entry[65] = 's';
+}
+
+/* One bitmap, its table of @n_entries at cluster @table; the directory is at byte @directory. */
+static inline void small_image_bitmap(struct small_image *small, uint64_t directory,
+                                      uint64_t table_off, uint32_t n_entries)
+{
+    unsigned char *header = small->bytes, *entry = header + directory;
+
+    put_be64(header + 88, 1); /* autoclear: bitmaps are consistent */
+    put_be32(header + 104, 0x23852875);
+    put_be32(header + 108, 24);
+    put_be32(header + 112, 1);
+    put_be64(header + 120, 32);
+    put_be64(header + 128, directory);
+    put_be64(entry, table_off);
+    put_be32(entry + 8, n_entries);
+    entry[16] = 1;
+    entry[17] = 9;
+    put_be16(entry + 18, 1);
+    entry[24] = 'b';
+}
+
 /* @file_bytes: the length of the file, at least what is stored. */
 static inline void small_image_open(struct small_image *small, uint64_t file_bytes)
 {
