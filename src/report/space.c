@@ -76,7 +76,7 @@ static int fill_histogram(const struct format_image *image, const struct space_o
     if (histogram->list == NULL)
         return -ENOMEM;
     for (unsigned i = 0; i < 64; i++) {
-        const struct space_gap_class *class = &owners->gap_classes[i];
+        const struct space_gap_class *class = &owners->gaps.classes[i];
 
         if (class->gaps > 0)
             histogram->list[histogram->n++] = (struct report_gap_class){
@@ -101,9 +101,9 @@ static int fill_space(const struct format_image *image, const struct space_owner
     if (!owners->whole)
         space->unknown_bytes = owners->bytes[SPACE_OWNER_LEAKED];
     space->free_bytes = owners->bytes[SPACE_OWNER_FREE];
-    space->free_gaps = owners->gaps;
-    if (owners->gaps > 0)
-        space->free_gap_max_bytes = opt_u64_of(owners->gap_max_bytes);
+    space->free_gaps = owners->gaps.gaps;
+    if (owners->gaps.gaps > 0)
+        space->free_gap_max_bytes = opt_u64_of(owners->gaps.longest << image->header.cluster_bits);
     space->tail_bytes = owners->tail_bytes;
     if (owners->whole)
         space->reclaimable_bytes =

@@ -42,6 +42,7 @@ struct pass {
     struct space_claims claims;
     struct space_cells cells;
     struct space_sweep sweep;
+    struct space_gap_sink gap_sinks[2];
     uint64_t swept_bytes;            /* of cells, in all windows */
     struct format_findings findings; /* of the passes */
     struct format_findings high;     /* refcounts that are too high */
@@ -107,6 +108,13 @@ static void begin_sweep(struct pass *pass)
 {
     const struct format_header *header = &pass->image->header;
 
+    size_t n_sinks = 0;
+
+    pass->gap_sinks[n_sinks++] = space_gap_histogram_sink(&pass->owners->gaps);
+    if (pass->options->gaps != NULL)
+        pass->gap_sinks[n_sinks++] = *pass->options->gaps;
+    for (size_t i = 0; i < n_sinks; i++)
+        pass->gap_sinks[i].begin(pass->gap_sinks[i].context);
     pass->sweep = (struct space_sweep){
         .refcounts = &pass->refcounts,
         .judge = refcounts_are_believed(pass),
@@ -114,6 +122,8 @@ static void begin_sweep(struct pass *pass)
         .refcount_bits = header->refcount_bits,
         .file_bytes = pass->image->file_bytes,
         .owners = pass->owners,
+        .gap_sinks = pass->gap_sinks,
+        .n_gap_sinks = n_sinks,
         .low = &pass->findings,
         .high = &pass->high,
     };

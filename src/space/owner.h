@@ -9,6 +9,7 @@
 #ifndef SPACE_OWNER_H
 #define SPACE_OWNER_H
 
+#include "gap.h"
 #include "opt.h"
 
 #include <stdbool.h>
@@ -47,15 +48,11 @@ struct space_owner_options {
     bool written;     /* somebody may be writing to it: nothing is judged */
     const bool *told; /* as in refs.h */
     struct format_findings *findings;
-    uint64_t window_bytes; /* 0: SPACE_OWNER_WINDOW_BYTES */
+    const struct space_gap_sink *gaps; /* who else wants to know of each; NULL: nobody */
+    uint64_t window_bytes;             /* 0: SPACE_OWNER_WINDOW_BYTES */
     /* Once more than this was looked at, no other window is begun, see space_refs_work_bytes.
      * 0: SPACE_OWNER_WORK_BYTES and SPACE_OWNER_WORK_TIMES what the file stores. */
     uint64_t work_bytes;
-};
-
-/* Gaps of 2^i clusters up to twice that. */
-struct space_gap_class {
-    uint64_t gaps, clusters;
 };
 
 struct space_owners {
@@ -65,8 +62,7 @@ struct space_owners {
     uint64_t end_bytes; /* behind the last cluster in use; may exceed the length of the file */
     uint64_t bytes[SPACE_N_OWNERS]; /* of the file, up to its last cluster in use */
     uint64_t tail_bytes;            /* of the file, behind it */
-    uint64_t gaps, gap_max_bytes;   /* maximal stretches of free clusters; the longest one */
-    struct space_gap_class gap_classes[64];
+    struct space_gap_histogram gaps;
     uint64_t low, high; /* clusters with references, but too low or too high a refcount */
     uint64_t left_out;  /* damaged entries: what they hold is not part of all this */
     uint64_t untold;    /* of these, not told by others */

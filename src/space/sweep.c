@@ -5,6 +5,7 @@
 #include "cells.h"
 #include "checked.h"
 #include "finding.h"
+#include "gap.h"
 #include "owner.h"
 #include "refcount.h"
 #include "size.h"
@@ -38,25 +39,20 @@ uint64_t space_sweep_end_cluster(const struct space_sweep *sweep)
 
 /* ---- gaps ---- */
 
-static void add_gap(struct space_owners *owners, uint64_t n, unsigned cluster_bits)
+/* The @n clusters from @first on. */
+static void add_gap(struct space_sweep *sweep, uint64_t first, uint64_t n)
 {
-    struct space_gap_class *class;
-
     if (n == 0)
         return;
-    class = &owners->gap_classes[63 - __builtin_clzll(n)];
-    class->gaps++;
-    class->clusters += n;
-    owners->gaps++;
-    owners->bytes[SPACE_OWNER_FREE] += n << cluster_bits;
-    if (n << cluster_bits > owners->gap_max_bytes)
-        owners->gap_max_bytes = n << cluster_bits;
+    sweep->owners->bytes[SPACE_OWNER_FREE] += n << sweep->cluster_bits;
+    for (size_t i = 0; i < sweep->n_gap_sinks; i++)
+        sweep->gap_sinks[i].take(sweep->gap_sinks[i].context, (struct space_gap){first, n});
 }
 
 /* @n clusters from next on have an owner. */
 static void use(struct space_sweep *sweep, uint64_t n)
 {
-    add_gap(sweep->owners, sweep->gap, sweep->cluster_bits);
+    add_gap(sweep, sweep->next - sweep->gap, sweep->gap);
     sweep->gap = sweep->gap_inside = 0;
     sweep->next += n;
     sweep->end = sweep->next;
@@ -89,9 +85,8 @@ static void tell_wrong(struct space_sweep *sweep, bool low)
     snprintf(where, sizeof(where), "refcount[%" PRIu64 "]", sweep->wrong.first);
     format_findings_add(low ? sweep->low : sweep->high,
                         low ? FORMAT_FINDING_REFCOUNT_LOW : FORMAT_FINDING_REFCOUNT_HIGH, where,
-                        has_place ? &place : NULL,
-                        "%s refcount %" PRIu16 "%s, but %u%s %s%s; %s", who, refcount,
-                        or_more ? " or more" : "", shown, full ? " or more" : "",
+                        has_place ? &place : NULL, "%s refcount %" PRIu16 "%s, but %u%s %s%s; %s",
+                        who, refcount, or_more ? " or more" : "", shown, full ? " or more" : "",
                         size_noun(shown, "reference", "references"), one ? "" : " each", meaning);
 }
 
@@ -274,7 +269,7 @@ void space_sweep_finish(struct space_sweep *sweep)
     struct space_owners *owners = sweep->owners;
 
     end_wrong(sweep);
-    add_gap(owners, sweep->gap_inside, sweep->cluster_bits);
+    add_gap(sweep, sweep->next - sweep->gap, sweep->gap_inside);
     if (sweep->gap_inside > 0) /* the last cluster in use counts as free, see judge */
         owners->bytes[SPACE_OWNER_FREE] -= sweep->overhang;
     owners->end_bytes = sweep->end << sweep->cluster_bits;

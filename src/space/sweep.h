@@ -7,12 +7,14 @@
 #define SPACE_SWEEP_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct err;
 struct format_findings;
 struct format_refcounts;
 struct space_cells;
+struct space_gap_sink;
 struct space_owners;
 
 struct space_sweep {
@@ -21,7 +23,9 @@ struct space_sweep {
     bool judge; /* they are believed, and compared; else they only say where the file ends */
     unsigned cluster_bits, refcount_bits;
     uint64_t file_bytes;
-    struct space_owners *owners;        /* what is to be summed up is 0 */
+    struct space_owners *owners;            /* what is to be summed up is 0 */
+    const struct space_gap_sink *gap_sinks; /* begun */
+    size_t n_gap_sinks;
     struct format_findings *low, *high; /* where refcounts that are too low, or high, are told */
 
     uint64_t next;       /* cluster: all before it are done */

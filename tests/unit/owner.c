@@ -241,7 +241,30 @@ static void model_free(struct model *model)
 struct expected {
     uint64_t bytes[SPACE_N_OWNERS], end, gaps, gap_max, low, high;
     uint64_t exclusive[TABLES_MAX];
+    bool is_free[N];
 };
+
+/* Gaps, as they are handed out one by one. */
+struct gaps {
+    bool is_free[N];
+    uint64_t next; /* behind the last one */
+};
+
+static void gaps_begin(void *context)
+{
+    memset(context, 0, sizeof(struct gaps));
+}
+
+static void gaps_take(void *context, struct space_gap gap)
+{
+    struct gaps *gaps = context;
+
+    assert_true(gap.n > 0);
+    assert_true(gap.first > gaps->next); /* they are maximal: something lies in between */
+    assert_true(gap.first + gap.n <= N);
+    memset(gaps->is_free + gap.first, true, gap.n);
+    gaps->next = gap.first + gap.n;
+}
 
 static struct expected expect(const struct model *model, bool judge)
 {
@@ -259,6 +282,7 @@ static struct expected expect(const struct model *model, bool judge)
 
         expected.bytes[owner] += len;
         gap = owner == SPACE_OWNER_FREE ? gap + 1 : 0;
+        expected.is_free[c] = gap > 0;
         expected.gaps += gap == 1;
         expected.gap_max = gap > expected.gap_max ? gap : expected.gap_max;
         if (model->references[c] == 0 || !judge)
@@ -274,7 +298,8 @@ static struct expected expect(const struct model *model, bool judge)
     return expected;
 }
 
-static void compare(const struct model *model, const struct space_owners *owners, bool judge)
+static void compare(const struct model *model, const struct space_owners *owners,
+                    const struct gaps *gaps, bool judge)
 {
     struct expected expected = expect(model, judge);
     uint64_t sum = owners->tail_bytes;
@@ -289,8 +314,9 @@ static void compare(const struct model *model, const struct space_owners *owners
                      expected.bytes[owner]);
     }
     assert_int_equal(sum, model->small.memory.file_bytes);
-    assert_int_equal(owners->gaps, expected.gaps);
-    assert_int_equal(owners->gap_max_bytes, expected.gap_max * CLUSTER);
+    assert_int_equal(owners->gaps.gaps, expected.gaps);
+    assert_int_equal(owners->gaps.longest, expected.gap_max);
+    assert_memory_equal(gaps->is_free, expected.is_free, sizeof(expected.is_free));
     assert_int_equal(owners->low, expected.low);
     assert_int_equal(owners->high, expected.high);
     assert_int_equal(owners->left_out, 0);
@@ -322,11 +348,14 @@ static void compare_windows(struct model *model, bool written)
 
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
         uint64_t bytes = sizes[i] << (model->n_tables > 60); /* of two a cluster */
-        const struct space_owner_options options = {.window_bytes = bytes, .written = written};
+        struct gaps gaps;
+        const struct space_gap_sink sink = {&gaps, gaps_begin, gaps_take};
+        const struct space_owner_options options = {
+            .window_bytes = bytes, .written = written, .gaps = &sink};
         struct space_owners owners;
 
         find(&model->small, options, &owners);
-        compare(model, &owners, !written);
+        compare(model, &owners, &gaps, !written);
         if (sizes[i] > 0 && sizes[i] <= 64) /* only where something is */
             assert_in_range(owners.windows, model->next / sizes[i] / 2, SPACE_OWNER_WINDOWS_MAX);
         space_owners_free(&owners);
@@ -379,7 +408,7 @@ static void many_blobs_in_a_cluster(void **state)
     assert_int_equal(owners.low + owners.high, 0);
     assert_int_equal(owners.bytes[SPACE_OWNER_ACTIVE], CLUSTER);
     assert_int_equal(owners.bytes[SPACE_OWNER_METADATA], 8 * CLUSTER);
-    assert_int_equal(owners.gaps, 1);
+    assert_int_equal(owners.gaps.gaps, 1);
     assert_int_equal(owners.tail_bytes, 9 * CLUSTER);
     space_owners_free(&owners);
     small_image_free(&small);
@@ -410,9 +439,9 @@ static void windows_are_where_something_is(void **state)
     assert_true(owners.known);
     assert_int_equal(owners.windows, 101);
     assert_int_equal(owners.bytes[SPACE_OWNER_ACTIVE], 100 * CLUSTER);
-    assert_int_equal(owners.gaps, 101); /* one before the first L2 table */
+    assert_int_equal(owners.gaps.gaps, 101); /* one before the first L2 table */
     assert_int_equal(owners.end_bytes, ((UINT64_C(100) << 30) + 1) * CLUSTER);
-    assert_int_equal(owners.gap_classes[29].gaps, 100); /* a little less than 2^30 clusters */
+    assert_int_equal(owners.gaps.classes[29].gaps, 100); /* a little less than 2^30 clusters */
     assert_int_equal(owners.tail_bytes, ((UINT64_C(2) << 30) - 1) * CLUSTER);
     space_owners_free(&owners);
     small_image_free(&small);
