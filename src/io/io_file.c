@@ -3,6 +3,7 @@
  * Owns one file descriptor, opened read only. Must never write, create, lock, wait, or open
  * anything but the path that it was given; nor read what stores nothing.
  */
+#include "checked.h"
 #include "err.h"
 #include "io.h"
 #include "open.h"
@@ -22,6 +23,7 @@
 #include <unistd.h>
 
 #define READ_AT_ONCE 64
+#define FILE_BYTES_MAX INT64_MAX /* no file has bytes behind that, and no read may reach there */
 
 struct io_file {
     struct io io;
@@ -53,11 +55,14 @@ static int finish_read(struct io_file *file, struct io_request *request, struct 
 
     while (request->got < request->len) {
         uint64_t off = request->off + request->got;
+        size_t left = request->len - request->got;
         ssize_t n;
 
-        if (off > INT64_MAX) /* no file has bytes there */
+        if (off >= FILE_BYTES_MAX)
             break;
-        n = pread(file->fd, buf + request->got, request->len - request->got, (off_t)off);
+        if (left > FILE_BYTES_MAX - off)
+            left = (size_t)(FILE_BYTES_MAX - off);
+        n = pread(file->fd, buf + request->got, left, (off_t)off);
         if (n == 0)
             break;
         if (n > 0)
@@ -83,7 +88,7 @@ static bool read_cached(struct io_file *file, struct io_request *request)
 
     request->got = 0;
     request->waited = false;
-    if (file->waits_always || request->off > INT64_MAX)
+    if (file->waits_always || !checked_inside(request->off, request->len, FILE_BYTES_MAX))
         return false;
     n = preadv2(file->fd, &vector, 1, (off_t)request->off, RWF_NOWAIT);
     if (n > 0)

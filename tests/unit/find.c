@@ -6,7 +6,9 @@
 #include "folder.h"
 #include "io.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -25,6 +28,9 @@ struct place {
     struct io_folder folder;
     char found[8][128]; /* relative paths */
     size_t n_found, n_failed;
+    char last_failed[128];
+    int stop; /* what is returned for the first that is found */
+    bool one_file_system;
     void (*meanwhile)(void); /* once, when the first is found */
 };
 
@@ -84,24 +90,32 @@ static int found(void *context, const char *path, const char *relative)
     if (place->meanwhile != NULL)
         place->meanwhile();
     place->meanwhile = NULL;
-    return 0;
+    return place->stop;
 }
 
 static void failed(void *context, const char *path, int error)
 {
     struct place *place = context;
 
-    (void)path;
-    (void)error;
+    assert_int_equal(error, EACCES);
+    strcpy(place->last_failed, path);
     place->n_failed++;
+}
+
+static int look_for(struct place *place)
+{
+    const struct io_find find = {.wanted = wanted,
+                                 .found = found,
+                                 .failed = failed,
+                                 .context = place,
+                                 .one_file_system = place->one_file_system};
+
+    return io_find(&place->folder, &find);
 }
 
 static void search(struct place *place)
 {
-    const struct io_find find = {
-        .wanted = wanted, .found = found, .failed = failed, .context = place};
-
-    assert_int_equal(io_find(&place->folder, &find), 0);
+    assert_int_equal(look_for(place), 0);
     assert_int_equal(place->n_failed, 0);
 }
 
@@ -240,6 +254,151 @@ static void a_deep_tree_needs_no_stack(void **state)
     assert_int_equal(place->n_found, 2);
 }
 
+static void only_what_is_wanted_is_found(void **state)
+{
+    struct place *place = *state;
+
+    write_file("named/b", "imag");
+    write_file("named/c", "");
+    write_file("named/d", "imagine");
+    assert_int_equal(symlink("a", "named/e"), 0);
+    assert_int_equal(mkfifo("named/f", 0600), 0);
+    search(place);
+    assert_int_equal(place->n_found, 2);
+}
+
+static void whoever_finds_may_stop_the_search(void **state)
+{
+    struct place *place = *state;
+
+    place->stop = -ECANCELED;
+    assert_int_equal(look_for(place), -ECANCELED);
+    assert_int_equal(place->n_found, 1);
+}
+
+/* As somebody who owns nothing. */
+static int look_as_nobody(struct place *place)
+{
+    int ret;
+
+    if (geteuid() == 0)
+        assert_int_equal(seteuid(65534), 0);
+    ret = look_for(place);
+    assert_int_equal(seteuid(getuid()), 0);
+    return ret;
+}
+
+static void what_cannot_be_read_is_told_and_the_search_goes_on(void **state)
+{
+    struct place *place = *state;
+
+    chmod(".", 0755);
+    chmod("named", 0755);
+    chmod("named/a", 0);
+    chmod("named/sub", 0755);
+    chmod("named/sub/b", 0644);
+    assert_int_equal(look_as_nobody(place), 0);
+    assert_int_equal(place->n_failed, 1);
+    assert_string_equal(place->last_failed, "named/a");
+    assert_string_equal(place->found[0], "sub/b");
+    chmod("named/a", 0644);
+    chmod("named/sub", 0);
+    assert_int_equal(look_as_nobody(place), 0);
+    assert_int_equal(place->n_failed, 2);
+    assert_string_equal(place->last_failed, "named/sub");
+    chmod("named/sub", 0744); /* its names can be read, but not what they are of */
+    assert_int_equal(look_as_nobody(place), 0);
+    assert_int_equal(place->n_failed, 3);
+    assert_string_equal(place->last_failed, "named/sub/b");
+    chmod("named/sub", 0755);
+    chmod("named", 0);
+    assert_int_equal(look_as_nobody(place), 0);
+    assert_int_equal(place->n_failed, 4);
+    assert_string_equal(place->last_failed, "named");
+}
+
+/* The folder as it is now: a descriptor from before does not see what has been mounted since. */
+static void open_again(struct place *place)
+{
+    struct err err = {0};
+
+    io_folder_close(&place->folder);
+    assert_int_equal(io_folder_open("named", &place->folder, &err), 0);
+}
+
+/* Below the folder a tmpfs with an image, and a proc. False: who may not do that. */
+static bool mount_two(void)
+{
+    mkdir("named/proc", 0700);
+    mkdir("named/tmpfs", 0700);
+    if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+        mount("tmpfs", "named/tmpfs", "tmpfs", 0, NULL) < 0)
+        return false;
+    write_file("named/tmpfs/image", "image");
+    if (mount("proc", "named/proc", "proc", 0, NULL) == 0)
+        return true;
+    umount2("named/tmpfs", MNT_DETACH);
+    return false;
+}
+
+static void what_is_mounted_below_can_be_left_out_and_proc_always_is(void **state)
+{
+    struct place *place = *state;
+
+    if (!mount_two())
+        skip();
+    open_again(place);
+    search(place);
+    place->one_file_system = true;
+    search(place);
+    umount2("named/tmpfs", MNT_DETACH);
+    umount2("named/proc", MNT_DETACH);
+    assert_int_equal(place->n_found, 5);
+    assert_string_equal(place->found[2], "tmpfs/image");
+    assert_string_equal(place->found[4], "sub/b");
+}
+
+/* A file may be mounted over another one. */
+static void a_file_of_proc_mounted_over_a_file_is_not_read(void **state)
+{
+    struct place *place = *state;
+
+    if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+        mount("/proc/version", "named/a", NULL, MS_BIND, NULL) < 0)
+        skip();
+    open_again(place);
+    search(place);
+    umount2("named/a", MNT_DETACH);
+    assert_int_equal(place->n_found, 1);
+}
+
+static void a_folder_that_cannot_be_opened_says_why(void **state)
+{
+    struct io_folder folder;
+    struct err err = {0};
+
+    (void)state;
+    assert_int_equal(io_folder_open("nothing", &folder, &err), -ENOENT);
+    assert_string_equal(err.text, "No such file or directory");
+    err.code = 0;
+    assert_int_equal(io_folder_open("named/a", &folder, &err), -ENOTDIR);
+    assert_int_equal(symlink("named", "link"), 0); /* the user named it */
+    assert_int_equal(io_folder_open("link", &folder, &err), 0);
+    assert_string_equal(folder.path, "link");
+    io_folder_close(&folder);
+}
+
+static void what_is_gone_says_so(void **state)
+{
+    struct place *place = *state;
+
+    search(place);
+    remove_subfolder();
+    is_refused(place, "sub/b", "cannot open: No such file or directory");
+    unlink("named/a");
+    is_refused(place, "a", "cannot open: No such file or directory");
+}
+
 static void proc_is_not_searched(void **state)
 {
     struct io_folder folder;
@@ -295,6 +454,13 @@ int main(void)
         TEST(the_walk_itself_goes_through_no_link_that_has_come_meanwhile),
         TEST(what_has_vanished_meanwhile_is_no_failure),
         TEST(a_deep_tree_needs_no_stack),
+        TEST(only_what_is_wanted_is_found),
+        TEST(whoever_finds_may_stop_the_search),
+        TEST(what_cannot_be_read_is_told_and_the_search_goes_on),
+        TEST(what_is_mounted_below_can_be_left_out_and_proc_always_is),
+        TEST(a_file_of_proc_mounted_over_a_file_is_not_read),
+        TEST(a_folder_that_cannot_be_opened_says_why),
+        TEST(what_is_gone_says_so),
         TEST(proc_is_not_searched),
         TEST(a_file_of_proc_is_not_read),
         TEST(a_link_in_proc_leads_to_a_file_with_storage),
