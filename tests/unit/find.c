@@ -137,7 +137,10 @@ static void is_refused(const struct place *place, const char *relative, const ch
     struct err err = {0};
     struct io *io;
 
-    assert_true(io_folder_open_file(&place->folder, relative, &io, &err) < 0);
+    int ret = io_folder_open_file(&place->folder, relative, &io, &err);
+
+    assert_true(ret < 0);
+    assert_int_equal(ret, -err.code);
     assert_non_null(strstr(err.text, message));
 }
 

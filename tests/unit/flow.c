@@ -55,7 +55,8 @@ static void a_line_goes_on_below_its_mark(void **state)
 static void a_mark_far_to_the_right_is_no_place_to_go_on(void **state)
 {
     (void)state;
-    check("a path of forty columns and one, at least " RENDER_FIGURE "aaaaaaaaa bbbbbbbbb ccc\n", 60,
+    check("a path of forty columns and one, at least " RENDER_FIGURE "aaaaaaaaa bbbbbbbbb ccc\n",
+          60,
           "a path of forty columns and one, at least aaaaaaaaa\n"
           "    bbbbbbbbb ccc\n");
 }
@@ -104,6 +105,13 @@ static void blanks_inside_a_line_are_kept(void **state)
     check("  " RENDER_FIGURE "11,248      mean 5 MiB\n", 60, "  11,248      mean 5 MiB\n");
 }
 
+static void blanks_at_the_end_of_a_line_break_nothing(void **state)
+{
+    (void)state;
+    check(RENDER_FIGURE "1234567 1234567 1234567 1234567 1234567 1234567 1234567 1234  \n", 60,
+          "1234567 1234567 1234567 1234567 1234567 1234567 1234567 1234  \n");
+}
+
 static void characters_are_counted_not_bytes(void **state)
 {
     (void)state;
@@ -147,6 +155,7 @@ int main(void)
         cmocka_unit_test(a_long_word_stays_whole),
         cmocka_unit_test(a_number_keeps_its_unit),
         cmocka_unit_test(blanks_inside_a_line_are_kept),
+        cmocka_unit_test(blanks_at_the_end_of_a_line_break_nothing),
         cmocka_unit_test(characters_are_counted_not_bytes),
         cmocka_unit_test(figures_are_as_wide_as_the_terminal_sentences_are_not),
         cmocka_unit_test(nothing_is_narrower_than_the_least_width),

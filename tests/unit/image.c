@@ -9,19 +9,10 @@
 static void make(struct small_image *small, uint32_t n)
 {
     small_image_init(small, 12, 1 << 20, 1, 12);
-    put_be32(small->bytes + 60, n);
-    put_be64(small->bytes + 64, n > 0 ? small_image_at(small, SNAPSHOTS) : 0);
-    for (uint32_t i = 0; i < n; i++) { /* each has an entry of 64 bytes */
-        unsigned char *entry = small->bytes + small_image_at(small, SNAPSHOTS) + 64 * i;
+    for (uint32_t i = 0; i < n; i++) { /* entries of 64 bytes */
+        const char id[2] = {(char)('0' + i % 10), '\0'};
 
-        put_be64(entry, small_image_at(small, 2));
-        put_be32(entry + 8, 1);
-        put_be16(entry + 12, 1);
-        put_be16(entry + 14, 1);
-        put_be32(entry + 36, 16);
-        put_be64(entry + 48, 1 << 20);
-        entry[56] = (unsigned char)('0' + i % 10);
-        entry[57] = 's';
+        small_image_add_snapshot(small, SNAPSHOTS, id, "s", 2, 1, 1 << 20);
     }
 }
 

@@ -275,6 +275,27 @@ static void stored_bytes_and_the_descriptor_are_told(void **state)
     io_close(NULL);
 }
 
+/* As if its server had gone. */
+static void of_a_file_that_fails_nothing_is_known(void **state)
+{
+    struct err err = {0};
+    uint64_t size;
+    struct io *io;
+
+    (void)state;
+    scratch_write("image", "abc");
+    io = open_file("image");
+    close(io_descriptor(io));
+    assert_int_equal(io_size(io, &size, &err), -EBADF);
+    assert_string_equal(err.text, "cannot find the size of the file: Bad file descriptor");
+    assert_false(io_users(io).known);
+    assert_false(io_stamp(io).known);
+    assert_false(io_allocated(io).known);
+    assert_int_equal(io_next_data(io, 1), 1);
+    assert_int_equal(io_next_hole(io, 1), UINT64_MAX);
+    io_close(io);
+}
+
 /* ---- what is refused ---- */
 
 static void only_files_and_disks_are_opened(void **state)
@@ -449,6 +470,7 @@ int main(void)
         SCRATCH_TEST(locks_of_qemu_say_who_has_the_image),
         SCRATCH_TEST(the_stamp_is_of_the_last_write),
         SCRATCH_TEST(stored_bytes_and_the_descriptor_are_told),
+        SCRATCH_TEST(of_a_file_that_fails_nothing_is_known),
         SCRATCH_TEST(only_files_and_disks_are_opened),
         SCRATCH_TEST(who_may_not_read_is_told),
         SCRATCH_TEST(a_link_is_followed_if_it_was_named_but_not_if_it_was_found),

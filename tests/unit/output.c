@@ -17,6 +17,7 @@
 static struct {
     bool no_nameless;          /* files without a name cannot be made */
     bool no_link;              /* linkat says EPERM, as for others' files */
+    bool no_proc;              /* there is nothing in /proc */
     int fsync, rename, fchmod; /* fail with this */
 } kernel;
 
@@ -54,6 +55,13 @@ int renameat(int from_folder, const char *from, int to_folder, const char *to)
     if (kernel.rename != 0)
         return answer(kernel.rename, -1);
     return (int)syscall(SYS_renameat2, from_folder, from, to_folder, to, 0);
+}
+
+int access(const char *path, int mode)
+{
+    if (kernel.no_proc && strncmp(path, "/proc/", 6) == 0)
+        return answer(ENOENT, -1);
+    return (int)syscall(SYS_faccessat, AT_FDCWD, path, mode);
 }
 
 int fsync(int fd)
@@ -173,6 +181,20 @@ static void where_no_file_is_without_a_name_it_has_a_hidden_one(void **state)
     commit(&output);
     scratch_holds("file", "text");
     assert_int_equal(scratch_count(), 1);
+}
+
+/* Only there could such a file be given a name. */
+static void without_proc_it_has_a_hidden_one_too(void **state)
+{
+    struct io_output output;
+
+    (void)state;
+    kernel.no_proc = true;
+    output = open_output("file");
+    assert_int_equal(scratch_count(), 1);
+    fputs("text", output.stream);
+    commit(&output);
+    scratch_holds("file", "text");
 }
 
 static void a_hidden_name_that_is_there_is_not_taken(void **state)
@@ -458,6 +480,7 @@ int main(void)
         TEST(the_rights_are_those_that_the_user_wants),
         TEST(what_is_given_up_leaves_nothing),
         TEST(where_no_file_is_without_a_name_it_has_a_hidden_one),
+        TEST(without_proc_it_has_a_hidden_one_too),
         TEST(a_hidden_name_that_is_there_is_not_taken),
         TEST(where_no_name_can_be_made_nothing_is_begun),
         TEST(who_cannot_link_does_not_replace),

@@ -717,6 +717,8 @@ static void space_that_can_be_had_back(void **state)
     made_add_space(&page.made);
     says(&page, "  To get space back:");
     says(&page, "        qemu-img check -r leaks disk.qcow2");
+    page.made.space.leaked_bytes.value = 0; /* one step is left */
+    says(&page, "  To get space back:");
     page.made.space.leaked_bytes.value = page.made.space.reclaimable_bytes.value = 0;
     hides(&page, "To get space back");
     done(&page);

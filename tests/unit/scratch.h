@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* A folder of its own for each test, below the present one; gone when the test is over. */
+/*
+ * A folder of its own for each test, below the present one; gone when the test is over. Standard
+ * input is closed, so that the first file that is opened has the number 0; and what is opened is
+ * closed again.
+ */
 #ifndef UNIT_SCRATCH_H
 #define UNIT_SCRATCH_H
 
@@ -20,9 +24,22 @@
 
 static char scratch_name[] = "scratch.XXXXXX";
 
+static unsigned scratch_n_open;
+
+static inline unsigned scratch_count_open(void)
+{
+    unsigned n = 0;
+
+    for (int fd = 0; fd < 256; fd++)
+        n += fcntl(fd, F_GETFD) >= 0;
+    return n;
+}
+
 static inline int scratch_enter(void **state)
 {
     (void)state;
+    close(0);
+    scratch_n_open = scratch_count_open();
     strcpy(scratch_name, "scratch.XXXXXX");
     return mkdtemp(scratch_name) == NULL || chdir(scratch_name) < 0 ? -1 : 0;
 }
@@ -40,6 +57,10 @@ static inline int scratch_leave(void **state)
     (void)state;
     if (chdir("..") < 0)
         return -1;
+    if (scratch_count_open() != scratch_n_open) {
+        print_error("%u files are open, not %u\n", scratch_count_open(), scratch_n_open);
+        return -1;
+    }
     return nftw(scratch_name, scratch_remove, 8, FTW_DEPTH | FTW_PHYS);
 }
 

@@ -6,6 +6,7 @@
 #ifndef UNIT_SMALL_IMAGE_H
 #define UNIT_SMALL_IMAGE_H
 
+#include "be.h"
 #include "image.h"
 #include "io_memory.h"
 #include "scan.h"
@@ -119,6 +120,31 @@ static inline void small_image_bitmap(struct small_image *small, uint64_t direct
     entry[17] = 9;
     put_be16(entry + 18, 1);
     entry[24] = 'b';
+}
+
+/*
+ * One more snapshot, in a table that begins at cluster @at: of a disk of @virtual_bytes, with
+ * @l1_entries in the L1 table at cluster @l1. Id and name together have 8 bytes at most.
+ */
+static inline void small_image_add_snapshot(struct small_image *small, uint64_t at, const char *id,
+                                            const char *name, uint64_t l1, uint32_t l1_entries,
+                                            uint64_t virtual_bytes)
+{
+    uint32_t n = be32_load(small->bytes + 60);
+    unsigned char *entry = small->bytes + small_image_at(small, at) + 64 * (size_t)n;
+    size_t id_len = strlen(id), name_len = strlen(name);
+
+    assert_true(entry + 64 <= small->bytes + small->len && id_len + name_len <= 8);
+    put_be32(small->bytes + 60, n + 1);
+    put_be64(small->bytes + 64, small_image_at(small, at));
+    put_be64(entry, small_image_at(small, l1));
+    put_be32(entry + 8, l1_entries);
+    put_be16(entry + 12, (uint16_t)id_len);
+    put_be16(entry + 14, (uint16_t)name_len);
+    put_be32(entry + 36, 16);
+    put_be64(entry + 48, virtual_bytes);
+    memcpy(entry + 56, id, id_len);
+    memcpy(entry + 56 + id_len, name, name_len);
 }
 
 /* @file_bytes: the length of the file, at least what is stored. */
