@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // mkqcow2 FIXTURE.txt OUT.qcow2: makes a qcow2 image of a text that describes it.
+// mkqcow2 --into FOLDER FIXTURE.txt ...: makes FOLDER/FIXTURE.qcow2 of each.
 //
 // For tests only. README.md in this folder specifies the text. The fixture is read and laid out
 // as a whole before the output is opened, so a bad text leaves no file behind.
@@ -8,9 +9,11 @@
 
 #include <fcntl.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static struct image image;
@@ -65,26 +68,59 @@ static void create_data_file(const char *image_path)
     free(path);
 }
 
-int main(int argc, char **argv)
+static void make_image(const char *text_path, const char *image_path)
 {
     int fd;
 
-    if (argc != 3) {
-        fprintf(stderr, "usage: mkqcow2 FIXTURE.txt|- OUT.qcow2\n");
-        return 1;
-    }
-    parse_fixture(&image, argv[1]);
+    parse_fixture(&image, text_path);
     layout_image(&image);
     write_header(&image);
     edit_resolve(&image);
-    fd = open(argv[2], O_RDWR | O_CREAT | O_TRUNC, 0666);
+    fd = open(image_path, O_RDWR | O_CREAT | O_TRUNC, 0666);
     if (fd < 0)
-        die(NULL, 0, "%s: %m", argv[2]);
+        die(NULL, 0, "%s: %m", image_path);
     write_image(&image, fd);
     edit_apply(&image, fd);
     if (close(fd) < 0)
-        die(NULL, 0, "%s: %m", argv[2]);
+        die(NULL, 0, "%s: %m", image_path);
     if (image.create_data_file)
-        create_data_file(argv[2]);
+        create_data_file(image_path);
+}
+
+// In a process of its own: a fork of this one takes a tenth of what it takes to start one.
+static bool make_image_aside(const char *folder, const char *text_path)
+{
+    const char *slash = strrchr(text_path, '/'), *name = slash ? slash + 1 : text_path;
+    const char *dot = strrchr(name, '.');
+    int length = dot ? (int)(dot - name) : (int)strlen(name), status;
+    char *image_path;
+    pid_t child = fork();
+
+    if (child < 0)
+        die(NULL, 0, "fork: %m");
+    if (child == 0) {
+        if (asprintf(&image_path, "%s/%.*s.qcow2", folder, length, name) < 0)
+            die(NULL, 0, "out of memory");
+        make_image(text_path, image_path);
+        _exit(0);
+    }
+    return waitpid(child, &status, 0) == child && status == 0;
+}
+
+int main(int argc, char **argv)
+{
+    bool all = true;
+
+    if (argc >= 3 && strcmp(argv[1], "--into") == 0) {
+        for (int i = 3; i < argc; i++)
+            all &= make_image_aside(argv[2], argv[i]);
+        return all ? 0 : 1;
+    }
+    if (argc != 3) {
+        fprintf(stderr, "usage: mkqcow2 FIXTURE.txt|- OUT.qcow2\n"
+                        "       mkqcow2 --into FOLDER FIXTURE.txt ...\n");
+        return 1;
+    }
+    make_image(argv[1], argv[2]);
     return 0;
 }
