@@ -8,7 +8,6 @@ Ends with its exit status; what goes too far is told on stderr, and ends with 12
 waits for something is killed after a minute. Sanitizers take more of both.
 """
 import os
-import resource
 import subprocess
 import sys
 import threading
@@ -32,15 +31,15 @@ def main(argv):
 
     alarm = threading.Timer(HANGS_SECONDS, kill)
     alarm.start()
-    status = child.wait()
+    _, status, used = os.wait4(child.pid, 0)
     alarm.cancel()
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    child.returncode = status = os.waitstatus_to_exitcode(status)
     seconds = used.ru_utime + used.ru_stime
     if hung:
         print("bounded.py: it waits for something", file=sys.stderr)
         return 125
     if status < 0:
-        os.kill(os.getpid(), -status)
+        return 128 - status
     if not sanitized and (seconds > limit or used.ru_maxrss * 1024 > BYTES):
         print("bounded.py: took %.1f s and %d MiB" % (seconds, used.ru_maxrss >> 10), file=sys.stderr)
         return 125

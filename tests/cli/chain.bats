@@ -28,7 +28,7 @@ figures() {
 matches_chain_oracle() {
     chained "$@"
     mv out ours.json
-    python3 "$TESTS/oracle/chain.py" --compare "$1" ours.json
+    witness oracle/chain.py --compare "$1" ours.json
 }
 
 # lists IMAGE EXPECTED: as guest offset, length, kind, depth, file, host offset.
@@ -406,7 +406,7 @@ snapshot two'
     is <(json out '[[x["bytes"] for x in t["layers"]] for t in i[0]["tables"]]') \
         "[[393216, 262144], [262144, 393216], [393216, 262144]]"
     mv out ours.json
-    python3 "$TESTS/oracle/chain.py" --compare top.qcow2 ours.json
+    witness oracle/chain.py --compare top.qcow2 ours.json
     try qcow2frag map --list --json --chain -s one top.qcow2
     is <(json <(head -1 out) '[d["length"], d["depth"], d["host_offset"]]') "[262144, 0, 1310720]"
 }
@@ -465,17 +465,19 @@ poke be64 l2[1] 1c+512'
 }
 
 @test "a damaged L1 entry hides all that its table would map" {
-    two 'size 1G
+    two 'size 4M
+cluster 4K
 map 0 at 10
-map 8192 at 11
-poke be64 l1[0] 1<<50' 'size 1G
+map 512 at 11
+poke be64 l1[0] 1<<50' 'size 4M
+cluster 4K
 map 0..1 at 20
-map 8192..8193 at 22'
+map 512..513 at 22'
     try qcow2frag --json --chain top.qcow2
     exits 2
-    figures '[t["corrupt_entries"], t["mapped_bytes"]]' "[1, 131072]"
+    figures '[t["corrupt_entries"], t["mapped_bytes"]]' "[1, 8192]"
     mv out ours.json
-    python3 "$TESTS/oracle/chain.py" --compare top.qcow2 ours.json
+    witness oracle/chain.py --compare top.qcow2 ours.json
 }
 
 # ---- who uses the chain ----
@@ -534,7 +536,7 @@ map 0..5 at 20'
 
 @test "the number of threads changes nothing" {
     needs qemu-img qemu-io
-    python3 "$TESTS/oracle/random_chain.py" 7
+    witness oracle/random_chain.py 7
     chained layer0 --threads 1
     mv out one.json
     chained layer0 --threads 8
@@ -543,15 +545,13 @@ map 0..5 at 20'
 
 @test "a chain of 300 images has the figures of the oracle" {
     # Each has a cluster of its own, and one that the image above it hides.
-    "$MKQCOW2" - image.300 <<<'size 20M
-map 299 at 10'
-    "$MKQCOW2" - link <<<'size 20M
-backing image.000 format qcow2'
+    mkdir texts
+    printf 'size 20M\nmap 299 at 10\n' >texts/image300.txt
     for ((n = 299; n > 0; n--)); do
-        printf 'size 20M\nbacking image.%d format qcow2\nmap %d..%d at 10\n' $((n + 1)) $((n - 1)) "$n" |
-            "$MKQCOW2" - "image.$n"
+        printf 'size 20M\nbacking image%d.qcow2 format qcow2\nmap %d..%d at 10\n' $((n + 1)) $((n - 1)) "$n" >"texts/image$n.txt"
     done
-    matches_chain_oracle image.1
+    "$MKQCOW2" --into . texts/*.txt
+    matches_chain_oracle image1.qcow2
     is <(json ours.json '[i[0]["tables"][0][k] for k in ("chain_depth", "mapped_clusters", "file_switches")]') \
         "[300, 300, 298]"
 }
@@ -563,7 +563,7 @@ random_chain() {
     needs qemu-img qemu-io
     mkdir "$1"
     cd "$1"
-    python3 "$TESTS/oracle/random_chain.py" "$1"
+    witness oracle/random_chain.py "$1"
 }
 
 agrees_with_oracle() {
@@ -599,7 +599,7 @@ agrees_with_qemu() {
     qemu-img map --output=json -f qcow2 layer0 >qemu.json
     try qcow2frag map --list --json --chain layer0
     exits 0
-    python3 "$TESTS/oracle/compare_chain.py" qemu.json out
+    witness oracle/compare_chain.py qemu.json out
     cd ..
 }
 
@@ -624,7 +624,7 @@ reads_as_qemu() {
         [ -z "${2:-}" ] || [ "$odd" = 0 ] || [ "$(head -c 3 "$file" | tr -d '\0')" != QFI ] ||
             printf '\0\0\0\1' | dd of="$file" bs=1 seek=32 conv=notrunc status=none
     done
-    python3 "$TESTS/disk/chain_reads.py" layer0
+    witness disk/chain_reads.py layer0
     matches_chain_oracle layer0
     cd ..
 }

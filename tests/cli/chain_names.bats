@@ -11,12 +11,13 @@ setup() {
     needs python3
 }
 
-bounded() {
-    local sanitized=
+sanitized=()
+! has_sanitizer || sanitized=(--sanitized)
 
-    ! has_sanitizer || sanitized=--sanitized
-    python3 "$TESTS/cli/bounded.py" $sanitized "$QCOW2FRAG" "$@"
-}
+bounded() { witness cli/bounded.py ${sanitized[@]+"${sanitized[@]}"} "$QCOW2FRAG" "$@"; }
+
+# With the limits of this shell.
+bounded_here() { python3 "$TESTS/cli/bounded.py" ${sanitized[@]+"${sanitized[@]}"} "$QCOW2FRAG" "$@"; }
 
 # backed FILE BACKING: an image with two clusters of its own on a backing file, as the fixture
 # language has it: "NAME" format FORMAT.
@@ -172,17 +173,19 @@ loop_message() {
 
 # chain N: image.0001, the top, to image.N.
 chain() {
-    local n
-
     image base <<<'size 1M
 map 0'
-    "$MKQCOW2" - link <<<'size 1M
+    image link <<<'size 1M
 backing image.0000 format qcow2
 map 1'
-    for ((n = 1; n < $1; n++)); do
-        sed "s/image[.]0000/$(printf 'image.%04d' $((n + 1)))/" link >"$(printf 'image.%04d' "$n")"
-    done
-    mv base "$(printf 'image.%04d' "$1")"
+    python3 - "$1" <<'PYTHON'
+import os, sys
+link, n = open("link", "rb").read(), int(sys.argv[1])
+for number in range(1, n):
+    with open(f"image.{number:04}", "wb") as file:
+        file.write(link.replace(b"image.0000", b"image.%04d" % (number + 1)))
+os.rename("base", f"image.{n:04}")
+PYTHON
 }
 
 @test "a chain of 1,000 images is measured, one of 1,001 is refused" {
@@ -209,9 +212,9 @@ refuses_long() {
     chain 300
     hard=$(ulimit -Hn)
     [ "$hard" = unlimited ] || [ "$hard" -gt 400 ] || skip "only $hard files may be open"
-    (ulimit -Sn 100 && bounded --json --chain image.0001) >out
+    (ulimit -Sn 100 && bounded_here --json --chain image.0001) >out
     is <(json out 'i[0]["tables"][0]["chain_depth"]') 300
-    (ulimit -n 100 && try bounded --chain image.0001 && exits 1 &&
+    (ulimit -n 100 && try bounded_here --chain image.0001 && exits 1 &&
         holds err 'cannot be opened: Too many open files')
 }
 

@@ -15,13 +15,13 @@ setup() {
 }
 
 # qemu_reads IMAGE [BACKING ...] [OPTION ...]: qemu.json, and the reads one by one in reads.
-qemu_reads() { python3 "$TESTS/disk/qemu_reads.py" --reads reads "$DISK_PLUGIN" "$@" >qemu.json; }
+qemu_reads() { witness disk/qemu_reads.py --reads reads "$DISK_PLUGIN" "$@" >qemu.json; }
 
-compare() { python3 "$TESTS/disk/compare.py" "$@"; }
+compare() { witness disk/compare.py "$@"; }
 
 # model IMAGE [BACKING ...] [OPTION ...]: model.json, which must agree with what QEMU has just done.
 model() {
-    python3 "$TESTS/oracle/disk_model.py" "$@" >model.json
+    witness oracle/disk_model.py "$@" >model.json
     compare model qemu.json model.json
 }
 
@@ -709,7 +709,7 @@ size 96M
 map all shuffled seed 17 group 8
 FIXTURE
     scatter f
-    python3 "$TESTS/disk/fiemap.py" f >extents || skip "the file system does not tell where files lie"
+    witness disk/fiemap.py f >extents || skip "the file system does not tell where files lie"
     [ "$(wc -l <extents)" -gt 20 ] || skip "the file system puts files in one piece"
     qemu_reads f --extents extents
     model f --extents extents
@@ -720,7 +720,7 @@ FIXTURE
 @test "a layout below: compressed clusters of 2 MiB that lie in several places" {
     compressed f compression_type=zstd,cluster_size=2M
     scatter f
-    python3 "$TESTS/disk/fiemap.py" f >extents || skip "the file system does not tell where files lie"
+    witness disk/fiemap.py f >extents || skip "the file system does not tell where files lie"
     [ "$(wc -l <extents)" -gt 20 ] || skip "the file system puts files in one piece"
     qemu_reads f --extents extents
     model f --extents extents
@@ -732,7 +732,7 @@ FIXTURE
     aged f
     cp --sparse=always f copy
     sync copy
-    python3 "$TESTS/disk/fiemap.py" copy >extents || skip "the file system does not tell where files lie"
+    witness disk/fiemap.py copy >extents || skip "the file system does not tell where files lie"
     [ "$(wc -l <extents)" -gt 20 ] || skip "the file system makes no holes"
     qemu_reads copy --extents extents
     model copy --extents extents

@@ -46,7 +46,7 @@ SCRIPT
     PATH=$PWD/bin:$PATH
 }
 
-lists() { python3 "$TESTS/oracle/doc_lists.py" "$@"; }
+lists() { witness oracle/doc_lists.py "$@"; }
 
 @test "docs: every option of --help is in the manual page, and the reverse" {
     qcow2frag --help >help

@@ -9,6 +9,15 @@
 export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}abort_on_error=1"
 export UBSAN_OPTIONS="${UBSAN_OPTIONS:+$UBSAN_OPTIONS:}halt_on_error=1:abort_on_error=1"
 
+# Bats reads this file for each test, run-bats once for all.
+if [ -d "${BATS_FILE_TMPDIR:-}" ] && [ -z "${BATS_SUITE_TEST_NUMBER:-}" ] && command -v python3 >/dev/null; then
+    mkdir "$BATS_FILE_TMPDIR/answers"
+    export answers=$BATS_FILE_TMPDIR/answers
+    exec 9< <(exec python3 "$TESTS/cli/answers.py" "$answers" </dev/null 2>"$answers/log")
+    read -r -u 9 _
+    exec 9<&-
+fi
+
 setup() { enter_scratch; }
 teardown() { leave_scratch; }
 
@@ -22,8 +31,9 @@ enter_scratch() {
 }
 
 leave_scratch() {
-    chmod -R u+rwX "$BATS_TEST_TMPDIR" 2>/dev/null || true # a closed folder could not be removed
     cd /
+    [ -z "${answers:-}" ] || return 0 # run-bats clears up at the end
+    chmod -R u+rwX "$BATS_TEST_TMPDIR" 2>/dev/null || true # a closed folder could not be removed
     [ -z "${own_scratch:-}" ] || rm -rf "$own_scratch"
 }
 
@@ -31,6 +41,9 @@ qcow2frag() { "$QCOW2FRAG" "$@"; }
 
 # fixture NAME: makes NAME.qcow2 of tests/images/NAME.txt in the test's folder.
 fixture() { "$MKQCOW2" "$TESTS/images/$1.txt" "$BATS_TEST_TMPDIR/$1.qcow2"; }
+
+# fixtures NAME ...: the same of many.
+fixtures() { local names=("${@/#/$TESTS/images/}"); "$MKQCOW2" --into "$BATS_TEST_TMPDIR" "${names[@]/%/.txt}"; }
 
 # image FILE <<EOF ... EOF: makes an image of a fixture text given on standard input.
 image() { "$MKQCOW2" - "$1"; }
@@ -43,11 +56,11 @@ needs() {
     done
 }
 
-needs_root() { [ "$(id -u)" = 0 ] || skip "needs root"; }
+needs_root() { [ "$EUID" = 0 ] || skip "needs root"; }
 
 # as_user COMMAND ...: runs it as an ordinary user, whoever runs the tests. Root: open_scratch first.
 as_user() {
-    if [ "$(id -u)" = 0 ]; then
+    if [ "$EUID" = 0 ]; then
         setpriv --reuid=65534 --regid=65534 --clear-groups -- "$@"
     else
         "$@"
@@ -59,7 +72,7 @@ open_scratch() {
     local folder=$BATS_TEST_TMPDIR
 
     cp "$QCOW2FRAG" "$BATS_TEST_TMPDIR/program"
-    [ "$(id -u)" = 0 ] || return 0
+    [ "$EUID" = 0 ] || return 0
     needs setpriv
     while [ "$folder" != "$(dirname "${BATS_RUN_TMPDIR:-$BATS_TEST_TMPDIR}")" ]; do
         chmod a+rx "$folder"
@@ -70,9 +83,12 @@ open_scratch() {
 
 # try COMMAND ...: runs it, whatever comes of it: $status, and the files out and err. Dying of a
 # signal is a failure in itself.
-try() {
+try() { try_into out "$@"; }
+
+# try_into FILE COMMAND ...: the same, with FILE in the place of out.
+try_into() {
     status=0
-    "$@" >out 2>err || status=$?
+    "${@:2}" >"$1" 2>err || status=$?
     [ "$status" -lt 124 ] || told "died with status $status" err
 }
 
@@ -87,10 +103,25 @@ told() {
 exits() { [ "$status" = "$1" ] || told "status $status, expected $1; messages:" err; }
 
 # is FILE TEXT: the file holds exactly these lines.
-is() { diff -u <(printf '%s\n' "$2") "$1"; }
+is() {
+    local text=
+
+    if IFS= read -r -d '' text <"$1" || [ "$text" != "$2"$'\n' ]; then
+        diff -u <(printf '%s\n' "$2") <(printf %s "$text")
+        told "$1 differs"
+    fi
+}
 
 # holds FILE TEXT: the text is somewhere in the file, as it stands.
-holds() { grep -qF -- "$2" "$1" || told "not in $1: $2" "$1"; }
+holds() {
+    local text=
+
+    IFS= read -r -d '' text <"$1" || true
+    case $2 in
+    '' | *$'\n'*) told "a text of one line is expected, not: $2" ;;
+    esac
+    [[ $text == *"$2"* ]] || told "not in $1: $2"$'\n'"$text"
+}
 
 is_empty() { [ ! -s "$1" ] || told "$1 is not empty:" "$1"; }
 
@@ -99,34 +130,58 @@ is_empty_folder() { [ -z "$(ls -A "$1")" ] || told "in $1: $(ls -A "$1")"; }
 # refused FILE [TEXT]: the last try ended with status 1, printed nothing, and said so in one line
 # about FILE, which has TEXT in it.
 refused() {
+    local lines
+
     exits 1
     is_empty out
-    [ "$(wc -l <err)" = 1 ] || told "not one message:" err
-    case $(cat err) in
-    "qcow2frag: $1: "?*) ;;
+    mapfile lines <err
+    [ ${#lines[@]} = 1 ] || told "not one message:" err
+    case ${lines[0]} in
+    "qcow2frag: $1: "?*$'\n') ;;
     *) told "no message about $1:" err ;;
     esac
     [ $# -lt 2 ] || holds err "$2"
 }
 
+# ask WORD ...: what answers.py says to this question; its status is that of the answer.
+ask() {
+    local ticket state text= all=$*
+
+    if [ -z "${answers:-}" ] || [ ${#all} -gt 3000 ]; then
+        python3 "$TESTS/cli/answers.py" --once "$@"
+        return
+    fi
+    read -r -t 60 -N 1 ticket <>"$answers/tickets" || told "nobody answers"
+    printf '%s\0' $(($# + 2)) "$ticket" "$PWD" "$@" 1<>"$answers/questions"
+    read -r -t 600 state <>"$answers/status.$ticket" || told "no answer to $*"
+    IFS= read -r -d '' text <"$answers/out.$ticket" || true
+    printf %s "$text"
+    if [ -s "$answers/err.$ticket" ]; then
+        cat "$answers/err.$ticket" >&2
+    fi
+    printf %s "$ticket" 1<>"$answers/tickets"
+    return "$state"
+}
+
 # json FILE EXPRESSION: the value of a Python expression, where d is the document and i its images.
 json() {
-    python3 - "$@" <<'PYTHON'
-import json, sys
-d = json.load(open(sys.argv[1], encoding="utf-8"))
-i = d.get("images", []) if isinstance(d, dict) else []
-value = eval(sys.argv[2])
-print(value if isinstance(value, str) else json.dumps(value))
-PYTHON
+    local file=$1
+
+    case $file in
+    /dev/fd/*) file=/proc/$BASHPID/fd/${file##*/} ;; # a pipe of this shell: <(COMMAND)
+    esac
+    ask value "$file" "$2"
 }
+
+# witness SCRIPT ARGUMENT ...: a Python program of tests/, without standard input.
+witness() { ask run "$TESTS/$1" "${@:2}"; }
 
 # matches_oracle IMAGE: measures it with all its snapshots and --space into ours.json, and asks the
 # second decoder for differences. Damage (status 2) is for the caller to expect.
 matches_oracle() {
-    try qcow2frag --json --all-snapshots --space "$1"
-    mv out ours.json
+    try_into ours.json qcow2frag --json --all-snapshots --space "$1"
     exits "${2:-0}"
-    python3 "$TESTS/oracle/oracle.py" --space --compare "$1" ours.json
+    witness oracle/oracle.py --space --compare "$1" ours.json
 }
 
 # with_extents FILE COMMAND ...: under a host that has the extents listed in FILE (see shim.c).

@@ -19,8 +19,8 @@ worked_out() {
     mv out ours.json
     qcow2frag map --list --json --no-host "$@" "$image" >runs.jsonl
     qcow2frag map --list --json "$@" "$image" >placed.jsonl
-    python3 "$TESTS/oracle/end_to_end.py" figures ours.json 0 runs.jsonl extents.txt
-    python3 "$TESTS/oracle/end_to_end.py" list placed.jsonl runs.jsonl extents.txt
+    witness oracle/end_to_end.py figures ours.json 0 runs.jsonl extents.txt
+    witness oracle/end_to_end.py list placed.jsonl runs.jsonl extents.txt
     is <(json ours.json 'i[0]["host"]["filesystem"]') "$(findmnt -no FSTYPE -T "$image")"
     is <(json ours.json 'i[0]["host"]["device"]') "$(findmnt -no SOURCE -T "$image")"
 }

@@ -35,7 +35,7 @@ qemu() {
     qmp query-status >/dev/null || told "QEMU does not start" qemu.log
 }
 
-qmp() { python3 "$TESTS/oracle/qmp.py" qmp.sock "$@"; }
+qmp() { witness oracle/qmp.py qmp.sock "$@"; }
 
 # qemu_io OPTION ...: a qemu-io that has the image open and waits for commands, which never come.
 qemu_io() {

@@ -49,7 +49,7 @@ same_map() {
     fi
     qemu_says map "$mapped" >map.json
     qcow2frag map --list --json "$@" "$image" >runs.jsonl
-    python3 "$TESTS/oracle/compare_map.py" ${coverage[@]+"${coverage[@]}"} map.json runs.jsonl
+    witness oracle/compare_map.py ${coverage[@]+"${coverage[@]}"} map.json runs.jsonl
 }
 
 # same_check IMAGE [STATUSES]: and qemu-img check ends with one of these: 0 sound, 2 damage, 3 leaks.
@@ -61,7 +61,7 @@ same_check() {
     *" $found "*) ;;
     *) told "qemu-img check ended with status $found" check.json ;;
     esac
-    python3 "$TESTS/oracle/compare_check.py" check.json ours.json
+    witness oracle/compare_check.py check.json ours.json
 }
 
 # agrees IMAGE [STATUSES of qemu-img check]

@@ -29,7 +29,7 @@ oracle_agrees() {
     shift
     for range; do
         part "$image" "$range" --all-snapshots
-        python3 "$TESTS/oracle/oracle.py" --compare "$image" out
+        witness oracle/oracle.py --compare "$image" out
     done
 }
 
@@ -178,9 +178,9 @@ map all shuffled seed 3 group 3'
 map all shuffled seed 4 group 8'
     for range in "100 300" "510 1030" "1900 2048"; do
         set -- $range
-        python3 "$TESTS/disk/qemu_reads.py" --mebibytes $1 $2 "$DISK_PLUGIN" f >qemu.json
+        witness disk/qemu_reads.py --mebibytes $1 $2 "$DISK_PLUGIN" f >qemu.json
         qcow2frag --json --device hdd --range "$1M:$(($2 - $1))M" f >ours.json
-        python3 "$TESTS/disk/compare.py" seconds qemu.json ours.json disk seconds
+        witness disk/compare.py seconds qemu.json ours.json disk seconds
     done
 }
 
@@ -195,7 +195,7 @@ size 4M
 map 3..40 every 5'
     for range in 0:1 200K:200K 191K:70K 1M:3M; do
         part top.qcow2 "$range" --chain
-        python3 "$TESTS/oracle/chain.py" --compare top.qcow2 out
+        witness oracle/chain.py --compare top.qcow2 out
     done
     figures '[x["shadowed_bytes"] for x in t["layers"]]' '[null, null]'
 }
@@ -208,7 +208,7 @@ map 3..40 every 5'
     qemu-io -c 'write -q 2M 4k' f
     for range in 0:1 200K:200K 2M:1M; do
         part f "$range" --chain
-        python3 "$TESTS/oracle/chain.py" --compare f out
+        witness oracle/chain.py --compare f out
     done
 }
 

@@ -41,7 +41,7 @@ scattered() {
     io "$1" "${commands[@]}"
 }
 
-used() { python3 "$TESTS/oracle/space.py" --used "$1"; }
+used() { witness oracle/space.py --used "$1"; }
 
 # space IMAGE KEY: a figure of it.
 space() {
