@@ -3,6 +3,7 @@
 """Between images and the short strings of sparse.h.
 
     sparse.py pack IMAGE OUT       image to string
+    sparse.py pack FOLDER OUT      each NAME.qcow2 to OUT/NAME; what is too large for a string is left out
     sparse.py unpack STRING OUT    string to image, to look at it with other tools
 """
 import os
@@ -30,6 +31,9 @@ def data_sectors(path):
 
 
 def pack(image, out):
+    if os.path.isdir(image):
+        pack_all(image, out)
+        return
     size = os.path.getsize(image)
     if size >= LIMIT:
         sys.exit(f"{image}: larger than {LIMIT} bytes")
@@ -37,6 +41,14 @@ def pack(image, out):
         file.write(struct.pack("<Q", size))
         for number, sector in data_sectors(image):
             file.write(struct.pack("<I", number) + sector)
+
+
+def pack_all(folder, out):
+    os.makedirs(out, exist_ok=True)
+    for name in os.listdir(folder):
+        base, dot, kind = name.rpartition(".")
+        if dot + kind == ".qcow2" and os.path.getsize(f"{folder}/{name}") < LIMIT:
+            pack(f"{folder}/{name}", f"{out}/{base}")
 
 
 def records(path):

@@ -17,25 +17,34 @@ import sys
 
 import oracle
 
+AT_ONCE = 40
 FIELDS = [(0, 4), (4, 4), (8, 8), (16, 4), (20, 4), (24, 8), (32, 4), (36, 4), (40, 8), (48, 8), (56, 4), (60, 4), (64, 8),
           (72, 8), (80, 8), (88, 8), (96, 4), (100, 4), (104, 1)]
 
 
-def metadata_places(path):
-    """Offsets of the 8-byte words of the file that are not zero: nearly all of them are metadata."""
-    places = []
-    size = os.path.getsize(path)
-    with open(path, "rb") as file:
+class Original:
+    """An image, and the offsets of those of its 8-byte words that are not zero: nearly all of them are metadata."""
+
+    def __init__(self, path):
+        self.path, self.size, self.sectors, self.places = path, os.path.getsize(path), [], []
         offset = 0
-        while offset < size:
-            try:
-                offset = os.lseek(file.fileno(), offset, os.SEEK_DATA) // 512 * 512
-            except OSError:
-                break
-            sector = os.pread(file.fileno(), 512, offset)
-            places += [offset + at for at in range(0, len(sector), 8) if sector[at:at + 8].strip(b"\0")]
-            offset += 512
-    return places
+        with open(path, "rb") as file:
+            while offset < self.size:
+                try:
+                    offset = os.lseek(file.fileno(), offset, os.SEEK_DATA) // 512 * 512
+                except OSError:
+                    break
+                sector = os.pread(file.fileno(), 512, offset)
+                if sector.strip(b"\0"):
+                    self.sectors.append((offset, sector))
+                    self.places += [offset + at for at in range(0, len(sector), 8) if sector[at:at + 8].strip(b"\0")]
+                offset += 512
+
+    def copy(self, path):
+        with open(path, "wb") as file:
+            for offset, sector in self.sectors:
+                os.pwrite(file.fileno(), sector, offset)
+            file.truncate(self.size)
 
 
 def interesting(dice, size, old):
@@ -69,16 +78,30 @@ def damage(dice, path, places):
             os.ftruncate(file.fileno(), dice.randrange(size))
 
 
-def differences(program, image):
-    """What is wrong with the program's answer for one image, as lines."""
+def measured(program, images):
+    """What the program says of each, or why it says nothing."""
     try:
-        result = subprocess.run([program, "--json", "--all-snapshots", "--space", image], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                timeout=20, check=False)
+        result = subprocess.run([program, "--json", "--all-snapshots", "--space", *images], stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE, timeout=20, check=False)
     except subprocess.TimeoutExpired:
-        return ["the program hangs"]
+        return None, "the program hangs"
     if result.returncode not in (0, 1, 2):
-        return [f"the program ended with status {result.returncode}: {result.stderr[-500:]!r}"]
-    ours = json.loads(result.stdout)["images"][0]
+        return None, f"the program ended with status {result.returncode}: {result.stderr[-500:]!r}"
+    return json.loads(result.stdout)["images"], None
+
+
+def answers(program, images):
+    """(image, what the program says of it, or why it says nothing) of each."""
+    ours, wrong = measured(program, images)
+    if wrong and len(images) > 1:   # which of them?
+        for image in images:
+            yield from answers(program, [image])
+    else:
+        yield from ((image, ours[number] if ours else None, wrong) for number, image in enumerate(images))
+
+
+def differences(image, ours):
+    """What is wrong with the program's answer for one image, as lines."""
     return [f"{key}: ours {oracle.shown(one)}, expected {oracle.shown(other)}"
             for key, one, other in oracle.compare_image(image, ours, [], True)]
 
@@ -86,20 +109,25 @@ def differences(program, image):
 def main():
     program, folder, count, seed, *images = sys.argv[1:]
     os.makedirs(folder, exist_ok=True)
-    places = {image: metadata_places(image) for image in images}
+    originals = [Original(image) for image in images]
     failed = 0
-    for number in range(int(seed), int(seed) + int(count)):
-        dice = random.Random(number)
-        original = images[number % len(images)]
-        image = os.path.join(folder, f"mutant-{number}.qcow2")
-        subprocess.run(["cp", "--sparse=always", original, image], check=True)
-        damage(dice, image, places[original])
-        lines = differences(program, image)
-        for line in lines:
-            print(f"{image} (of {os.path.basename(original)}): {line}")
-        failed += bool(lines)
-        if not lines:
-            os.unlink(image)
+    numbers = range(int(seed), int(seed) + int(count))
+    for first in range(0, len(numbers), AT_ONCE):
+        mutants = {}
+        for number in numbers[first:first + AT_ONCE]:
+            dice = random.Random(number)
+            original = originals[number % len(originals)]
+            image = os.path.join(folder, f"mutant-{number}.qcow2")
+            original.copy(image)
+            damage(dice, image, original.places)
+            mutants[image] = original
+        for image, ours, wrong in answers(program, list(mutants)):
+            lines = [wrong] if wrong else differences(image, ours)
+            for line in lines:
+                print(f"{image} (of {os.path.basename(mutants[image].path)}): {line}")
+            failed += bool(lines)
+            if not lines:
+                os.unlink(image)
     print(f"{count} mutants, {failed} disagreements")
     return 1 if failed else 0
 
