@@ -2,6 +2,9 @@
 """Damaged and odd images, one a test: exit status, findings and figures are those that the fixture asks for,
 nothing crashes, hangs or takes much memory. Speaks TAP.
 
+The program measures many images at once; where anything is odd about that (it fails, or takes more in all than a
+single image may), it is run for each of them.
+
     damage.py [NAME ...]    all fixtures of tests/images/damage, or those
 
 The lines of a fixture:
@@ -31,11 +34,11 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 
 SECONDS = 2
 BYTES = 64 << 20
 HANGS_SECONDS = 60
+AT_ONCE = 20            # images
 FINDINGS_SHOWN = 3      # of a code, on the page
 COMPLAINTS = re.compile(rb"AddressSanitizer|LeakSanitizer|MemorySanitizer|ThreadSanitizer|runtime error:")
 KNOWN = {"status", "error", "finding", "warning", "findings_total", "figure", "format", "space", "options", "shows", "unopened"}
@@ -65,27 +68,37 @@ class Run:
 
     def __init__(self, program, *arguments):
         self.name = " ".join(arguments)
-        child = subprocess.Popen([program, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                 stderr=subprocess.PIPE)
-        alarm = threading.Timer(HANGS_SECONDS, child.kill)
-        alarm.start()
-        errors = []
-        reader = threading.Thread(target=lambda: errors.append(child.stderr.read()))
-        reader.start()
-        self.out = child.stdout.read()
-        reader.join()
-        self.err = errors[0]
-        _, status, usage = os.wait4(child.pid, 0)
-        alarm.cancel()
+        with tempfile.TemporaryFile() as err:
+            child = subprocess.Popen([program, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=err)
+            signal.signal(signal.SIGALRM, lambda *_: child.kill())
+            signal.alarm(HANGS_SECONDS)
+            try:
+                self.take(child.stdout)
+            finally:
+                child.stdout.close()
+                _, status, usage = os.wait4(child.pid, 0)
+                signal.alarm(0)
+                child.returncode = self.status = os.waitstatus_to_exitcode(status)
+            err.seek(0)
+            self.err = err.read()
         self.seconds = usage.ru_utime + usage.ru_stime  # how busy the machine is does not count
         self.peak_bytes = usage.ru_maxrss * 1024
-        child.returncode = self.status = os.waitstatus_to_exitcode(status)
+
+    def take(self, out):
+        self.out = out.read()
+
+    def oddity(self):
+        """What no run may come to, or None."""
         if self.status < 0:
-            self.wrong(f"died of {signal.Signals(-self.status).name}")
-        elif self.status not in (0, 1, 2):
-            self.wrong(f"status {self.status}")
-        if COMPLAINTS.search(self.err):
-            self.wrong("a sanitizer complains")
+            return f"died of {signal.Signals(-self.status).name}"
+        if self.status not in (0, 1, 2):
+            return f"status {self.status}"
+        return "a sanitizer complains" if COMPLAINTS.search(self.err) else None
+
+    def judged(self):
+        if self.oddity():
+            self.wrong(self.oddity())
+        return self
 
     def wrong(self, text):
         problem(f"{self.name}: {text}\n{self.err.decode(errors='replace')}".rstrip())
@@ -94,8 +107,78 @@ class Run:
         return self.err.decode(errors="replace").splitlines()
 
 
+class ListRun(Run):
+    """Its lines are looked at, and not kept: who starts a program is to be small (see ru_maxrss in getrusage(2))."""
+
+    def take(self, out):
+        for line in out:
+            json.loads(line.decode("utf-8"))
+
+
+class WholeRun(Run):
+    """It is seen whether the document is whole, and nothing kept: each object of tables and findings by itself, and
+    the rest without them."""
+
+    def take(self, out):
+        rest, piece = [], []
+        for line in out:
+            if line == b"        {\n" or piece:
+                piece.append(line)
+            else:
+                rest.append(line)
+            if line.startswith(b"        }"):
+                json.loads(b"".join([*piece[:-1], b"}"]).decode("utf-8"))
+                rest.append(b"0" + line[9:])
+                piece = []
+        json.loads(b"".join(rest + piece).decode("utf-8"))
+
+
+class Part:
+    """What a run over many says of one of them, as a run over that one alone would."""
+
+    def __init__(self, name, entry):
+        self.name = name
+        self.out = json.dumps({"images": [entry]}).encode()
+        self.status = 1 if entry["error"] else 0 if entry["complete"] else 2
+        self.err = f"qcow2frag: {entry['path']}: {entry['error']}\n".encode() if entry["error"] else b""
+
+    wrong, lines = Run.wrong, Run.lines
+
+
+def measured(program, options, images, sanitized):
+    """{image: run or part} with --json and these options."""
+    run = Run(program, "--json", *options, *images)
+    limit = 10 * SECONDS if sanitized else SECONDS
+    if not run.oddity() and run.seconds <= limit and (run.peak_bytes <= BYTES or sanitized):
+        entries = json.loads(run.out.decode("utf-8"))["images"]
+        parts = [Part(f"{run.name}: {image}", entry) for image, entry in zip(images, entries)]
+        if [entry["path"] for entry in entries] == images and run.err == b"".join(part.err for part in parts) and \
+                run.status == next((status for status in (1, 2) if status in [part.status for part in parts]), 0):
+            return dict(zip(images, parts))
+    return {image: Run(program, "--json", *options, image) for image in images}
+
+
+def not_whole(program, options, images):
+    """{image: why its document is not whole, or None}"""
+    try:
+        if not WholeRun(program, "--json", *options, *images).oddity():
+            return {}
+    except ValueError:
+        pass
+    wrong = {}
+    for image in images:
+        try:
+            wrong[image] = WholeRun(program, "--json", *options, image).oddity()
+        except ValueError as error:
+            wrong[image] = f"the document is not whole: {error}"
+    return wrong
+
+
 def judge_cost(run, again, sanitized):
     """Within the limits; a machine that is busy gets a second chance for the time."""
+    if isinstance(run, Part):
+        return  # all of them were
+    run.judged()
     limit = 10 * SECONDS if sanitized else SECONDS
     if run.seconds > limit and again().seconds > limit:
         run.wrong(f"took {run.seconds:.1f} s; {limit} s are allowed")
@@ -240,32 +323,28 @@ def judge_page(run, image, expected):
             run.wrong(f"the page shows {shown[code]} findings {code}:\n{page}")
 
 
-def judge(program, fixture, image, sanitized):
-    """Measures the image in every way, and compares with what the fixture expects."""
-    expected = expectations(fixture)
+def options_of(expected):
+    return expected.get("options", [""])[0].split()
+
+
+def judge(program, expected, image, runs, sanitized):
+    """Has the image listed and its page printed, and compares all runs with what its fixture expects."""
     status = int(expected["status"][0])
-    options = expected.get("options", [""])[0].split()
+    options = options_of(expected)
 
-    run = Run(program, "--json", *options, image)
+    page = Run(program, *options, image)
+    judge_cost(page, lambda: Run(program, *options, image), sanitized)
+    ListRun(program, "map", "--list", "--json", image).judged()
+    Run(program, "map", "--list", image).judged()
+    for way in runs:
+        judge_cost(runs[way][image], lambda way=way: Run(program, "--json", *way, image), sanitized)
+
+    judge_status(page, status)
+    judge_page(page, image, expected)
+    run = runs[tuple(options)][image]
     judge_status(run, status)
-    judge_cost(run, lambda: Run(program, "--json", *options, image), sanitized)
     judge_json(run, image, expected)
-
-    run = Run(program, *options, image)
-    judge_status(run, status)
-    judge_cost(run, lambda: Run(program, *options, image), sanitized)
-    judge_page(run, image, expected)
-
-    run = Run(program, "--json", "--space", image)
-    judge_cost(run, lambda: Run(program, "--json", "--space", image), sanitized)
-    judge_space(run, expected)
-
-    run = Run(program, "--json", "--all-snapshots", image)
-    json.loads(run.out.decode("utf-8"))
-    run = Run(program, "map", "--list", "--json", image)
-    for line in run.out.decode("utf-8").splitlines():
-        json.loads(line)
-    Run(program, "map", "--list", image)
+    judge_space(runs["--space",][image], expected)
 
 
 def judge_opened(program, name, image):
@@ -281,26 +360,6 @@ def judge_opened(program, name, image):
             problem(f"{options}: nothing was traced")
         if name in trace:
             problem(f"{options}: a system call names {name}")
-
-
-def aside(function, *arguments):
-    """Calls it in a process of its own, which may grow: a program that is started is taken to be as large as who
-    starts it (see ru_maxrss in getrusage(2))."""
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            function(*arguments)
-        except Exception as error:  # anything that a document lacks
-            problem(f"{type(error).__name__}: {error}")
-        with os.fdopen(writer, "w") as pipe:
-            json.dump(problems, pipe)
-        os._exit(0)
-    os.close(writer)
-    with os.fdopen(reader) as pipe:
-        text = pipe.read()
-    os.waitpid(child, 0)
-    problems.extend(json.loads(text) if text else ["the judge died"])
 
 
 class Tap:
@@ -327,26 +386,80 @@ def may_trace():
     return None if traced.returncode == 0 else "strace is not allowed to trace"
 
 
+def is_crowded(path):
+    """It says to have many snapshots: its documents are long."""
+    with open(path, "rb") as file:
+        return int.from_bytes(file.read(64)[60:], "big") > 1000
+
+
+def chunks(names, expected):
+    """Options, and names of images to be measured with them, so many at a time."""
+    groups = {}
+    for name in names:
+        options = tuple(options_of(expected[name]))
+        groups.setdefault((options, name if is_crowded(f"{name}/image.qcow2") else None), []).append(name)
+    for (options, _), group in groups.items():
+        for first in range(0, len(group), AT_ONCE):
+            yield options, group[first:first + AT_ONCE]
+
+
+def judge_chunk(program, options, names, expected, sanitized, blind, tap):
+    images = [f"{name}/image.qcow2" for name in names]
+    runs = {way: measured(program, way, images, sanitized) for way in dict.fromkeys([options, ("--space",)])}
+    wrong = not_whole(program, ["--all-snapshots"], images)
+    for name, image in zip(names, images):
+        if wrong.get(image):
+            problem(f"--all-snapshots: {wrong[image]}")
+        try:
+            judge(program, expected[name], image, runs, sanitized)
+        except (ValueError, KeyError, TypeError, IndexError) as error:  # anything that a document lacks
+            problem(f"{type(error).__name__}: {error}")
+        tap.point(name)
+        for other in expected[name].get("unopened", []):
+            if not blind:
+                os.chdir(name)
+                judge_opened(program, other, "image.qcow2")
+                os.chdir("..")
+            tap.point(f"{name}: opens no other file", blind)
+
+
+def aside(tap, function, *arguments):
+    """Calls it in a process of its own, which may grow: a program that is started is taken to be as large as who
+    starts it (see ru_maxrss in getrusage(2))."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        function(*arguments, tap)
+        os.write(writer, json.dumps([tap.n, tap.failed]).encode())
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as pipe:
+        text = pipe.read()
+    os.waitpid(child, 0)
+    if text:
+        tap.n, tap.failed = json.loads(text)
+    else:
+        problem("the judge died")
+        tap.point("judging " + " ".join(arguments[2]))
+
+
 def main():
     folder = pathlib.Path(os.environ["TESTS"]) / "images" / "damage"
     names = sys.argv[1:] or sorted(path.stem for path in folder.glob("*.txt"))
     program, mkqcow2 = os.environ["QCOW2FRAG"], os.environ["MKQCOW2"]
     with open(program, "rb") as file:
         sanitized = b"__asan_init" in file.read()
-    others = {name: expectations(folder / f"{name}.txt").get("unopened", []) for name in names}
-    tap = Tap(len(names) + sum(map(len, others.values())))
+    expected = {name: expectations(folder / f"{name}.txt") for name in names}
+    tap = Tap(len(names) + sum(len(one.get("unopened", [])) for one in expected.values()))
     with tempfile.TemporaryDirectory(prefix="qcow2frag.") as scratch:
         os.chdir(scratch)
         blind = may_trace()
+        subprocess.run([mkqcow2, "--into", ".", *(folder / f"{name}.txt" for name in names)], check=True)
         for name in names:
-            fixture = folder / f"{name}.txt"
-            subprocess.run([mkqcow2, fixture, "image.qcow2"], check=True)
-            aside(judge, program, fixture, "image.qcow2", sanitized)
-            tap.point(name)
-            for other in others[name]:
-                if not blind:
-                    judge_opened(program, other, "image.qcow2")
-                tap.point(f"{name}: opens no other file", blind)
+            os.mkdir(name)
+            os.rename(f"{name}.qcow2", f"{name}/image.qcow2")
+        for options, group in chunks(names, expected):
+            aside(tap, judge_chunk, program, options, group, expected, sanitized, blind)
         os.chdir("/")
     return 1 if tap.failed else 0
 
