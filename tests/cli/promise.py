@@ -35,9 +35,7 @@ def out(*command):
 
 
 class Measured:
-    def __init__(self, program, path, profile, options):
-        arguments = [program, "--no-host", "--device", profile, *options]
-        image = json.loads(out(*arguments, "--json", path))["images"][0]
+    def __init__(self, image, arguments):
         table = image["tables"][0]
         self.form, self.disk, self.action = image["format"], table["disk"], image["verdict"]["action"]
         self.compressed = table["compressed_clusters"] > table["mapped_clusters"] // 2
@@ -69,27 +67,52 @@ class Measured:
         return " ".join([*words, "-o", ",".join(options), path, path + ".new"])
 
 
-def judge(program, path, options, loose):
-    """What is wrong with the promises of an image."""
-    made, copy = None, path + ".new"
+def measure(program, paths, options):
+    """{(path, profile): what is measured}, all at once."""
+    found = {}
     for profile in PROFILES:
-        before = Measured(program, path, profile, options)
-        said = before.command(path)
-        command = said or before.rewriting(path)
-        if command != made:
-            if os.path.exists(copy):
-                os.unlink(copy)
+        arguments = [program, "--no-host", "--device", profile, *options]
+        images = json.loads(out(*arguments, "--json", *paths))["images"]
+        for path, image in zip(paths, images):
+            found[path, profile] = Measured(image, arguments)
+    return found
+
+
+def copies(path, before):
+    """Runs the commands for an image, each once; {profile: (copy, whether the page told the command)}."""
+    made, result = {}, {}
+    for profile in PROFILES:
+        said = before[path, profile].command(path)
+        command = said or before[path, profile].rewriting(path)
+        if command not in made:
+            made[command] = f"{path}.copy{len(made)}"
             subprocess.run(command, shell=True, check=True, stdout=subprocess.DEVNULL)
-            made = command
-        after = Measured(program, copy, profile, options)
-        promised, came = before.disk["after_defrag_seconds"], after.disk["seconds"]
-        if came > promised * PART and came > promised + SECONDS:
-            yield f"{profile}: {promised:.3f} s were promised, it takes {came:.3f} s"
-        if not loose and promised > came * TOO_HIGH and promised > came + SECONDS:
-            yield f"{profile}: {promised:.3f} s were promised, but it takes only {came:.3f} s"
-        if said and after.action in REWRITES:
-            yield f"{profile}: {before.action}, and then {after.action} again"
-    os.unlink(copy)
+            os.rename(path + ".new", made[command])
+        result[profile] = made[command], said is not None
+    return result
+
+
+def broken(promise, came, loose):
+    """What is wrong with a promise, given what is measured of the copy."""
+    promised, came = promise.disk["after_defrag_seconds"], came.disk["seconds"]
+    if came > promised * PART and came > promised + SECONDS:
+        yield f"{promised:.3f} s were promised, it takes {came:.3f} s"
+    if not loose and promised > came * TOO_HIGH and promised > came + SECONDS:
+        yield f"{promised:.3f} s were promised, but it takes only {came:.3f} s"
+
+
+def judge(program, images, options):
+    """What is wrong with the promises of images, {path: name}."""
+    before = measure(program, list(images), options)
+    made = {path: copies(path, before) for path in images}
+    after = measure(program, sorted({copy for of in made.values() for copy, _ in of.values()}), options)
+    for path, name in images.items():
+        for profile, (copy, told) in made[path].items():
+            promise, came = before[path, profile], after[copy, profile]
+            for wrong in broken(promise, came, name in LOOSE):
+                yield f"{name}: {profile}: {wrong}"
+            if told and came.action in REWRITES:
+                yield f"{name}: {profile}: {promise.action}, and then {came.action} again"
 
 
 # ------------------------------------------------------------------------------------------------
@@ -310,26 +333,21 @@ GROUPS = {
 }
 
 
-def images(group):
-    """(name, path) of each image of a group; it is gone when the next one is asked for."""
+def made(group):
+    """{path: name} of the images of a group."""
+    paths = {}
     for number, (name, make) in enumerate(GROUPS[group].items()):
-        path = f"{group}-{number}"
-        make(path)
-        yield name, path
-        for file in os.listdir("."):
-            if file == path or file.startswith(path + "."):
-                os.unlink(file)
+        make(f"{group}-{number}")
+        paths[f"{group}-{number}"] = name
+    return paths
 
 
 def main(arguments):
     program, *words = arguments
-    wrong = 0
-    options = ["--chain"] if words[0] == "chains" else []
-    for name, path in images(words[0]) if words[0] in GROUPS else ((word, word) for word in words):
-        for line in judge(program, path, options, name in LOOSE):
-            print(f"{name}: {line}")
-            wrong += 1
-    return 1 if wrong else 0
+    images = made(words[0]) if words[0] in GROUPS else {word: word for word in words}
+    lines = list(judge(program, images, ["--chain"] if words[0] == "chains" else []))
+    print(*lines, sep="\n", end="\n" if lines else "")
+    return 1 if lines else 0
 
 
 if __name__ == "__main__":
