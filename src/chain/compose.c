@@ -299,6 +299,17 @@ static uint64_t next_border(const struct chain_compose *compose, uint64_t at, ui
     return compose->width < end - begin ? begin + compose->width : end;
 }
 
+/* By little if the window is well filled; by more if it is far from that, as each window asks all
+ * layers. */
+static uint64_t wider(const struct chain_compose *compose)
+{
+    uint64_t by = compose->window->n_ranges < RANGES_MAX / 32  ? 8
+                  : compose->window->n_ranges < RANGES_MAX / 4 ? 2
+                                                               : 1;
+
+    return compose->width < WIDTH_MAX / by ? compose->width * by : compose->width;
+}
+
 int chain_compose_part(struct chain_compose *compose, uint64_t begin, uint64_t end,
                        struct piece_sink sink, struct piece_counts *counts, struct err *err)
 {
@@ -324,8 +335,7 @@ int chain_compose_part(struct chain_compose *compose, uint64_t begin, uint64_t e
         }
         if (ret > 0)
             ret = hand_over(compose);
-        if (compose->window->n_ranges < RANGES_MAX / 4 && compose->width < WIDTH_MAX)
-            compose->width *= 2;
+        compose->width = wider(compose);
         at = stop;
     }
     if (ret >= 0)

@@ -106,9 +106,9 @@ bool chain_gaps_look(struct chain_gaps *gaps, uint64_t from, uint64_t to, struct
     return true;
 }
 
-bool chain_gaps_take(struct chain_gaps *gaps, uint64_t from, uint64_t to, struct chain_gap *taken)
+bool chain_gaps_first(struct chain_gaps *gaps, uint64_t from, uint64_t to, struct chain_gap *first)
 {
-    struct chain_gap *gap;
+    const struct chain_gap *gap;
 
     if (from >= to)
         return false;
@@ -116,8 +116,18 @@ bool chain_gaps_take(struct chain_gaps *gaps, uint64_t from, uint64_t to, struct
     if (gaps->at == gaps->n_list || gaps->list[gaps->at].begin >= to)
         return false;
     gap = &gaps->list[gaps->at];
-    *taken =
+    *first =
         (struct chain_gap){gap->begin > from ? gap->begin : from, gap->end < to ? gap->end : to};
+    return true;
+}
+
+bool chain_gaps_take(struct chain_gaps *gaps, uint64_t from, uint64_t to, struct chain_gap *taken)
+{
+    struct chain_gap *gap;
+
+    if (!chain_gaps_first(gaps, from, to, taken))
+        return false;
+    gap = &gaps->list[gaps->at];
     if (gaps->kept < gaps->at || gap->begin < taken->begin) /* not where cluster follows cluster */
         keep_until(gaps, gaps->at);
     if (gaps->error != 0)

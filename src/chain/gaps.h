@@ -44,6 +44,9 @@ void chain_gaps_end(struct chain_gaps *gaps);
  */
 bool chain_gaps_look(struct chain_gaps *gaps, uint64_t from, uint64_t to, struct chain_gap *open);
 
+/* The first open stretch of [from, to), which stays. False: there is none. */
+bool chain_gaps_first(struct chain_gaps *gaps, uint64_t from, uint64_t to, struct chain_gap *first);
+
 /* Takes the first open stretch of [from, to) out of the gaps. False: there is none left. */
 bool chain_gaps_take(struct chain_gaps *gaps, uint64_t from, uint64_t to, struct chain_gap *taken);
 

@@ -36,7 +36,7 @@ struct judge {
     struct chain_layer *layer;
     const struct tables_overlap *overlap;
     struct table *table;
-    uint32_t n_repeats;
+    bool told;
     struct err *err;
 };
 
@@ -84,10 +84,14 @@ static int judge_entry(struct judge *judge, uint32_t index, uint64_t raw)
         return 0;
     if (followed.repeated >= TABLES_KEPT_MAX)
         return add_skip(judge, index);
-    if (judge->n_repeats++ < CHAIN_LAYER_REPEATS_MAX)
+    if (judge->layers->n_repeats < CHAIN_REPEATS_MAX) {
+        judge->layers->n_repeats++;
+        judge->layer->n_repeats++;
         return 0;
-    if (judge->n_repeats == CHAIN_LAYER_REPEATS_MAX + 1)
+    }
+    if (!judge->told)
         tell_repeats(judge, index);
+    judge->told = true;
     return add_skip(judge, index);
 }
 
@@ -112,7 +116,7 @@ static int find_skips(struct chain_layers *layers, struct chain_layer *layer,
                       struct format_image *image, struct table *table, struct err *err)
 {
     struct tables_overlap overlap;
-    struct judge judge = {layers, layer, &overlap, table, 0, err};
+    struct judge judge = {layers, layer, &overlap, table, false, err};
     int ret = tables_overlap_find(image, &layer->rules.entry, table, 1, &overlap, err);
 
     if (ret == 0)
@@ -179,13 +183,19 @@ static void settle(struct chain_layers *layers)
     layers->end = layers->list[0].limit = (layers->virtual_bytes + mask) & ~mask;
 }
 
-static int make_layer(struct chain_layers *layers, struct format_image *image, struct table *table,
-                      uint16_t image_file, uint16_t data_file, struct chain_layer *layer,
-                      struct err *err)
+/* By what a walk has found. */
+static bool has_no_overlap(const struct table *table)
+{
+    return table->walked && table->findings.per_code[FORMAT_FINDING_L2_SHARED] == 0 &&
+           table->findings.per_code[FORMAT_FINDING_L2_OVERLAP] == 0 &&
+           table->findings.per_code[FORMAT_FINDING_NOT_LOOKED_FOR] == 0;
+}
+
+static void fill_layer(struct format_image *image, const struct table *table, uint16_t image_file,
+                       uint16_t data_file, struct chain_layer *layer)
 {
     const struct format_header *header = &image->header;
     const struct format_entry_rules entry = format_image_rules(image);
-    int ret;
 
     *layer = (struct chain_layer){
         .io = image->io,
@@ -201,7 +211,18 @@ static int make_layer(struct chain_layers *layers, struct format_image *image, s
     layer->rules.table_file = image_file;
     layer->rules.data_file = data_file;
     layer->slice_span = layer->rules.slice_entries * header->cluster_bytes;
-    ret = find_skips(layers, layer, image, table, err);
+    layer->table_bytes = table->counts.l2_tables * header->cluster_bytes;
+}
+
+static int make_layer(struct chain_layers *layers, struct format_image *image, struct table *table,
+                      uint16_t image_file, uint16_t data_file, struct chain_layer *layer,
+                      struct err *err)
+{
+    int ret = 0;
+
+    fill_layer(image, table, image_file, data_file, layer);
+    if (!has_no_overlap(table))
+        ret = find_skips(layers, layer, image, table, err);
     if (ret < 0)
         free(layer->skips);
     return ret;
@@ -216,6 +237,15 @@ static int append(struct chain_layers *layers, struct chain_layer *layer, struct
     layers->list[layers->n_list++] = *layer;
     settle(layers);
     return 0;
+}
+
+int chain_layers_begin(struct chain_layers *layers, struct format_image *image, struct table *table,
+                       uint16_t image_file, uint16_t data_file, struct err *err)
+{
+    struct chain_layer layer;
+
+    fill_layer(image, table, image_file, data_file, &layer);
+    return append(layers, &layer, err);
 }
 
 int chain_layers_add(struct chain_layers *layers, struct format_image *image, struct table *table,
@@ -234,9 +264,11 @@ int chain_layers_set_top(struct chain_layers *layers, struct format_image *image
     int ret;
 
     layers->n_skips -= top->n_skips;
+    layers->n_repeats -= top->n_repeats;
     ret = make_layer(layers, image, table, top->image_file, top->data_file, &layer, err);
     if (ret < 0) {
-        layers->n_skips += top->n_skips;
+        layers->n_skips += top->n_skips - layer.n_skips;
+        layers->n_repeats += top->n_repeats - layer.n_repeats;
         return ret;
     }
     free(top->skips);

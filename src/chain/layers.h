@@ -27,10 +27,11 @@ struct chain_skip {
 #define CHAIN_SKIPS_MAX (1u << 18)
 
 /*
- * Tables named at several L1 indices are walked so often in a layer, all in all, and then left out.
- * In a sound image each is named once; a hostile one can name one four million times.
+ * Tables named at several L1 indices are walked so often in all layers together, and then left out.
+ * In a sound image each is named once; a hostile one can name one four million times, and a chain
+ * can have a thousand of them.
  */
-#define CHAIN_LAYER_REPEATS_MAX 16
+#define CHAIN_REPEATS_MAX 16
 
 struct chain_layer {
     struct io *io; /* of the image file; borrowed */
@@ -55,6 +56,7 @@ struct chain_layer {
     uint64_t table_bytes; /* of all its L2 tables, about */
     struct chain_skip *skips;
     size_t n_skips, cap_skips;
+    uint32_t n_repeats; /* of the walks of CHAIN_REPEATS_MAX, those in this layer */
 };
 
 struct chain_layers {
@@ -66,13 +68,22 @@ struct chain_layers {
     uint64_t window_bytes;  /* no cluster lies across multiples of this */
     uint64_t unit_bytes;    /* the smallest cluster or subcluster */
     uint64_t table_bytes;   /* of the L2 tables of all layers, about */
-    size_t n_skips;         /* of all layers */
+    size_t n_skips;         /* of all layers, */
+    uint32_t n_repeats;     /* and these */
 };
+
+/*
+ * The image itself, to begin with; chain_layers_set_top must follow before a walk, which looks at
+ * its tables. Borrows as chain_layers_add.
+ */
+int chain_layers_begin(struct chain_layers *layers, struct format_image *image, struct table *table,
+                       uint16_t image_file, uint16_t data_file, struct err *err);
 
 /*
  * Adds the next layer below: one table of an opened image. @image and @table are borrowed for the
  * call only, the io of the image for as long as the layers are used. What has to be left out here,
- * though a walk of the image alone does not, is told in the findings of @table.
+ * though a walk of the image alone does not, is told in the findings of @table. Where @table has
+ * been walked and no L2 table overlaps anything, nothing is looked at again.
  */
 int chain_layers_add(struct chain_layers *layers, struct format_image *image, struct table *table,
                      uint16_t image_file, uint16_t data_file, struct err *err);

@@ -17,9 +17,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define L1_BUFFER_ENTRIES 1024u
+/* Of each layer's L1 table a part is kept, since the next window mostly needs it, too: of all
+ * layers together 1 MiB. */
+#define L1_ENTRIES_MAX 1024u
+#define L1_ENTRIES_ALL 131072u
 #define L2_BUFFER_BYTES 65536u
 #define NOTHING UINT64_MAX
+
+/*
+ * Slices in holes take nothing of a file, and a hostile one names them by the hundred million. From
+ * so many in a part of the walk on, a stretch of them is told as one: then layers do not take turns
+ * at each slice, as their reads do in truth.
+ */
+#define EMPTY_MAX 4096u
 
 /* What is remembered of a layer from window to window. */
 struct chain_window_layer {
@@ -30,6 +40,12 @@ struct chain_window_layer {
      * before that is not held, or NOTHING; and where its host cluster ends. */
     uint64_t tail, tail_host;
     uint64_t hole_begin, hole_end; /* of the file: where its L1 table was found empty */
+};
+
+/* The part of a layer's L1 table that was read last. */
+struct chain_window_l1 {
+    uint64_t first;
+    uint32_t n;
 };
 
 /* The walk through one layer. */
@@ -58,15 +74,22 @@ struct chain_window *chain_window_new(const struct chain_layers *layers, bool ze
     window->starts = calloc(n, sizeof(*window->starts));
     window->memory = calloc(n, sizeof(*window->memory));
     window->before = calloc(n, sizeof(*window->before));
-    window->l1 = malloc(8 * L1_BUFFER_ENTRIES);
+    window->holes = calloc(n, sizeof(*window->holes));
+    window->l1_entries =
+        n > L1_ENTRIES_ALL / L1_ENTRIES_MAX ? (uint32_t)(L1_ENTRIES_ALL / n) : L1_ENTRIES_MAX;
+    window->l1 = calloc(n, sizeof(*window->l1));
+    window->l1_bytes = malloc(8 * n * window->l1_entries);
     window->l2 = malloc(L2_BUFFER_BYTES);
     if (window->starts == NULL || window->memory == NULL || window->before == NULL ||
-        window->l1 == NULL || window->l2 == NULL) {
+        window->holes == NULL || window->l1 == NULL || window->l1_bytes == NULL ||
+        window->l2 == NULL) {
         chain_window_free(window);
         return NULL;
     }
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         window->memory[i].file_bytes = layers->list[i].file_bytes;
+        window->holes[i] = (struct io_holes){.io = layers->list[i].io, .most = IO_HOLES_MAX / n};
+    }
     chain_window_forget(window);
     return window;
 }
@@ -76,12 +99,16 @@ void chain_window_free(struct chain_window *window)
     if (window == NULL)
         return;
     chain_gaps_free(&window->gaps);
+    for (size_t i = 0; window->holes != NULL && i < window->layers->n_list; i++)
+        io_holes_free(&window->holes[i]);
+    free(window->holes);
     free(window->ranges);
     free(window->merged);
     free(window->starts);
     free(window->memory);
     free(window->before);
     free(window->l1);
+    free(window->l1_bytes);
     free(window->l2);
     free(window);
 }
@@ -90,6 +117,7 @@ void chain_window_forget(struct chain_window *window)
 {
     for (size_t i = 0; i < window->layers->n_list; i++)
         window->memory[i].slice = window->memory[i].damaged = window->memory[i].tail = NOTHING;
+    window->n_empty = 0;
 }
 
 /* ---- ranges ---- */
@@ -335,9 +363,9 @@ static int read_table(struct walk *walk, const char *what, uint64_t off, void *b
 
 /* ---- tables ---- */
 
-/* The entries [first, end) of a table. */
+/* The entries [first, end) of a table. Sets *@any if there is one. */
 static int take_entries(struct walk *walk, uint64_t l2_off, uint64_t guest_off, uint32_t first,
-                        uint32_t end)
+                        uint32_t end, bool *any)
 {
     uint32_t entry_bytes = walk->layer->rules.entry_bytes;
     uint32_t at_once = L2_BUFFER_BYTES / entry_bytes;
@@ -352,11 +380,88 @@ static int take_entries(struct walk *walk, uint64_t l2_off, uint64_t guest_off, 
             const unsigned char *raw = walk->window->l2 + (size_t)i * entry_bytes;
             uint64_t word = be64_load(raw), bitmap = entry_bytes > 8 ? be64_load(raw + 8) : 0;
 
-            if (word != 0 || bitmap != 0)
-                ret = take_entry(walk, word, bitmap,
-                                 guest_off + (at + i) * walk->rules.cluster_bytes);
+            if (word == 0 && bitmap == 0)
+                continue;
+            *any = true;
+            ret = take_entry(walk, word, bitmap, guest_off + (at + i) * walk->rules.cluster_bytes);
         }
     }
+    return ret;
+}
+
+/* An L2 table, and where it is read next. */
+struct place {
+    uint64_t l2_off, guest_off; /* of the table */
+    uint64_t slice;             /* number of one in it */
+    struct chain_gap open;      /* what of the table's part of the disk is open */
+};
+
+static uint64_t slice_off(const struct walk *walk, const struct place *place)
+{
+    return place->l2_off + place->slice * walk->layer->rules.slice_bytes;
+}
+
+/* Where slice @number of the table ends on the disk. */
+static uint64_t slice_end(const struct walk *walk, const struct place *place, uint64_t number)
+{
+    return place->guest_off + (number + 1) * walk->layer->slice_span;
+}
+
+/* @n slices from the place on are read, the first of them unless it was the last one read. */
+static int read_slices(struct walk *walk, const struct place *place, uint64_t n)
+{
+    uint64_t slice_bytes = walk->layer->rules.slice_bytes, off = slice_off(walk, place);
+    uint64_t end = off + n * slice_bytes;
+    uint64_t begin = walk->memory->slice == off ? off + slice_bytes : off;
+
+    walk->memory->slice = end - slice_bytes;
+    if (begin == end)
+        return 0;
+    return add_range(walk, (struct chain_range){.kind = CHAIN_RANGE_TABLE,
+                                                .guest_off = place->open.begin,
+                                                .begin = begin,
+                                                .end = end});
+}
+
+/* Slices from the place on that lie in a hole of the file, with nothing but open bytes between
+ * them: how many are passed over at once. */
+static uint64_t count_empty(struct walk *walk, const struct place *place)
+{
+    struct chain_window *window = walk->window;
+    struct io_holes *holes = &window->holes[walk->number];
+    uint64_t slice_bytes = walk->layer->rules.slice_bytes, off = slice_off(walk, place);
+    uint64_t n_in_hole, n_open;
+    struct chain_gap first;
+
+    holes->file_bytes = walk->rules.file_bytes;
+    if (!io_holes_have(holes, off, slice_bytes) ||
+        !chain_gaps_first(&window->gaps, place->open.begin, place->open.end, &first))
+        return 0;
+    if (window->n_empty < EMPTY_MAX) {
+        window->n_empty++;
+        return 1;
+    }
+    n_in_hole = (io_holes_end(holes, off) - off) / slice_bytes;
+    n_open = div_round_up(first.end - place->guest_off, walk->layer->slice_span) - place->slice;
+    return n_in_hole < n_open ? n_in_hole : n_open;
+}
+
+/* What of the slice lies under a gap. */
+static int take_slice(struct walk *walk, const struct place *place, uint64_t end)
+{
+    uint64_t cluster_bytes = walk->rules.cluster_bytes;
+    bool any = false;
+    struct chain_gap open;
+    int ret;
+
+    if (!chain_gaps_look(&walk->window->gaps, place->open.begin, end, &open))
+        return 0;
+    ret = take_entries(walk, place->l2_off, place->guest_off,
+                       (uint32_t)((open.begin - place->guest_off) / cluster_bytes),
+                       (uint32_t)div_round_up(open.end - place->guest_off, cluster_bytes), &any);
+    if (ret == 0 && !any)
+        io_holes_look(&walk->window->holes[walk->number], slice_off(walk, place),
+                      walk->layer->rules.slice_bytes);
     return ret;
 }
 
@@ -364,30 +469,23 @@ static int take_entries(struct walk *walk, uint64_t l2_off, uint64_t guest_off, 
 static int take_table(struct walk *walk, uint64_t l2_off, uint64_t guest_off, uint64_t begin,
                       uint64_t end)
 {
-    const struct chain_layer *layer = walk->layer;
-    uint64_t cluster_bytes = walk->rules.cluster_bytes;
-    struct chain_gap open;
+    uint64_t slice_span = walk->layer->slice_span;
+    struct place place = {.l2_off = l2_off, .guest_off = guest_off};
     int ret = 0;
 
-    while (ret == 0 && chain_gaps_look(&walk->window->gaps, begin, end, &open)) {
-        uint64_t slice = (open.begin - guest_off) / layer->slice_span;
-        uint64_t slice_off = l2_off + slice * layer->rules.slice_bytes;
-        uint64_t slice_end = guest_off + (slice + 1) * layer->slice_span;
+    while (ret == 0 && chain_gaps_look(&walk->window->gaps, begin, end, &place.open)) {
+        uint64_t n_empty, next;
 
-        begin = slice_end < end ? slice_end : end;
-        if (walk->memory->tail != open.begin || open.begin % layer->slice_span == 0)
+        place.slice = (place.open.begin - guest_off) / slice_span;
+        n_empty = count_empty(walk, &place);
+        next = slice_end(walk, &place, place.slice + (n_empty > 0 ? n_empty - 1 : 0));
+        begin = next < end ? next : end;
+        if (walk->memory->tail != place.open.begin || place.open.begin % slice_span == 0)
             ret = end_tail(walk);
-        if (ret == 0 && walk->memory->slice != slice_off)
-            ret =
-                add_range(walk, (struct chain_range){.kind = CHAIN_RANGE_TABLE,
-                                                     .guest_off = open.begin,
-                                                     .begin = slice_off,
-                                                     .end = slice_off + layer->rules.slice_bytes});
-        walk->memory->slice = slice_off;
-        if (ret == 0 && chain_gaps_look(&walk->window->gaps, open.begin, begin, &open))
-            ret = take_entries(walk, l2_off, guest_off,
-                               (uint32_t)((open.begin - guest_off) / cluster_bytes),
-                               (uint32_t)div_round_up(open.end - guest_off, cluster_bytes));
+        if (ret == 0)
+            ret = read_slices(walk, &place, n_empty > 0 ? n_empty : 1);
+        if (ret == 0 && n_empty == 0)
+            ret = take_slice(walk, &place, begin);
     }
     return ret;
 }
@@ -449,41 +547,71 @@ static uint64_t entries_in_hole(const struct walk *walk, uint64_t off)
     return off >= memory->hole_begin && off < memory->hole_end ? (memory->hole_end - off) / 8 : 0;
 }
 
-static int take_l1_entries(struct walk *walk, uint64_t first, uint64_t n)
+static unsigned char *l1_bytes(const struct walk *walk)
 {
-    bool empty = true;
+    return walk->window->l1_bytes + 8 * (size_t)walk->number * walk->window->l1_entries;
+}
+
+/* So that entry @at of the L1 table is there. */
+static int read_l1(struct walk *walk, uint64_t at)
+{
+    const struct chain_layer *layer = walk->layer;
+    struct chain_window_l1 *l1 = &walk->window->l1[walk->number];
+    uint64_t left = layer->l1_entries - at, off = layer->l1_off + 8 * at, any = 0;
+    const unsigned char *bytes = l1_bytes(walk);
+    int ret;
+
+    if (at >= l1->first && at - l1->first < l1->n)
+        return 0;
+    l1->n = 0;
+    left = left < walk->window->l1_entries ? left : walk->window->l1_entries;
+    ret = read_table(walk, "L1", off, l1_bytes(walk), 8 * (size_t)left);
+    if (ret < 0)
+        return ret;
+    *l1 = (struct chain_window_l1){at, (uint32_t)left};
+    for (size_t i = 0; i < left; i++)
+        any |= be64_load(bytes + 8 * i);
+    if (any == 0)
+        find_hole(walk, off);
+    return 0;
+}
+
+/* The entries from @at on that are there, as far as @end. Sets *@next behind them. */
+static int take_l1_entries(struct walk *walk, uint64_t at, uint64_t end, uint64_t *next)
+{
+    const struct chain_window_l1 *l1 = &walk->window->l1[walk->number];
+    const unsigned char *bytes = l1_bytes(walk) + 8 * (at - l1->first);
     int ret = 0;
 
-    for (uint64_t i = 0; i < n && ret == 0; i++) {
-        uint64_t raw = be64_load(walk->window->l1 + 8 * i);
+    *next = l1->first + l1->n < end ? l1->first + l1->n : end;
+    for (uint64_t i = 0; i < *next - at && ret == 0; i++) {
+        uint64_t raw = be64_load(bytes + 8 * i);
 
-        empty &= raw == 0;
         if (raw != 0)
-            ret = take_l1_entry(walk, (uint32_t)(first + i), raw);
+            ret = take_l1_entry(walk, (uint32_t)(at + i), raw);
     }
-    if (empty)
-        find_hole(walk, walk->layer->l1_off + 8 * first);
     return ret;
 }
 
 static int take_qcow2(struct walk *walk)
 {
     const struct chain_layer *layer = walk->layer;
-    struct chain_window *window = walk->window;
-    uint64_t first = window->begin / layer->l1_span;
+    uint64_t at = walk->window->begin / layer->l1_span;
     uint64_t last = div_round_up(walk->end, layer->l1_span);
-    uint32_t end = last < layer->l1_entries ? (uint32_t)last : layer->l1_entries;
+    uint64_t end = last < layer->l1_entries ? last : layer->l1_entries;
     int ret = 0;
 
-    for (uint64_t at = first, n; at < end && ret == 0; at += n) {
-        n = entries_in_hole(walk, layer->l1_off + 8 * at);
-        if (n > 0)
+    while (at < end && ret == 0) {
+        uint64_t n_empty = entries_in_hole(walk, layer->l1_off + 8 * at);
+
+        if (n_empty > 0) {
+            at += n_empty;
             continue;
-        n = end - at < L1_BUFFER_ENTRIES ? end - at : L1_BUFFER_ENTRIES;
-        ret = read_table(walk, "L1", layer->l1_off + 8 * at, window->l1, 8 * (size_t)n);
+        }
+        ret = read_l1(walk, at);
         walk->asked_size = false;
         if (ret == 0)
-            ret = take_l1_entries(walk, at, n);
+            ret = take_l1_entries(walk, at, end, &at);
     }
     return ret;
 }
@@ -596,10 +724,13 @@ int chain_window_compose(struct chain_window *window, uint64_t begin, uint64_t e
     window->n_ranges = window->n_starts = 0;
     window->counts = (struct piece_counts){0};
     memcpy(window->before, window->memory, n * sizeof(*window->memory));
+    window->n_empty_before = window->n_empty;
     chain_gaps_reset(&window->gaps, begin, end);
     ret = window->gaps.error != 0 ? err_no_memory(err) : take_layers(window, most);
-    if (ret == FULL)
+    if (ret == FULL) {
         memcpy(window->memory, window->before, n * sizeof(*window->memory));
+        window->n_empty = window->n_empty_before;
+    }
     if (ret == 0)
         ret = sort(window);
     return ret < 0 ? ret : ret == FULL ? 0 : 1;

@@ -12,6 +12,7 @@
 #include "batch.h"
 #include "counts.h"
 #include "gaps.h"
+#include "holes.h"
 #include "layers.h"
 
 #include <stdbool.h>
@@ -21,7 +22,9 @@
 struct err;
 
 /* What a range is: an enum piece_kind, or this: no range, but the read of a slice of an L2 table,
- * @begin is its host offset and @end that behind it. It comes before what it maps. */
+ * @begin is its host offset and @end that behind it. It comes before what it maps. Slices that lie
+ * in a hole of the file map nothing; where there are very many of them it is the read of several
+ * that follow one another, as if nobody read in between (see window.c). */
 #define CHAIN_RANGE_TABLE 0x80u
 /* Or this: no range, but a place where a lookup of the layer ends. With subclusters QEMU looks no
  * further than clusters follow on, also where it only finds that nothing of them is held. It comes
@@ -54,8 +57,13 @@ struct chain_window {
     size_t n_starts;
     struct chain_window_layer *memory; /* [layers] */
     struct chain_window_layer *before; /* as it was when the window began */
+    struct io_holes *holes;            /* [layers]: of their files */
+    uint32_t n_empty, n_empty_before;  /* slices in holes that were told one by one */
     uint64_t begin, end;
-    unsigned char *l1, *l2; /* buffers */
+    struct chain_window_l1 *l1; /* [layers] */
+    unsigned char *l1_bytes;    /* of them: l1_entries for each */
+    uint32_t l1_entries;
+    unsigned char *l2; /* a buffer */
 };
 
 /* NULL without memory. */

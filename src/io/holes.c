@@ -38,18 +38,25 @@ bool io_holes_know(const struct io_holes *holes, uint64_t off, uint64_t len)
     return i < holes->n_list && holes->list[i].begin <= off && holes->list[i].end - off >= len;
 }
 
+uint64_t io_holes_end(const struct io_holes *holes, uint64_t off)
+{
+    size_t i = find(holes, off);
+
+    return i < holes->n_list && holes->list[i].begin <= off ? holes->list[i].end : off;
+}
+
 /* Takes the place of the holes from @i on that it touches; if there are too many, of the next one.
  */
 static void put(struct io_holes *holes, size_t i, struct io_hole hole)
 {
-    size_t end = i;
+    size_t end = i, most = holes->most > 0 ? holes->most : IO_HOLES_MAX;
 
     while (end < holes->n_list && holes->list[end].begin <= hole.end) {
         hole.end = holes->list[end].end > hole.end ? holes->list[end].end : hole.end;
         hole.begin = holes->list[end].begin < hole.begin ? holes->list[end].begin : hole.begin;
         end++;
     }
-    if (end == i && holes->n_list == IO_HOLES_MAX) {
+    if (end == i && holes->n_list == most) {
         i -= i == holes->n_list;
         end = i + 1;
     }

@@ -13,7 +13,7 @@
 
 struct io;
 
-#define IO_HOLES_MAX 32768 /* 512 KiB; as many cost a file 128 MiB of data between them */
+#define IO_HOLES_MAX 32768u /* 512 KiB; as many cost a file 128 MiB of data between them */
 
 struct io_hole {
     uint64_t begin, end;
@@ -22,6 +22,7 @@ struct io_hole {
 /* Release with io_holes_free. */
 struct io_holes {
     struct io *io;        /* borrowed; filled by the caller, the rest is 0 at first */
+    size_t most;          /* to be remembered; 0: IO_HOLES_MAX */
     uint64_t file_bytes;  /* behind that the file may grow: no hole reaches further */
     struct io_hole *list; /* rising, apart from one another */
     size_t n_list, cap_list;
@@ -33,6 +34,9 @@ void io_holes_free(struct io_holes *holes);
 
 /* Is [off, off + len) in a hole that is known? */
 bool io_holes_know(const struct io_holes *holes, uint64_t off, uint64_t len);
+
+/* Where the known hole around @off ends; @off if none is known there. */
+uint64_t io_holes_end(const struct io_holes *holes, uint64_t off);
 
 /* Asks the file whether it is in a hole, and remembers that as far as there is memory. */
 bool io_holes_look(struct io_holes *holes, uint64_t off, uint64_t len);

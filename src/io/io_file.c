@@ -28,7 +28,8 @@
 struct io_file {
     struct io io;
     int fd;
-    atomic_bool waits_always; /* the file system cannot say what is in memory */
+    struct io_identity identity; /* as long as it is open it stays that file */
+    atomic_bool waits_always;    /* the file system cannot say what is in memory */
 };
 
 static struct io_file *file_of(struct io *io)
@@ -159,16 +160,9 @@ static uint64_t file_next_hole(struct io *io, uint64_t off)
     return errno == ENXIO ? off : UINT64_MAX; /* behind the end, or no holes are known here */
 }
 
-/* Several device files may stand for one device. */
 static struct io_identity file_identity(struct io *io)
 {
-    struct stat st;
-
-    if (fstat(file_of(io)->fd, &st) < 0)
-        return (struct io_identity){.known = false};
-    if (S_ISBLK(st.st_mode))
-        return (struct io_identity){.known = true, .is_device = true, .device = st.st_rdev};
-    return (struct io_identity){.known = true, .device = st.st_dev, .inode = st.st_ino};
+    return file_of(io)->identity;
 }
 
 /* Is a byte of [start, start + n) locked by anyone? 1 or 0, or -1 where that cannot be asked. */
@@ -291,13 +285,21 @@ static int check_storage(mode_t mode, const char *system, struct err *err)
     return err_set(err, EINVAL, "is on %s, a file system without storage: it is not read", system);
 }
 
-static int take_descriptor(int fd, struct io **io, struct err *err)
+/* Several device files may stand for one device. */
+static struct io_identity identity_of(const struct stat *st)
+{
+    if (S_ISBLK(st->st_mode))
+        return (struct io_identity){.known = true, .is_device = true, .device = st->st_rdev};
+    return (struct io_identity){.known = true, .device = st->st_dev, .inode = st->st_ino};
+}
+
+static int take_descriptor(int fd, const struct stat *st, struct io **io, struct err *err)
 {
     struct io_file *file = malloc(sizeof(*file));
 
     if (file == NULL)
         return err_no_memory(err);
-    *file = (struct io_file){.io = {&file_ops}, .fd = fd};
+    *file = (struct io_file){.io = {&file_ops}, .fd = fd, .identity = identity_of(st)};
     *io = &file->io;
     return 0;
 }
@@ -332,7 +334,7 @@ static int open_checked(int folder, const char *name, bool found, struct io **io
     if (ret == 0)
         ret = check_storage(st.st_mode, io_storeless(fd), err);
     if (ret == 0)
-        ret = take_descriptor(fd, io, err);
+        ret = take_descriptor(fd, &st, io, err);
     if (ret < 0)
         close(fd);
     return ret;

@@ -148,10 +148,9 @@ int report_backing_look(struct report_backing *backing, struct format_image *top
     struct step step = {.options = options, .n_steps = backing->chain.n_layers};
     const struct format_layer *layer = &backing->chain.layers[0];
     struct table first = active_table(top); /* for now: chain_layers_set_top follows */
-    int ret = chain_layers_add(&backing->layers, top, &first, (uint16_t)layer->image_file,
-                               (uint16_t)layer->data_file, err);
+    int ret = chain_layers_begin(&backing->layers, top, &first, (uint16_t)layer->image_file,
+                                 (uint16_t)layer->data_file, err);
 
-    format_findings_free(&first.findings);
     for (size_t depth = 1; depth < backing->chain.n_layers && ret == 0; depth++) {
         step.number = depth;
         ret = look_at_layer(backing, depth, &step, findings, err);

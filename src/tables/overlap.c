@@ -11,20 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/*
- * Beyond that many tables overlaps are not looked for. With clusters of at most 4 KiB the walk
- * itself stays short, however often a table is named; with larger ones every L1 entry that the
- * format allows is looked at, in 32 MiB.
- */
-#define TABLES_MAX_SMALL (UINT32_C(1) << 20)
+/* Beyond that many overlaps are not looked for: all that one L1 table can name, in 32 MiB. */
 #define TABLES_MAX (UINT32_C(1) << 22)
-#define SMALL_CLUSTER_BYTES 4096
 
 #define SEEN_SLOTS 2048 /* a power of two, at least twice the tables that go in step */
 
 struct tables {
     uint64_t *list;
-    size_t n_list, cap_list, most;
+    size_t n_list, cap_list;
     /* The offsets seen at the present L1 index, in an open hash table that forgets by stamp. */
     struct {
         uint64_t l2_off;
@@ -58,7 +52,8 @@ static int add_index(struct tables *tables, const struct format_entry_rules *rul
         uint64_t raw = tables_l1_entry(l1, l1->live[i], index);
         uint64_t l2_off = format_l1_entry_of(rules, raw).l2_off;
 
-        if (l2_off == 0 || !first_at_index(tables, l2_off) || tables->n_list > tables->most)
+        if (l2_off == 0 || tables->n_list > TABLES_MAX ||
+            (l1->n_live > 1 && !first_at_index(tables, l2_off)))
             continue;
         if (vec_reserve(tables, list) < 0)
             return err_no_memory(err);
@@ -74,7 +69,6 @@ static int collect(struct format_image *image, const struct format_entry_rules *
     struct tables_l1 l1;
     int ret = tables_l1_init(&l1, image, walked, n_tables, err);
 
-    tables->most = rules->cluster_bytes > SMALL_CLUSTER_BYTES ? TABLES_MAX : TABLES_MAX_SMALL;
     while (ret == 0 && (ret = tables_l1_next(&l1, err)) == 1) {
         ret = 0;
         for (uint32_t i = 0; i < l1.n && ret == 0; i++)
@@ -92,30 +86,82 @@ static bool is_sorted(const uint64_t *list, size_t n)
     return true;
 }
 
-/*
- * Radix exchange sort from the highest bit down: in place, since the list may fill half of the
- * memory that we allow ourselves. The depth is at most the number of bits.
- */
-static void sort_by_bits(uint64_t *list, size_t n, unsigned bit)
+#define DIGIT_BITS 8
+#define DIGITS (1u << DIGIT_BITS)
+#define FEW 32
+
+static void sort_few(uint64_t *list, size_t n)
 {
-    size_t low = 0, high = n;
+    for (size_t i = 1; i < n; i++) {
+        uint64_t moved = list[i];
+        size_t at = i;
 
-    if (n < 2)
+        for (; at > 0 && list[at - 1] > moved; at--)
+            list[at] = list[at - 1];
+        list[at] = moved;
+    }
+}
+
+static size_t digit(uint64_t value, unsigned shift)
+{
+    return value >> shift & (DIGITS - 1);
+}
+
+/* Where those with each digit end, from those with the first on. */
+static void find_ends(const uint64_t *list, size_t n, unsigned shift, uint32_t ends[DIGITS])
+{
+    memset(ends, 0, DIGITS * sizeof(*ends));
+    for (size_t i = 0; i < n; i++)
+        ends[digit(list[i], shift)]++;
+    for (size_t i = 1; i < DIGITS; i++)
+        ends[i] += ends[i - 1];
+}
+
+/*
+ * Radix sort from the highest digit down: in place, since the list may fill half of the memory that
+ * we allow ourselves; it has at most TABLES_MAX. Each is put where those with its digit stand, and
+ * what was there is taken up in turn. The depth is at most the number of digits.
+ */
+static void sort_by_digits(uint64_t *list, size_t n, unsigned shift)
+{
+    uint32_t ends[DIGITS], free_at[DIGITS];
+
+    if (n <= FEW) {
+        sort_few(list, n);
         return;
-    while (low < high) {
-        if (list[low] >> bit & 1) {
-            uint64_t swap = list[--high];
+    }
+    find_ends(list, n, shift, ends);
+    for (size_t i = 0; i < DIGITS; i++)
+        free_at[i] = i > 0 ? ends[i - 1] : 0;
+    for (size_t i = 0; i < DIGITS; i++)
+        while (free_at[i] < ends[i]) {
+            uint64_t moved = list[free_at[i]];
+            size_t to;
 
-            list[high] = list[low];
-            list[low] = swap;
-        } else {
-            low++;
+            while ((to = digit(moved, shift)) != i) {
+                uint64_t there = list[free_at[to]];
+
+                list[free_at[to]++] = moved;
+                moved = there;
+            }
+            list[free_at[i]++] = moved;
         }
+    for (size_t i = 0; shift > 0 && i < DIGITS; i++) {
+        uint32_t begin = i > 0 ? ends[i - 1] : 0;
+
+        sort_by_digits(list + begin, ends[i] - begin, shift > DIGIT_BITS ? shift - DIGIT_BITS : 0);
     }
-    if (bit > 9) { /* clusters have at least 512 bytes: the bits below are 0 */
-        sort_by_bits(list, low, bit - 1);
-        sort_by_bits(list + low, n - low, bit - 1);
-    }
+}
+
+static void sort(uint64_t *list, size_t n)
+{
+    uint64_t differ = 0;
+    unsigned bits;
+
+    for (size_t i = 1; i < n; i++)
+        differ |= list[i] ^ list[0];
+    bits = differ != 0 ? 64 - (unsigned)__builtin_clzll(differ) : 0;
+    sort_by_digits(list, n, bits > DIGIT_BITS ? bits - DIGIT_BITS : 0);
 }
 
 /* Keeps one of each offset that occurs several times. */
@@ -156,10 +202,10 @@ int tables_overlap_find(struct format_image *image, const struct format_entry_ru
     if (ret == 0)
         ret = collect(image, rules, walked, n_tables, tables, err);
     overlap->n_tables = tables->n_list;
-    overlap->looked = all_refblocks && tables->n_list <= tables->most;
-    if (ret == 0 && tables->n_list <= tables->most) {
+    overlap->looked = all_refblocks && tables->n_list <= TABLES_MAX;
+    if (ret == 0 && tables->n_list <= TABLES_MAX) {
         if (!is_sorted(tables->list, tables->n_list))
-            sort_by_bits(tables->list, tables->n_list, 55);
+            sort(tables->list, tables->n_list);
         overlap->n_repeated = keep_repeated(tables->list, tables->n_list);
     }
     keep_list(tables, overlap);

@@ -26,6 +26,7 @@ struct table {
     char name[40];          /* "" or "snapshot[2] ": begins the place of a finding */
 
     /* Filled by a walk. */
+    bool walked;
     struct piece_counts counts;
     struct piece_lost lost;          /* with what is mapped by L1 entries that are left out */
     struct format_findings findings; /* free with format_findings_free, also on failure */

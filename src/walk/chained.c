@@ -14,6 +14,8 @@
 
 /* A part has at least this much of L2 tables: some milliseconds of work. */
 #define PART_BYTES_MIN (UINT64_C(1) << 20)
+/* Each part looks into each layer, also where it has nothing: so often in all. */
+#define LOOKS_MAX 8192
 
 struct chained {
     const struct chain_layers *layers;
@@ -160,6 +162,8 @@ static uint32_t count_parts(const struct chained *chained)
 
     if (n > FOLD_PARTS_MAX)
         n = FOLD_PARTS_MAX;
+    if (n > LOOKS_MAX / chained->layers->n_list)
+        n = LOOKS_MAX / chained->layers->n_list;
     if (n > chained->n_places)
         n = chained->n_places;
     return n > 0 ? (uint32_t)n : 1;

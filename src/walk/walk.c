@@ -93,6 +93,7 @@ static void merge(void *left, void *right)
 static void hand_over(struct walk_part *whole, struct table *tables, struct meter_pair *meters)
 {
     for (size_t i = 0; i < whole->n_tables; i++) {
+        tables[i].walked = true;
         tables[i].counts = whole->tables[i].counts;
         tables[i].lost = whole->tables[i].lost;
         format_findings_merge(&tables[i].findings, &whole->tables[i].findings);

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Runs a program within 2 seconds of its time, one more for each 64 MiB that the file named last
-stores, and 64 MiB of memory.
+stores, or the chain that goes on with .1, .2 ... behind its name, and 64 MiB of memory.
 
     bounded.py [--sanitized] PROGRAM ARGUMENT...
 
 Ends with its exit status; what goes too far is told on stderr, and ends with 125. A program that
 waits for something is killed after a minute. Sanitizers take more of both.
 """
+import glob
 import os
 import subprocess
 import sys
@@ -21,7 +22,8 @@ HANGS_SECONDS = 60
 def main(argv):
     sanitized = argv[0] == "--sanitized"
     child = subprocess.Popen(argv[1:] if sanitized else argv, stdin=subprocess.DEVNULL)
-    stored = os.stat(argv[-1]).st_blocks * 512 if os.path.exists(argv[-1]) else 0
+    chain = [name for name in glob.glob(argv[-1] + "*") if not name[len(argv[-1]):].strip(".0123456789")]
+    stored = sum(os.stat(name).st_blocks * 512 for name in chain)
     limit = SECONDS + stored / STORED_BYTES
     hung = []
 

@@ -44,11 +44,24 @@ stays_bounded() {
 
 @test "refcount blocks in a hole, from back to front" { stays_bounded refcounts-in-holes; }
 
-@test "a chain of 100 images whose L1 tables are holes" {
-    python3 "$TESTS/cli/hostile.py" chain hostile.qcow2 2>err || skip "no file can be so long here: $(tail -n 1 err)"
+# chain_stays_bounded KIND [STATUS]: a chain of that kind.
+chain_stays_bounded() {
+    python3 "$TESTS/cli/hostile.py" "$1" hostile.qcow2 2>err || skip "no file can be so long here: $(tail -n 1 err)"
     bounded --quiet --no-host --threads=1 --chain hostile.qcow2
-    exits 0
+    exits "${2:-0}"
 }
+
+@test "a chain of 100 images whose L1 tables are holes" { chain_stays_bounded chain; }
+
+@test "a chain of 4 images with L2 tables of 2 MiB in holes" { chain_stays_bounded chain-tables; }
+
+@test "a chain of images with L2 tables in holes in any order" { chain_stays_bounded chain-tables-shuffled; }
+
+@test "a chain of 1,000 images" { chain_stays_bounded chain-long; }
+
+@test "a chain of images with an L2 table each that is named a thousand times" { chain_stays_bounded chain-repeats 2; }
+
+@test "a chain of images with L2 tables of which little is stored" { chain_stays_bounded chain-patches; }
 
 # with_stack KIB ARGUMENT ...: the program, with no more for the stack of its first thread.
 with_stack() {

@@ -128,22 +128,91 @@ def findings(out):
     out.truncate(9 * cluster)
 
 
-def chain(out):
-    """A hundred images, each with an L1 table of 32 MiB in a hole; those below are OUT.1, OUT.2 ..."""
-    cluster, n = 1 << 21, 100
+def named_often(out):
+    """An L2 table of 2 MiB full of entries, in no order, that is named a thousand times."""
+    cluster, n = 1 << 21, 1000
+    out.write(header(21, n << 39, n, 2 * cluster))
+    out.seek(2 * cluster)
+    out.write(words([COPIED | 4 * cluster] * n))
+    out.seek(4 * cluster)
+    out.write(words(COPIED | (64 * cluster + (k * 7919 % 4096) * cluster) for k in range(cluster // 8)))
+    out.truncate((64 + 4096) * cluster)
+
+
+def backed_by(out, n):
+    """The files of a chain of @n images, from the top down: OUT, OUT.1, OUT.2 ... Of each the file, and what
+    stands in its header and behind it."""
     for k in range(n):
         name = b"%s.%d" % (os.path.basename(out.name).encode(), k + 1) if k + 1 < n else b""
         extensions = struct.pack(">II8s8x", 0xE2792ACA, 5, b"qcow2")
         with open("%s.%d" % (out.name, k), "wb") if k > 0 else out as image:
-            image.write(header(21, L1_MOST << 39, L1_MOST, cluster, backing=name, backing_off=112 + len(extensions)))
-            image.write(extensions + name)
-            image.truncate(cluster + 8 * L1_MOST)
+            yield image, {"backing": name, "backing_off": 112 + len(extensions)}, extensions + name
+
+
+def chain(out):
+    """A hundred images, each with an L1 table of 32 MiB in a hole."""
+    cluster = 1 << 21
+    for image, backing, behind in backed_by(out, 100):
+        image.write(header(21, L1_MOST << 39, L1_MOST, cluster, **backing))
+        image.write(behind)
+        image.truncate(cluster + 8 * L1_MOST)
+
+
+def chain_tables(out, bits=21, n=4, entries=65536, order=lambda k, n: k):
+    """Four images, each with 65,536 L2 tables of 2 MiB in a hole."""
+    cluster = 1 << bits
+    base = 1 << 26
+    for image, backing, behind in backed_by(out, n):
+        image.write(header(bits, entries * (cluster // 8) * cluster, entries, 1 << 21, **backing))
+        image.write(behind)
+        image.seek(1 << 21)
+        image.write(words(COPIED | (base + order(k, entries) * cluster) for k in range(entries)))
+        image.truncate(base + entries * cluster)
+
+
+def chain_tables_shuffled(out):
+    """Two images, each with a million L2 tables in a hole, in any order."""
+    chain_tables(out, 16, 2, L1_MOST // 4, lambda k, n: k * 7919 % n)
+
+
+def chain_long(out):
+    """A thousand images, each with 512 L2 tables in a hole."""
+    chain_tables(out, 16, 1000, 512)
+
+
+def chain_repeats(out):
+    """Sixteen images, each with one L2 table of 2 MiB full of entries that is named a thousand times, in a part
+    of the disk that those above do not have."""
+    cluster, n, each = 1 << 21, 16, 1000
+    table = words(COPIED | (64 * cluster + (k * 7919 % 4096) * cluster) for k in range(cluster // 8))
+    for number, (image, backing, behind) in enumerate(backed_by(out, n)):
+        image.write(header(21, n * each << 39, n * each, 2 * cluster, **backing))
+        image.write(behind)
+        image.seek(2 * cluster + 8 * number * each)
+        image.write(words([COPIED | 4 * cluster] * each))
+        image.seek(4 * cluster)
+        image.write(table)
+        image.truncate((64 + 4096) * cluster)
+
+
+def chain_patches(out):
+    """Two images with L2 tables of 2 MiB of which only each sixteenth block is stored."""
+    cluster, entries = 1 << 21, 2048
+    for image, backing, behind in backed_by(out, 2):
+        image.write(header(21, entries << 39, entries, cluster, **backing))
+        image.write(behind)
+        image.seek(cluster)
+        image.write(words(COPIED | (k + 2) * cluster for k in range(entries)))
+        for k in range(entries):
+            image.seek((k + 2) * cluster + 65536 * (k % 16))
+            image.write(bytes(4096))
+        image.truncate((entries + 2) * cluster)
 
 
 def main(argv):
     kinds = {kind.__name__.replace("_", "-"): kind for kind in
              (snapshots_in_holes, windows, far_and_wide, l2_backwards, l2_to_and_fro, refcounts_in_holes, locked, findings,
-              chain)}
+              named_often, chain, chain_tables, chain_tables_shuffled, chain_long, chain_repeats, chain_patches)}
     with open(argv[2], "wb") as out:
         kinds[argv[1]](out)
 

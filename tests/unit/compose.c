@@ -902,10 +902,78 @@ static void a_table_named_very_often_is_left_out(void **state)
     assert_string_equal(table.findings.list[0].where, "backing[1] l1[16]");
     assert_int_equal(chain.run.list[0].n_skips, 1);
     counts = walk(&chain, false, 0, chain.run.end, (struct piece_sink){log_batch, &log});
-    assert_int_equal(counts.mapped_bytes, CHAIN_LAYER_REPEATS_MAX * 512);
-    assert_int_equal(counts.corrupt_entries, N - CHAIN_LAYER_REPEATS_MAX);
+    assert_int_equal(counts.mapped_bytes, CHAIN_REPEATS_MAX * 512);
+    assert_int_equal(counts.corrupt_entries, N - CHAIN_REPEATS_MAX);
     format_findings_free(&table.findings);
     free(log.list);
+    chain_free(&chain);
+}
+
+/* A thousand images could each name one as often. */
+static void what_is_left_of_the_walks_is_for_the_layers_below(void **state)
+{
+    struct chain chain = {.layers = calloc(LAYERS_MAX, sizeof(struct layer))};
+    const uint32_t n_entries[] = {10, 10, 2};
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        struct layer *layer = &chain.layers[i];
+
+        small_image_init(&layer->small, 9, 10 * 64 * 512, 10, 10);
+        for (uint32_t at = 0; at < n_entries[i]; at++)
+            small_image_l1(&layer->small, 2, at, 8);
+        small_image_open(&layer->small, 10 * 512);
+        chain_add(&chain);
+    }
+    assert_int_equal(chain.run.n_repeats, CHAIN_REPEATS_MAX);
+    assert_int_equal(chain.run.list[0].n_repeats, 10);
+    assert_int_equal(chain.run.list[1].n_repeats, 6);
+    assert_false(chain_layer_skips(&chain.run.list[1], 5));
+    assert_true(chain_layer_skips(&chain.run.list[1], 6));
+    assert_true(chain_layer_skips(&chain.run.list[2], 0));
+    chain_free(&chain);
+}
+
+/*
+ * The first one is read, and found to be zeros. From then on the file knows; 4,096 are told each by
+ * itself, and after that those of a table all at once.
+ */
+static void slices_in_a_hole_are_not_read(void **state)
+{
+    enum { TABLES = 1024, SLICES = 16, FIRST = 100, TOLD = 1 + 4096 };
+    struct chain chain = {.layers = calloc(LAYERS_MAX, sizeof(struct layer))};
+    struct layer *layer = &chain.layers[0];
+    struct chain_window *window;
+    uint64_t bytes = 0, n_requests;
+    struct err err = {0};
+
+    (void)state;
+    small_image_init(&layer->small, 16, (uint64_t)TABLES << 29, TABLES, 10);
+    for (uint32_t i = 0; i < TABLES; i++)
+        small_image_l1(&layer->small, 2, i, FIRST + i);
+    small_image_open(&layer->small, (FIRST + TABLES) << 16);
+    chain_add(&chain);
+    assert_int_equal(chain.run.list[0].rules.slice_bytes, 65536 / SLICES);
+    window = chain_window_new(&chain.run, false);
+    assert_non_null(window);
+    n_requests = layer->small.memory.n_requests;
+    assert_int_equal(chain_window_compose(window, 0, chain.run.end, SIZE_MAX, &err), 1);
+    assert_int_equal(layer->small.memory.n_requests - n_requests, 2);
+    assert_int_equal(window->n_ranges, TOLD + 1 + (TABLES - TOLD / SLICES - 1));
+    for (size_t i = 0; i < window->n_ranges; i++) {
+        assert_int_equal(window->ranges[i].kind, CHAIN_RANGE_TABLE);
+        assert_int_equal(window->ranges[i].begin, (FIRST << 16) + bytes);
+        assert_int_equal(window->ranges[i].guest_off, bytes << 13);
+        bytes += window->ranges[i].end - window->ranges[i].begin;
+    }
+    assert_int_equal(bytes, TABLES << 16);
+
+    /* Too many at once: it is as if nothing had happened. */
+    chain_window_forget(window);
+    assert_int_equal(chain_window_compose(window, 0, chain.run.end, 100, &err), 0);
+    assert_int_equal(chain_window_compose(window, 0, chain.run.end, SIZE_MAX, &err), 1);
+    assert_int_equal(window->n_ranges, TOLD - 1 + TABLES - 4096 / SLICES);
+    chain_window_free(window);
     chain_free(&chain);
 }
 
@@ -992,6 +1060,8 @@ int main(void)
         cmocka_unit_test(what_the_sink_returns_stops_the_walk),
         cmocka_unit_test(a_failing_disk_is_an_error),
         cmocka_unit_test(a_table_named_very_often_is_left_out),
+        cmocka_unit_test(what_is_left_of_the_walks_is_for_the_layers_below),
+        cmocka_unit_test(slices_in_a_hole_are_not_read),
         cmocka_unit_test(a_table_on_other_metadata_is_not_read),
     };
 

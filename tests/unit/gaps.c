@@ -111,6 +111,28 @@ static void an_empty_window_has_no_gap(void **state)
     chain_gaps_free(&gaps);
 }
 
+static void the_first_stretch_stays(void **state)
+{
+    struct chain_gaps gaps = {0};
+    struct chain_gap found;
+
+    (void)state;
+    chain_gaps_reset(&gaps, 0, 100);
+    assert_true(chain_gaps_take(&gaps, 40, 50, &found));
+    chain_gaps_end(&gaps);
+    for (int i = 0; i < 2; i++) {
+        assert_true(chain_gaps_first(&gaps, 10, 90, &found));
+        assert_int_equal(found.begin, 10);
+        assert_int_equal(found.end, 40);
+    }
+    assert_true(chain_gaps_first(&gaps, 45, 90, &found));
+    assert_int_equal(found.begin, 50);
+    assert_int_equal(found.end, 90);
+    assert_false(chain_gaps_first(&gaps, 45, 50, &found));
+    assert_false(chain_gaps_first(&gaps, 60, 60, &found));
+    chain_gaps_free(&gaps);
+}
+
 static void nothing_lies_in_an_empty_range(void **state)
 {
     struct chain_gaps gaps = {0};
@@ -150,6 +172,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_layers_leave_what_a_bitmap_says),
         cmocka_unit_test(an_empty_window_has_no_gap),
+        cmocka_unit_test(the_first_stretch_stays),
         cmocka_unit_test(nothing_lies_in_an_empty_range),
         cmocka_unit_test(nothing_is_taken_after_memory_ran_out),
     };

@@ -130,6 +130,35 @@ static void more_holes_than_are_remembered_are_right_all_the_same(void **state)
     io_holes_free(&holes);
 }
 
+static void it_is_told_where_a_hole_ends(void **state)
+{
+    struct striped striped = striped_of(1 << 20);
+    struct io_holes holes = holes_of(&striped);
+    uint64_t end;
+
+    (void)state;
+    assert_int_equal(io_holes_end(&holes, STEP), STEP); /* nothing is known */
+    assert_true(io_holes_look(&holes, STEP, STEP));
+    end = io_holes_end(&holes, STEP);
+    assert_true(end >= 2 * STEP && end <= 1 << 20);
+    assert_int_equal(io_holes_end(&holes, end - 1), end);
+    assert_int_equal(io_holes_end(&holes, end), end);
+    io_holes_free(&holes);
+}
+
+static void fewer_are_remembered_if_that_is_wanted(void **state)
+{
+    struct striped striped = striped_of(1 << 20);
+    struct io_holes holes = holes_of(&striped);
+
+    (void)state;
+    holes.most = 3;
+    for (uint64_t k = 0; k < 100; k++)
+        assert_true(meets(&holes, (k * 37 % 100 << 20) + STEP));
+    assert_int_equal(holes.n_list, 3);
+    io_holes_free(&holes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -139,6 +168,8 @@ int main(void)
         cmocka_unit_test(backwards_takes_few_questions),
         cmocka_unit_test(to_and_fro_takes_few_questions),
         cmocka_unit_test(more_holes_than_are_remembered_are_right_all_the_same),
+        cmocka_unit_test(it_is_told_where_a_hole_ends),
+        cmocka_unit_test(fewer_are_remembered_if_that_is_wanted),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
