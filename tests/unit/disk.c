@@ -32,6 +32,14 @@ static struct piece standard(uint64_t guest, uint64_t host_off)
                           .mapped_bytes = CLUSTER};
 }
 
+static void each_disk_has_its_name(void **state)
+{
+    (void)state;
+    assert_string_equal(meter_disk_name(METER_DISK_HDD), "hdd");
+    assert_string_equal(meter_disk_name(METER_DISK_SSD), "ssd");
+    assert_string_equal(meter_disk_name(METER_DISK_NVME), "nvme");
+}
+
 /* ---- one jump ---- */
 
 static void a_jump_costs_the_seek_and_half_a_turn(void **state)
@@ -279,6 +287,7 @@ static void what_lies_between_the_data_of_a_plan_costs_a_little(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_disk_has_its_name),
         cmocka_unit_test(a_jump_costs_the_seek_and_half_a_turn),
         cmocka_unit_test(a_short_way_forward_is_read_over),
         cmocka_unit_test(no_way_costs_nothing),

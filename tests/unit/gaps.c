@@ -167,9 +167,29 @@ static void nothing_is_taken_after_memory_ran_out(void **state)
     assert_int_equal(gaps.n_list + gaps.cap_list + gaps.cap_left, 0);
 }
 
+/* What was taken in the pass before, which never ended, is forgotten. */
+static void a_reset_begins_anew(void **state)
+{
+    struct model model;
+
+    (void)state;
+    memset(&model, 0, sizeof(model));
+    chain_gaps_reset(&model.gaps, 0, 100);
+    chain_gaps_begin(&model.gaps);
+    memset(model.open, 1, 100);
+    take(&model, 10, 20);
+    chain_gaps_reset(&model.gaps, 0, 100);
+    chain_gaps_end(&model.gaps);
+    memset(model.open, 1, 100);
+    assert_same(&model);
+    look(&model, 0, 100);
+    chain_gaps_free(&model.gaps);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_reset_begins_anew),
         cmocka_unit_test(random_layers_leave_what_a_bitmap_says),
         cmocka_unit_test(an_empty_window_has_no_gap),
         cmocka_unit_test(the_first_stretch_stays),

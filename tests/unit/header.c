@@ -1218,9 +1218,27 @@ static void l1_entries_that_a_disk_needs(void **state)
     assert_int_equal(format_l1_needed(&large, UINT64_MAX), UINT64_C(1) << 25);
 }
 
+static void a_copy_of_a_name_is_whole_and_apart(void **state)
+{
+    char bytes[] = "a\0b";
+    const struct format_name none = {NULL, 7}, name = {bytes, 3};
+    struct format_name copy = {NULL, 9};
+
+    (void)state;
+    assert_int_equal(format_name_copy(&none, &copy), 0);
+    assert_null(copy.bytes);
+    assert_int_equal(copy.len, 9); /* left as it was */
+    assert_int_equal(format_name_copy(&name, &copy), 0);
+    assert_ptr_not_equal(copy.bytes, bytes);
+    assert_memory_equal(copy.bytes, "a\0b\0", 4);
+    assert_int_equal(copy.len, 3);
+    free(copy.bytes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_copy_of_a_name_is_whole_and_apart),
         cmocka_unit_test(version_3_is_read),
         cmocka_unit_test(version_2_has_no_feature_bits),
         cmocka_unit_test(extended_l2_halves_the_entries),

@@ -204,23 +204,6 @@ static void entries_are_read_by_the_rules_of_the_image(void **state)
     small_image_free(&small);
 }
 
-static void a_copy_of_a_name_is_whole_and_apart(void **state)
-{
-    char bytes[] = "a\0b";
-    const struct format_name none = {NULL, 7}, name = {bytes, 3};
-    struct format_name copy = {NULL, 9};
-
-    (void)state;
-    assert_int_equal(format_name_copy(&none, &copy), 0);
-    assert_null(copy.bytes);
-    assert_int_equal(copy.len, 9); /* left as it was */
-    assert_int_equal(format_name_copy(&name, &copy), 0);
-    assert_ptr_not_equal(copy.bytes, bytes);
-    assert_memory_equal(copy.bytes, "a\0b\0", 4);
-    assert_int_equal(copy.len, 3);
-    free(copy.bytes);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -231,7 +214,6 @@ int main(void)
         cmocka_unit_test(whatever_cannot_be_read_is_an_error),
         cmocka_unit_test(metadata_are_looked_for_once),
         cmocka_unit_test(entries_are_read_by_the_rules_of_the_image),
-        cmocka_unit_test(a_copy_of_a_name_is_whole_and_apart),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

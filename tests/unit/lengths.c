@@ -205,6 +205,19 @@ static void clearing_forgets_all(void **state)
     meter_lengths_free(&lengths);
 }
 
+/* Also where there was but one, that needs the table. */
+static void clearing_forgets_a_single_one(void **state)
+{
+    struct meter_lengths lengths;
+
+    (void)state;
+    meter_lengths_init(&lengths, UNIT_BITS);
+    meter_lengths_add(&lengths, 9000 * UNIT, 1);
+    meter_lengths_clear(&lengths);
+    check(&lengths, NULL, 0);
+    meter_lengths_free(&lengths);
+}
+
 /* Counts that are incomplete stay marked so, whatever they are merged into. */
 static void an_error_is_passed_on_by_merging(void **state)
 {
@@ -233,6 +246,7 @@ int main(void)
         cmocka_unit_test(merging_adds_the_counts),
         cmocka_unit_test(random_parts_merge_into_the_whole),
         cmocka_unit_test(clearing_forgets_all),
+        cmocka_unit_test(clearing_forgets_a_single_one),
         cmocka_unit_test(an_error_is_passed_on_by_merging),
     };
 

@@ -126,6 +126,26 @@ static void bitmaps_and_what_overlaps(void **state)
     release(&small, &metadata);
 }
 
+static void what_reaches_further_makes_the_whole_longer(void **state)
+{
+    struct small_image small;
+    struct format_metadata metadata;
+    struct format_bitmap bitmaps[] = {{.table_off = 20 * CLUSTER, .table_bytes = 2 * CLUSTER},
+                                      {.table_off = 21 * CLUSTER, .table_bytes = 3 * CLUSTER}};
+    struct format_bitmaps was;
+
+    (void)state;
+    begin(&small);
+    small_image_open(&small, 40 * CLUSTER);
+    was = small.image.bitmaps;
+    small.image.bitmaps = (struct format_bitmaps){.list = bitmaps, .n_list = 2};
+    collect(&small, 10, &metadata, true);
+    assert_int_equal(metadata.n_list, 4);
+    extent_is(&metadata, 3, 20, 24, FORMAT_META_BITMAP_TABLE);
+    small.image.bitmaps = was;
+    release(&small, &metadata);
+}
+
 static void what_is_there_is_found(void **state)
 {
     struct format_extent list[] = {{10, 20, FORMAT_META_L1},
@@ -179,6 +199,7 @@ int main(void)
         cmocka_unit_test(refcount_blocks_by_their_place),
         cmocka_unit_test(a_refcount_table_on_something_else_says_nothing),
         cmocka_unit_test(bitmaps_and_what_overlaps),
+        cmocka_unit_test(what_reaches_further_makes_the_whole_longer),
         cmocka_unit_test(what_is_there_is_found),
         cmocka_unit_test(each_kind_has_its_name),
         cmocka_unit_test(a_failing_disk_is_an_error),

@@ -211,6 +211,22 @@ static void what_no_block_counts_is_zero(void **state)
     fixture_free(fixture);
 }
 
+/* The table has 1,024 entries; what lies behind it is the L1 table. */
+static void what_lies_behind_the_table_is_no_entry(void **state)
+{
+    struct fixture *fixture = fixture_new(4);
+
+    (void)state;
+    put_entry(fixture, 1023, 20 * CLUSTER);
+    put_entry(fixture, 1024, 21 * CLUSTER);
+    put_count(fixture, 20 * CLUSTER, 0, 7);
+    put_count(fixture, 21 * CLUSTER, 0, 9);
+    fixture_open(fixture);
+    assert_int_equal(count_of(fixture, 1023 * 2048), 7);
+    assert_int_equal(count_of(fixture, 1024 * 2048), 0);
+    fixture_free(fixture);
+}
+
 static void a_block_that_the_file_ends_in_reads_as_zeros(void **state)
 {
     struct fixture *fixture = fixture_new(4);
@@ -408,6 +424,7 @@ int main(void)
         cmocka_unit_test(counts_of_every_width),
         cmocka_unit_test(bits_are_where_the_specification_says),
         cmocka_unit_test(what_no_block_counts_is_zero),
+        cmocka_unit_test(what_lies_behind_the_table_is_no_entry),
         cmocka_unit_test(a_block_that_the_file_ends_in_reads_as_zeros),
         cmocka_unit_test(holes_are_read_once),
         cmocka_unit_test(places_of_counts),

@@ -115,6 +115,16 @@ static void goes(const struct meter_layout *layout, uint64_t back, uint64_t back
 
 /* ---- clusters ---- */
 
+static void at_first_no_cluster_can_be_filled_up(void **state)
+{
+    struct meter_layout layout;
+
+    (void)state;
+    meter_layout_init(&layout);
+    assert_int_equal(layout.cluster, METER_LAYOUT_NONE);
+    meter_layout_release(&layout);
+}
+
 static void a_table_and_its_data_lie_one_behind_the_other(void **state)
 {
     const struct piece pieces[] = {data(3), data(4), data(9), data(PER_TABLE + 1)};
@@ -337,6 +347,29 @@ static void reads_go_on_where_blobs_become_clusters(void **state)
     meter_rewrite_free(rewrite);
 }
 
+/* 8 .. 71 in one batch, and 72 in the middle of a request. */
+static void a_blob_behind_many_clusters_joins_their_read(void **state)
+{
+    const struct meter_layout_shape shape = shape_of(1);
+    struct meter_rewrite *rewrite = meter_rewrite_new(&shape);
+    struct piece_batch *batch = pieces_new_batch(C, 64);
+    const struct piece next = blob(72, 512);
+
+    (void)state;
+    batch->uniform = true;
+    batch->guest_first = 8 * C;
+    batch->file = 0;
+    memset(batch->breaks, 0, sizeof(batch->breaks));
+    for (uint64_t i = 0; i < 64; i++)
+        batch->begin[i] = (100 + i) * C;
+    meter_rewrite_take(rewrite, batch);
+    take(rewrite, &next, 1);
+    meter_rewrite_settle(rewrite);
+    assert_int_equal(rewrite->joined_reads, 1);
+    free(batch);
+    meter_rewrite_free(rewrite);
+}
+
 static void a_blob_is_read_again_where_it_will_be(void **state)
 {
     const struct meter_layout_shape shape = shape_of(1);
@@ -471,6 +504,7 @@ static void a_cleared_one_is_new(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(at_first_no_cluster_can_be_filled_up),
         cmocka_unit_test(a_table_and_its_data_lie_one_behind_the_other),
         cmocka_unit_test(a_small_slice_costs_a_way_back_and_one_there),
         cmocka_unit_test(slices_behind_the_end_of_the_disk_are_not_read),
@@ -485,6 +519,7 @@ int main(void)
         cmocka_unit_test(refcounts_of_one_bit_give_each_blob_a_cluster),
         cmocka_unit_test(blobs_go_on_before_a_cluster),
         cmocka_unit_test(reads_go_on_where_blobs_become_clusters),
+        cmocka_unit_test(a_blob_behind_many_clusters_joins_their_read),
         cmocka_unit_test(a_blob_is_read_again_where_it_will_be),
         cmocka_unit_test(a_cluster_of_several_pieces_is_one),
         cmocka_unit_test(a_long_piece_has_tables_in_it),

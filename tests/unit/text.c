@@ -215,6 +215,7 @@ static void a_word_of_a_shell_is_bare_or_quoted(void **state)
     static const struct {
         const char *text, *word;
     } cases[] = {
+        {"a", "a"},
         {"base.qcow2", "base.qcow2"},
         {"/a-b_c/d.e,f:g+h=i@j%k", "/a-b_c/d.e,f:g+h=i@j%k"},
         {"", "''"},

@@ -5,7 +5,10 @@
  */
 #include "workers.h"
 
+#include <dlfcn.h>
+#include <errno.h>
 #include <pthread.h>
+#include <string.h>
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -50,6 +53,84 @@ static void there_is_a_processor(void **state)
 {
     (void)state;
     assert_in_range(workers_processors(), 1, 1 << 20);
+}
+
+/* ---- starting ---- */
+
+/* In the place of the C library's: what they return. */
+static int init_error, size_error;
+static size_t stack_bytes;
+
+int pthread_attr_init(pthread_attr_t *attributes)
+{
+    memset(attributes, 0, sizeof(*attributes));
+    return init_error;
+}
+
+int pthread_attr_destroy(pthread_attr_t *attributes)
+{
+    (void)attributes;
+    return 0;
+}
+
+int pthread_attr_setstacksize(pthread_attr_t *attributes, size_t bytes)
+{
+    (void)attributes;
+    stack_bytes = bytes;
+    return size_error;
+}
+
+static unsigned n_created;
+static int create_error;
+
+int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*work)(void *),
+                   void *context)
+{
+    static int (*create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+
+    (void)attributes;
+    if (create == NULL)
+        create = (int (*)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *))dlsym(
+            RTLD_NEXT, "pthread_create");
+    n_created++;
+    return create_error != 0 ? create_error : create(thread, NULL, work, context);
+}
+
+static void *note(void *context)
+{
+    *(bool *)context = true;
+    return NULL;
+}
+
+static void a_thread_has_a_stack_of_its_own_length(void **state)
+{
+    bool noted = false;
+    pthread_t thread;
+
+    (void)state;
+    assert_int_equal(workers_start(&thread, note, &noted), 0);
+    pthread_join(thread, NULL);
+    assert_true(noted);
+    assert_in_range(stack_bytes, 1 << 20, 8 << 20);
+}
+
+static void a_thread_that_cannot_be_started_is_an_error(void **state)
+{
+    pthread_t thread;
+    bool noted;
+
+    (void)state;
+    n_created = 0;
+    init_error = ENOMEM;
+    assert_int_equal(workers_start(&thread, note, &noted), -ENOMEM);
+    init_error = 0;
+    size_error = EINVAL;
+    assert_int_equal(workers_start(&thread, note, &noted), -EINVAL);
+    size_error = 0;
+    assert_int_equal(n_created, 0);
+    create_error = EAGAIN;
+    assert_int_equal(workers_start(&thread, note, &noted), -EAGAIN);
+    create_error = 0;
 }
 
 /* ---- several threads that take and give ---- */
@@ -107,6 +188,8 @@ int main(void)
         cmocka_unit_test(what_is_given_back_can_be_taken_again),
         cmocka_unit_test(without_a_budget_there_is_none),
         cmocka_unit_test(there_is_a_processor),
+        cmocka_unit_test(a_thread_has_a_stack_of_its_own_length),
+        cmocka_unit_test(a_thread_that_cannot_be_started_is_an_error),
         cmocka_unit_test(never_more_than_the_budget_at_once),
     };
 
