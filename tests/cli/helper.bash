@@ -143,7 +143,8 @@ refused() {
     [ $# -lt 2 ] || holds err "$2"
 }
 
-# ask WORD ...: what answers.py says to this question; its status is that of the answer.
+# ask WORD ...: what answers.py says to this question; its status is that of the answer. Where a function is printed
+# and read again (privately), bash loses the 1 of 1<>, but not the 8 of 8<>.
 ask() {
     local ticket state text= all=$*
 
@@ -152,14 +153,14 @@ ask() {
         return
     fi
     read -r -t 60 -N 1 ticket <>"$answers/tickets" || told "nobody answers"
-    printf '%s\0' $(($# + 2)) "$ticket" "$PWD" "$@" 1<>"$answers/questions"
+    printf '%s\0' $(($# + 2)) "$ticket" "$PWD" "$@" 8<>"$answers/questions" >&8
     read -r -t 600 state <>"$answers/status.$ticket" || told "no answer to $*"
     IFS= read -r -d '' text <"$answers/out.$ticket" || true
     printf %s "$text"
     if [ -s "$answers/err.$ticket" ]; then
         cat "$answers/err.$ticket" >&2
     fi
-    printf %s "$ticket" 1<>"$answers/tickets"
+    printf %s "$ticket" 8<>"$answers/tickets" >&8
     return "$state"
 }
 
