@@ -6,6 +6,8 @@
 #ifndef BASE_CLONES_H
 #define BASE_CLONES_H
 
+#include <stdint.h> /* any header of the C library tells whether that is glibc */
+
 /* Needs ifunc in the C library (glibc) and, with sanitizers, a loader that runs them early enough:
  * they have one version. */
 #if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) &&       \
