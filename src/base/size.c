@@ -3,6 +3,8 @@
  * twice. Knows no locale. */
 #include "size.h"
 
+#include "sector.h"
+
 #include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -68,8 +70,6 @@ void size_format_count(char text[SIZE_TEXT_MAX], uint64_t count)
     }
     *out = '\0';
 }
-
-#define SECTOR_BYTES 512 /* as partition tables count */
 
 /* The bytes that a suffix stands for, or 0: it is none. An empty one means bytes. */
 static uint64_t suffix_bytes(const char *suffix)

@@ -9,7 +9,9 @@
 #include "io.h"
 #include "l1.h"
 #include "overlap.h"
+#include "request.h"
 #include "scan.h"
+#include "sector.h"
 #include "vec.h"
 
 #include <errno.h>
@@ -18,8 +20,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SECTOR_BYTES UINT64_C(512)
-#define REQUEST_BYTES (UINT64_C(1) << 20)
 
 void chain_layers_free(struct chain_layers *layers)
 {
@@ -164,7 +164,7 @@ static void note_sizes(struct chain_layers *layers, const struct chain_layer *la
 static void settle(struct chain_layers *layers)
 {
     const uint64_t mask = layers->list[0].rules.entry.cluster_bytes - 1;
-    uint64_t limit = layers->list[0].virtual_bytes, request_bytes = REQUEST_BYTES;
+    uint64_t limit = layers->list[0].virtual_bytes, request_bytes = PIECE_REQUEST_BYTES;
 
     layers->virtual_bytes = limit;
     layers->part_bytes = layers->window_bytes = layers->unit_bytes = layers->table_bytes = 0;

@@ -3,12 +3,12 @@
 #include "requests.h"
 
 #include "reads.h"
+#include "request.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define REQUEST_BYTES (UINT64_C(1) << 20)
 #define NONE UINT64_MAX
 
 int chain_requests_init(struct chain_requests *requests, const struct chain_layers *layers)
@@ -93,7 +93,7 @@ static void look_to(struct chain_requests *requests, uint64_t off, size_t layer)
 /* Nobody has what lies before @off. All begins anew with a request, so only the last one counts. */
 static void pass_to(struct chain_requests *requests, uint64_t off)
 {
-    uint64_t request = (off - 1) & ~(REQUEST_BYTES - 1), next;
+    uint64_t request = (off - 1) & ~(PIECE_REQUEST_BYTES - 1), next;
     size_t nobody = requests->layers->n_list;
 
     if (requests->at >= off)
@@ -181,21 +181,21 @@ static uint64_t take_some(struct chain_requests *requests, size_t number,
 static void skip_alike(struct chain_requests *requests, size_t number, enum chain_content content,
                        uint64_t end, uint64_t host_off)
 {
-    uint64_t begin = requests->at, n = (end - begin) / REQUEST_BYTES - 1;
+    uint64_t begin = requests->at, n = (end - begin) / PIECE_REQUEST_BYTES - 1;
     struct piece_counts before = *requests->counts, *counts = requests->counts;
 
-    while (requests->at < begin + REQUEST_BYTES)
-        take_some(requests, number, content, begin + REQUEST_BYTES,
+    while (requests->at < begin + PIECE_REQUEST_BYTES)
+        take_some(requests, number, content, begin + PIECE_REQUEST_BYTES,
                   host_off + (requests->at - begin));
     counts->reads += n * (counts->reads - before.reads);
     counts->reads_unbroken += n * (counts->reads_unbroken - before.reads_unbroken);
-    look_to(requests, begin + (n + 1) * REQUEST_BYTES, number);
+    look_to(requests, begin + (n + 1) * PIECE_REQUEST_BYTES, number);
     if (requests->guest_end != NONE) {
-        requests->guest_end += n * REQUEST_BYTES;
-        requests->host_end += n * REQUEST_BYTES;
+        requests->guest_end += n * PIECE_REQUEST_BYTES;
+        requests->host_end += n * PIECE_REQUEST_BYTES;
     }
     if (requests->data_end != NONE)
-        requests->data_end += n * REQUEST_BYTES;
+        requests->data_end += n * PIECE_REQUEST_BYTES;
 }
 
 uint64_t chain_requests_take(struct chain_requests *requests, size_t layer,
@@ -208,7 +208,7 @@ uint64_t chain_requests_take(struct chain_requests *requests, size_t layer,
     while (requests->at < end) {
         uint64_t host_at = host_off + (requests->at - guest_off);
 
-        if (requests->at % REQUEST_BYTES == 0 && end - requests->at >= 4 * REQUEST_BYTES)
+        if (requests->at % PIECE_REQUEST_BYTES == 0 && end - requests->at >= 4 * PIECE_REQUEST_BYTES)
             skip_alike(requests, layer, content, end, host_at);
         else
             n += take_some(requests, layer, content, end, host_at);

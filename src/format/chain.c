@@ -9,6 +9,7 @@
 #include "filename.h"
 #include "finding.h"
 #include "output.h"
+#include "sector.h"
 #include "text.h"
 #include "vec.h"
 
@@ -18,7 +19,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SECTOR_BYTES 512
 #define SHOWN_MAX 400 /* bytes of a name in a message */
 /* Of a command in a message. The rest is two names, and less than 512 bytes of ours. */
 #define COMMAND_MAX (ERR_TEXT_MAX - 2 * SHOWN_MAX - 512)
@@ -204,7 +204,7 @@ static int add_layer(struct format_chain *chain, enum format_layer_kind kind, st
         return ret;
     if (kind == FORMAT_LAYER_RAW) {
         layer->virtual_bytes =
-            (layer->file_bytes + SECTOR_BYTES - 1) & ~(SECTOR_BYTES - UINT64_C(1));
+            (layer->file_bytes + SECTOR_BYTES - 1) & ~(SECTOR_BYTES - 1);
         chain->n_layers++;
         return 0;
     }

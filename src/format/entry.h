@@ -10,6 +10,7 @@
 #define FORMAT_ENTRY_H
 
 #include "finding.h"
+#include "sector.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -108,7 +109,7 @@ static inline struct format_entry format_compressed_of(const struct format_entry
     unsigned shift = 62 - (rules->cluster_bits - 8);
     uint64_t begin = entry & ((UINT64_C(1) << shift) - 1);
     uint64_t sectors = ((entry >> shift) & ((UINT64_C(1) << (rules->cluster_bits - 8)) - 1)) + 1;
-    uint64_t end = (begin & ~UINT64_C(511)) + 512 * sectors;
+    uint64_t end = (begin & ~(SECTOR_BYTES - 1)) + SECTOR_BYTES * sectors;
 
     if (rules->external_data)
         return format_invalid(FORMAT_FINDING_L2_COMPRESSED_DATA_FILE);

@@ -7,13 +7,13 @@
 #include "err.h"
 #include "image.h"
 #include "io.h"
+#include "refcount.h"
 #include "vec.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define WINDOW_BYTES 65536
-#define REFTABLE_OFFSET UINT64_C(0xfffffffffffffe00)
 
 static int add(struct format_metadata *metadata, uint64_t begin, uint64_t len,
                enum format_metadata_kind kind, struct err *err)
@@ -65,7 +65,7 @@ static int add_refcounts(const struct format_image *image, size_t max_refblocks,
         left -= len;
         ret = io_read(image->io, off, window, len, err);
         for (size_t i = 0; i < len && ret == 0; i += 8) {
-            uint64_t block = be64_load(window + i) & REFTABLE_OFFSET;
+            uint64_t block = be64_load(window + i) & FORMAT_REFTABLE_OFFSET;
 
             if (block == 0 || block >= image->file_bytes ||
                 !is_aligned(block, header->cluster_bytes))

@@ -18,7 +18,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TABLE_OFFSET UINT64_C(0xfffffffffffffe00)
 #define TABLE_WINDOW_BYTES 65536
 #define PIECE_BYTES_MAX 65536
 #define WINDOW_BYTES_MAX (1u << 20) /* enough to keep the queue of a device full */
@@ -155,7 +154,7 @@ static void take_entry(const struct reader *reader, size_t index, uint64_t entry
 {
     struct format_refcounts *refcounts = reader->refcounts;
     enum format_finding_code code = FORMAT_SOUND;
-    uint64_t off = entry & TABLE_OFFSET;
+    uint64_t off = entry & FORMAT_REFTABLE_OFFSET;
     char text[96];
     const char *problem = off == 0 ? NULL : problem_of(reader, off, text, &code);
 

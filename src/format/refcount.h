@@ -22,6 +22,8 @@ struct io;
 /* Counts are given with 16 bits: this stands for itself and for all that is larger. */
 #define FORMAT_REFCOUNT_MOST UINT16_MAX
 
+#define FORMAT_REFTABLE_OFFSET UINT64_C(0xfffffffffffffe00) /* of a block, in a table entry */
+
 struct format_refcounts {
     struct io *io;  /* borrowed */
     unsigned order; /* a refcount has 1 << order bits */

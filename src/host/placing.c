@@ -9,6 +9,8 @@
 
 #include "clones.h"
 #include "grid.h"
+#include "request.h"
+#include "sector.h"
 #include "stretch.h"
 
 #include <errno.h>
@@ -17,8 +19,6 @@
 
 #define BLOCK 64
 #define UNIT_BYTES 4096 /* of host file systems: most extents are multiples of it */
-#define SECTOR_BYTES 512
-#define REQUEST_BYTES (UINT64_C(1) << 20)
 
 /* A place in the sign of a number: see tables/l2.c. Offsets and places stay below 2^62. */
 #define IS_NEGATIVE(n) ((int64_t)(n) < 0)
@@ -74,7 +74,7 @@ static int add_piece(struct state *state, const struct piece *piece, uint64_t so
     else if (source == out->source_end && source != PIECE_NO_SOURCE &&
              out->files[out->n - 1] == piece->file &&
              out->guest_off[out->n - 1] + out->guest_bytes[out->n - 1] == piece->guest_off &&
-             piece->guest_off % REQUEST_BYTES != 0)
+             piece->guest_off % PIECE_REQUEST_BYTES != 0)
         out->splits += !follows(out, piece);
     out->source_end = source_end;
     piece_batch_add(out, piece);
@@ -411,7 +411,7 @@ static unsigned count_inside(uint64_t splits, uint64_t guest_off, uint64_t clust
     unsigned n = 0;
 
     for (; splits != 0; splits &= splits - 1)
-        n += (guest_off + (unsigned)__builtin_ctzll(splits) * cluster_bytes) % REQUEST_BYTES != 0;
+        n += (guest_off + (unsigned)__builtin_ctzll(splits) * cluster_bytes) % PIECE_REQUEST_BYTES != 0;
     return n;
 }
 

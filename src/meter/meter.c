@@ -7,14 +7,14 @@
 
 #include "bits.h"
 #include "clones.h"
+#include "request.h"
+#include "sector.h"
 #include "steps.h"
 #include "tally.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define SECTOR_BYTES 512
-#define REQUEST_BYTES (UINT64_C(1) << 20)
 
 struct meter *meter_new(uint64_t unit_bytes, unsigned n_files)
 {
@@ -172,7 +172,7 @@ static bool splits_read(const struct meter *meter, const struct meter_edge *befo
 {
     return !meter->head.strayed && !there && before->source != PIECE_NO_SOURCE &&
            before->source == after->source && before->guest_off == after->guest_off &&
-           after->guest_off % REQUEST_BYTES != 0;
+           after->guest_off % PIECE_REQUEST_BYTES != 0;
 }
 
 /* The step to a piece, whose bytes are not counted yet. */

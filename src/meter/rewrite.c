@@ -4,14 +4,14 @@
 
 #include "batch.h"
 #include "clones.h"
+#include "request.h"
+#include "sector.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define NONE METER_LAYOUT_NONE
-#define SECTOR_BYTES 512
-#define REQUEST_BYTES (UINT64_C(1) << 20) /* of the guest, as for the read split */
 
 struct meter_rewrite *meter_rewrite_new(const struct meter_layout_shape *shape)
 {
@@ -196,7 +196,7 @@ static uint64_t request_mask(const struct meter_rewrite *rewrite)
 {
     uint64_t span = UINT64_C(1) << rewrite->shape.slice_bits;
 
-    return (span < REQUEST_BYTES ? span : REQUEST_BYTES) - 1;
+    return (span < PIECE_REQUEST_BYTES ? span : PIECE_REQUEST_BYTES) - 1;
 }
 
 static void join_reads(struct meter_rewrite *rewrite, uint64_t guest_off, bool blob, bool begins)

@@ -9,11 +9,11 @@
 #include "clones.h"
 #include "head.h"
 #include "jumps.h"
+#include "sector.h"
 #include "tally.h"
 
 #include <stddef.h>
 
-#define SECTOR_BYTES 512
 
 CLONES_PART void measure_gaps(struct meter_steps *steps, unsigned first, unsigned n)
 {

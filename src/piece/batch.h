@@ -19,6 +19,8 @@
 #ifndef PIECE_BATCH_H
 #define PIECE_BATCH_H
 
+#include "sector.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -143,7 +145,7 @@ static inline void piece_batch_read_again(struct piece_batch *batch, uint16_t fi
 {
     batch->again_file = file;
     batch->again_off = begin;
-    batch->again_bytes = end - begin <= 512 ? 0 : end - begin;
+    batch->again_bytes = end - begin <= SECTOR_BYTES ? 0 : end - begin;
     batch->again_blob_bytes = batch->again_bytes;
 }
 

@@ -3,6 +3,7 @@
 #include "verdict.h"
 
 #include "cost.h"
+#include "l2.h"
 #include "reason.h"
 
 #include <errno.h>
@@ -97,9 +98,6 @@ struct report_judgement report_judge(const struct report_case *facts)
 
 /* ---- the whole ---- */
 
-/* Clusters so small are read as a whole anyway. */
-#define SMALL_SLICE_BYTES 4096
-
 static struct report_case case_of(const struct report_image *image,
                                   const struct report_table *table, struct opt_u64 snapshot_bytes)
 {
@@ -119,8 +117,9 @@ static struct report_case case_of(const struct report_image *image,
         .active_bytes = table->walk.mapped_bytes,
         .sparse = report_is_sparse(table),
         .external_data = format->data_file.bytes != NULL,
-        .small_slices = format->l2_cache_bytes > REPORT_DEFAULT_L2_CACHE_BYTES &&
-                        format->cluster_bytes > SMALL_SLICE_BYTES,
+        /* Tables of a cluster that is no larger are read as a whole anyway. */
+        .small_slices = format->l2_cache_bytes > TABLES_L2_CACHE_BYTES &&
+                        format->cluster_bytes > TABLES_L2_SLICE_BYTES,
     };
 
     if (facts.judged.with_host)

@@ -9,9 +9,6 @@
 #include "report.h"
 #include "seconds.h"
 
-/* What QEMU takes by itself for the L2 cache of an image, at most. */
-#define REPORT_DEFAULT_L2_CACHE_BYTES (UINT64_C(32) << 20)
-
 /*
  * Fills image->verdict from the rest of @image. @copy_bytes: of data that a rewrite copies;
  * @snapshot_bytes: that snapshots hold and the active state does not. Leaves the verdict unknown if

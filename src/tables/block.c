@@ -7,12 +7,12 @@
 
 #include "bits.h"
 #include "clones.h"
+#include "sector.h"
 
 #include <endian.h>
 #include <string.h>
 
 #define N TABLES_BLOCK_ENTRIES
-#define SECTOR_BYTES 512
 #define SIGN (UINT64_C(1) << 63)
 
 /* What the loops need of the rules. */
@@ -51,7 +51,7 @@ CLONES_PART struct decoded decode(const struct terms *terms, uint64_t entry)
     uint64_t off = entry & FORMAT_ENTRY_OFFSET;
     uint64_t blob = entry & terms->begin_mask;
     uint64_t sectors = (entry >> terms->shift & terms->sectors_mask) + 1;
-    uint64_t blob_end = (blob & ~(uint64_t)(SECTOR_BYTES - 1)) + SECTOR_BYTES * sectors;
+    uint64_t blob_end = (blob & ~(SECTOR_BYTES - 1)) + SECTOR_BYTES * sectors;
     uint64_t begin = (blob & compressed) | (off & ~compressed);
     uint64_t end = (blob_end & compressed) | ((off + terms->cluster_bytes) & ~compressed);
     uint64_t wrong_blob = (entry & FORMAT_ENTRY_COPIED) | blob >> 56 |

@@ -68,7 +68,7 @@ void tables_l2_begin(struct tables_l2_walk *walk, const struct tables_l2_rules *
     uint32_t whole = left >= table_bytes ? rules->entries : (uint32_t)(left / cluster_bytes);
     uint32_t span_end = entry_of(rules, guest_off, rules->span.end, cluster_bytes - 1);
     uint64_t slice_span = cluster_bytes * rules->slice_entries; /* of the guest disk */
-    uint64_t request_bytes = slice_span < L2_REQUEST_BYTES ? slice_span : L2_REQUEST_BYTES;
+    uint64_t request_bytes = slice_span < PIECE_REQUEST_BYTES ? slice_span : PIECE_REQUEST_BYTES;
 
     piece_batch_clear(batch);
     batch->cluster_bytes = cluster_bytes;

@@ -21,8 +21,12 @@ struct format_header;
 /* Chunks are whole multiples of this, or the whole table: no slice lies across two chunks. */
 #define TABLES_L2_CHUNK_BYTES_MIN 4096
 
+/* QEMU's L2 cache where nobody has given it a size (DEFAULT_L2_CACHE_MAX_SIZE, on Linux). */
+#define TABLES_L2_CACHE_BYTES (UINT64_C(32) << 20)
+#define TABLES_L2_SLICE_BYTES 4096 /* of what it keeps of larger tables, if they do not fit */
+
 /*
- * The granule of QEMU's L2 cache: a whole table while the default cache of 32 MiB covers the disk,
+ * The granule of QEMU's L2 cache: a whole table while the default cache covers the disk,
  * else at most 4 KiB of it (block/qcow2.c, read_cache_sizes). A data read ends at its border.
  */
 uint32_t tables_l2_slice_bytes(const struct format_header *header, uint64_t virtual_bytes);

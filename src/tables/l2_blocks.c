@@ -96,7 +96,7 @@ CLONES_PART void count_block(struct tables_l2_walk *walk, uint64_t first, uint64
 {
     struct piece_counts *counts = walk->output.counts;
     uint64_t borders = (guest_off & (walk->request_bytes - 1)) == 0 ? walk->borders : 0;
-    uint64_t halves = walk->rules->entry.cluster_bytes > L2_REQUEST_BYTES ? L2_BLOCK : 0;
+    uint64_t halves = walk->rules->entry.cluster_bytes > PIECE_REQUEST_BYTES ? L2_BLOCK : 0;
     uint64_t inner = breaks & ~UINT64_C(1);
 
     counts->mapped_clusters += L2_BLOCK;
@@ -165,7 +165,7 @@ CLONES_PART void count_block_reads(struct tables_l2_walk *walk, const struct tab
     uint64_t touches = block->touches | (block->begin[0] == walk->adjacent_end);
 
     if (walk->rules->entry.extended_l2) {
-        uint32_t middle = walk->rules->entry.cluster_bytes > L2_REQUEST_BYTES
+        uint32_t middle = walk->rules->entry.cluster_bytes > PIECE_REQUEST_BYTES
                               ? UINT32_C(1) << (FORMAT_SUBCLUSTERS / 2)
                               : 0;
 
@@ -179,7 +179,7 @@ CLONES_PART void count_block_reads(struct tables_l2_walk *walk, const struct tab
         }
     } else {
         starts = (uint64_t)__builtin_popcountll(block->standard) *
-                 (walk->rules->entry.cluster_bytes > L2_REQUEST_BYTES ? 2 : 1);
+                 (walk->rules->entry.cluster_bytes > PIECE_REQUEST_BYTES ? 2 : 1);
     }
     goes_on = first_parts & (last_parts << 1 | (walk->adjacent_end != L2_NONE)) & ~borders;
     counts->reads_unbroken += starts - (uint64_t)__builtin_popcountll(goes_on);

@@ -127,7 +127,7 @@ static void count_reads(struct tables_l2_walk *walk, const struct format_entry *
     uint32_t borders = (guest_off & (walk->request_bytes - 1)) == 0 ? 1 : 0;
     bool goes_on = (alloc & 1) && walk->adjacent_end != L2_NONE && borders == 0;
 
-    if (rules->cluster_bytes > L2_REQUEST_BYTES) /* 2 MiB: a request begins in its middle, too */
+    if (rules->cluster_bytes > PIECE_REQUEST_BYTES) /* 2 MiB: a request begins in its middle, too */
         borders |= UINT32_C(1) << (FORMAT_SUBCLUSTERS / 2);
     starts |= alloc & borders;
     counts->reads_unbroken += (uint64_t)__builtin_popcount(starts) - goes_on;
@@ -217,7 +217,7 @@ static uint64_t count_requests(const struct tables_l2_walk *walk, uint64_t guest
     return div_round_up(guest_off < l2_guest_off_of(walk, walk->whole)
                             ? walk->rules->entry.cluster_bytes
                             : walk->last_bytes,
-                        L2_REQUEST_BYTES);
+                        PIECE_REQUEST_BYTES);
 }
 
 static int read_again(struct tables_l2_walk *walk, const struct format_entry *entry)

@@ -4,10 +4,8 @@
 
 #include "checked.h"
 #include "header.h"
+#include "request.h"
 
-#define REQUEST_BYTES (UINT64_C(1) << 20)
-#define DEFAULT_L2_CACHE_BYTES (UINT64_C(32) << 20) /* DEFAULT_L2_CACHE_MAX_SIZE, on Linux */
-#define SMALL_SLICE_BYTES 4096
 #define CRYPT_CLUSTERS 32
 
 uint64_t tables_l2_clusters(const struct format_header *header, uint64_t virtual_bytes)
@@ -25,17 +23,17 @@ uint64_t tables_l2_cache_bytes(const struct format_header *header, uint64_t virt
 
 uint32_t tables_l2_slice_bytes(const struct format_header *header, uint64_t virtual_bytes)
 {
-    if (tables_l2_cache_bytes(header, virtual_bytes) <= DEFAULT_L2_CACHE_BYTES ||
-        header->cluster_bytes < SMALL_SLICE_BYTES)
+    if (tables_l2_cache_bytes(header, virtual_bytes) <= TABLES_L2_CACHE_BYTES ||
+        header->cluster_bytes < TABLES_L2_SLICE_BYTES)
         return (uint32_t)header->cluster_bytes;
-    return SMALL_SLICE_BYTES;
+    return TABLES_L2_SLICE_BYTES;
 }
 
 uint64_t tables_l2_read_bytes_max(const struct format_header *header)
 {
     uint64_t bytes = CRYPT_CLUSTERS * header->cluster_bytes;
 
-    return header->crypt != FORMAT_CRYPT_NONE && bytes < REQUEST_BYTES ? bytes : UINT64_MAX;
+    return header->crypt != FORMAT_CRYPT_NONE && bytes < PIECE_REQUEST_BYTES ? bytes : UINT64_MAX;
 }
 
 struct tables_l2_rules tables_l2_rules_of(const struct format_header *header,

@@ -12,6 +12,7 @@
 
 #include "block.h"
 #include "l2.h"
+#include "request.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,7 +20,6 @@
 
 #define L2_BLOCK TABLES_BLOCK_ENTRIES
 #define L2_NONE UINT64_MAX
-#define L2_REQUEST_BYTES (UINT64_C(1) << 20) /* of the guest, for the read split */
 
 static inline bool l2_begins_slice(const struct tables_l2_walk *walk, uint32_t index)
 {
@@ -39,7 +39,7 @@ static inline bool l2_reads_are_short(const struct tables_l2_walk *walk)
 /* Only clusters of 2 MiB are larger than a request. */
 static inline bool l2_blobs_are_read_again(const struct tables_l2_walk *walk)
 {
-    return walk->rules->entry.cluster_bytes > L2_REQUEST_BYTES;
+    return walk->rules->entry.cluster_bytes > PIECE_REQUEST_BYTES;
 }
 
 /* Hands over what is in the batch, if there is something. Returns what the sink returned. */
