@@ -63,20 +63,20 @@ static void print_option(FILE *stream, const struct options_spec *spec, bool mar
         snprintf(letter, sizeof(letter), "-%c, ", spec->id);
     if (spec->argument == NULL)
         snprintf(left, sizeof(left), "%s--%s", letter, spec->name);
-    else if (options_argument_is_optional(spec))
+    else if (options_specs_argument_is_optional(spec))
         snprintf(left, sizeof(left), "%s--%s[=%.*s]", letter, spec->name,
                  (int)strlen(spec->argument) - 2, spec->argument + 1);
     else
         snprintf(left, sizeof(left), "%s--%s %s", letter, spec->name, spec->argument);
     fprintf(stream, OPTION_LINE, left, spec->help,
-            mark_map && !options_goes_with(spec, OPTIONS_MEASURE) ? " (map)" : "");
+            mark_map && !options_specs_goes_with(spec, OPTIONS_MEASURE) ? " (map)" : "");
 }
 
 static void print_options(FILE *stream, enum options_command command)
 {
     fputs("\nOptions:\n", stream);
-    for (size_t i = 0; i < options_n_specs; i++)
-        if (command == OPTIONS_NO_COMMAND || options_goes_with(&options_specs[i], command))
+    for (size_t i = 0; i < OPTIONS_N_SPECS; i++)
+        if (command == OPTIONS_NO_COMMAND || options_specs_goes_with(&options_specs[i], command))
             print_option(stream, &options_specs[i], command == OPTIONS_NO_COMMAND);
 }
 

@@ -1,28 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The command line. One table of options, in options.c, feeds the parser, --help, the completions of
- * shells and the test that compares them with the manual page.
- */
+/* The command line, as what it asks for. */
 #ifndef OPTIONS_H
 #define OPTIONS_H
 
 #include "column.h"
 #include "measure.h"
+#include "options_specs.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 
 struct err;
-
-enum options_command {
-    OPTIONS_MEASURE,
-    OPTIONS_MAP,
-    OPTIONS_N_COMMANDS,
-    OPTIONS_NO_COMMAND = OPTIONS_N_COMMANDS
-};
-
-/* The names of the commands, OPTIONS_N_COMMANDS of them. */
-extern const char *const options_command_names[];
 
 /* What to do before any command. */
 enum options_action { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_VERSION };
@@ -76,24 +64,5 @@ struct options {
 /* Returns 0, or -EINVAL with a message. Release with options_free, also on failure. */
 int options_parse(int argc, char **argv, struct options *options, struct err *err);
 void options_free(struct options *options);
-
-/* ---- the table ---- */
-
-struct options_spec {
-    int id; /* below 256: also the short option */
-    const char *name;
-    const char *argument; /* NULL: none; in brackets: optional */
-    unsigned commands;
-    const char *help;
-};
-
-extern const struct options_spec options_specs[];
-extern const size_t options_n_specs;
-
-bool options_goes_with(const struct options_spec *spec, enum options_command command);
-bool options_argument_is_optional(const struct options_spec *spec);
-
-/* The words that its argument may be, up to a NULL; NULL: it is no choice of words. */
-const char *const *options_words(const struct options_spec *spec);
 
 #endif

@@ -4,7 +4,7 @@
  * program's own table of options while it is built.
  */
 #include "column.h"
-#include "options.h"
+#include "options_specs.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -17,7 +17,7 @@ static enum value value_of(const struct options_spec *spec)
 {
     if (spec->argument == NULL)
         return VALUE_NONE;
-    if (options_words(spec) != NULL)
+    if (options_specs_words(spec) != NULL)
         return VALUE_WORDS;
     return strcmp(spec->argument, "FILE") == 0     ? VALUE_FILE
            : strcmp(spec->argument, "LIST") == 0   ? VALUE_COLUMNS
@@ -34,7 +34,7 @@ static void print_command_names(void)
 /* The words of a choice, or the names of columns, with blanks between. */
 static void print_choice(const struct options_spec *spec)
 {
-    const char *const *words = options_words(spec);
+    const char *const *words = options_specs_words(spec);
 
     for (size_t i = 0; words != NULL && words[i] != NULL; i++)
         printf("%s%s", i > 0 ? " " : "", words[i]);
@@ -56,7 +56,7 @@ static void print_escaped(const char *text, const char *special)
 
 static void bash_patterns(const struct options_spec *spec)
 {
-    if (options_argument_is_optional(spec)) {
+    if (options_specs_argument_is_optional(spec)) {
         printf("    --%s=)", spec->name);
         return;
     }
@@ -92,8 +92,8 @@ static void bash_value(const struct options_spec *spec)
 
 static void bash_options(enum options_command command)
 {
-    for (size_t i = 0; i < options_n_specs; i++)
-        if (options_goes_with(&options_specs[i], command))
+    for (size_t i = 0; i < OPTIONS_N_SPECS; i++)
+        if (options_specs_goes_with(&options_specs[i], command))
             printf(" --%s", options_specs[i].name);
 }
 
@@ -102,10 +102,10 @@ static void bash_with_value(void)
 {
     const char *between = "";
 
-    for (size_t i = 0; i < options_n_specs; i++) {
+    for (size_t i = 0; i < OPTIONS_N_SPECS; i++) {
         const struct options_spec *spec = &options_specs[i];
 
-        if (spec->argument == NULL || options_argument_is_optional(spec))
+        if (spec->argument == NULL || options_specs_argument_is_optional(spec))
             continue;
         printf("%s--%s", between, spec->name);
         if (spec->id < 256)
@@ -159,7 +159,7 @@ static void print_bash(void)
     fputs(bash_begin, stdout);
     bash_with_value();
     fputs(bash_middle, stdout);
-    for (size_t i = 0; i < options_n_specs; i++)
+    for (size_t i = 0; i < OPTIONS_N_SPECS; i++)
         bash_value(&options_specs[i]);
     fputs("    *)\n        case $command:$current in\n", stdout);
     for (int i = OPTIONS_N_COMMANDS - 1; i > OPTIONS_MEASURE; i--) {
@@ -201,13 +201,13 @@ static void zsh_option(const struct options_spec *spec)
     else
         printf("--%s%s", spec->name,
                value == VALUE_NONE                  ? ""
-               : options_argument_is_optional(spec) ? "=-"
+               : options_specs_argument_is_optional(spec) ? "=-"
                                                     : "=");
     fputs("'[", stdout);
     print_escaped(spec->help, "[]\\");
     putchar(']');
     if (value != VALUE_NONE) {
-        fputs(options_argument_is_optional(spec) ? "::" : ":", stdout);
+        fputs(options_specs_argument_is_optional(spec) ? "::" : ":", stdout);
         print_escaped(spec->argument, ":[]");
         putchar(':');
     }
@@ -246,8 +246,8 @@ static void print_zsh(void)
     fputs(")')\n    ;;\n", stdout);
     for (int i = OPTIONS_N_COMMANDS - 1; i >= 0; i--) {
         printf("%s)\n    options=(\n", i == OPTIONS_MEASURE ? "*" : options_command_names[i]);
-        for (size_t k = 0; k < options_n_specs; k++)
-            if (options_goes_with(&options_specs[k], (enum options_command)i))
+        for (size_t k = 0; k < OPTIONS_N_SPECS; k++)
+            if (options_specs_goes_with(&options_specs[k], (enum options_command)i))
                 zsh_option(&options_specs[k]);
         fputs("        '*:image:_files')\n    ;;\n", stdout);
     }
@@ -265,16 +265,16 @@ static void fish_option(const struct options_spec *spec)
     enum value value = value_of(spec);
 
     fputs("complete -c qcow2frag", stdout);
-    if (!options_goes_with(spec, OPTIONS_MEASURE))
+    if (!options_specs_goes_with(spec, OPTIONS_MEASURE))
         fputs(" -n '__fish_seen_subcommand_from map'", stdout);
-    else if (!options_goes_with(spec, OPTIONS_MAP))
+    else if (!options_specs_goes_with(spec, OPTIONS_MAP))
         fputs(" -n 'not __fish_seen_subcommand_from map'", stdout);
     if (spec->id < 256)
         printf(" -s %c", spec->id);
     printf(" -l %s", spec->name);
     if (value == VALUE_FILE)
         fputs(" -r -F", stdout);
-    else if (value != VALUE_NONE && !options_argument_is_optional(spec))
+    else if (value != VALUE_NONE && !options_specs_argument_is_optional(spec))
         fputs(" -x", stdout);
     if (value == VALUE_COLUMNS) {
         fputs(" -a '(__fish_append , ", stdout);
@@ -299,7 +299,7 @@ static void print_fish(void)
     fputs("complete -c qcow2frag -n '__fish_seen_subcommand_from help' -f -a '", stdout);
     print_command_names();
     puts("'");
-    for (size_t i = 0; i < options_n_specs; i++)
+    for (size_t i = 0; i < OPTIONS_N_SPECS; i++)
         fish_option(&options_specs[i]);
 }
 

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The table of options. The parser, --help, the completions of shells and the test that compares
+ * them with the manual page are all made of it.
+ */
+#ifndef OPTIONS_SPECS_H
+#define OPTIONS_SPECS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum options_command {
+    OPTIONS_MEASURE,
+    OPTIONS_MAP,
+    OPTIONS_N_COMMANDS,
+    OPTIONS_NO_COMMAND = OPTIONS_N_COMMANDS
+};
+
+/* The names of the commands, OPTIONS_N_COMMANDS of them. */
+extern const char *const options_command_names[];
+
+/* Below 256: also the short option. */
+enum options_id {
+    OPTIONS_ID_ALL_SNAPSHOTS = 'S',
+    OPTIONS_ID_BYTES = 'b',
+    OPTIONS_ID_CHAIN = 'c',
+    OPTIONS_ID_FORMAT = 'f',
+    OPTIONS_ID_HELP = 'h',
+    OPTIONS_ID_JSON = 'j',
+    OPTIONS_ID_NOHEADINGS = 'n',
+    OPTIONS_ID_ONE_FILE_SYSTEM = 'x',
+    OPTIONS_ID_OUTPUT = 'o',
+    OPTIONS_ID_QUIET = 'q',
+    OPTIONS_ID_SNAPSHOT = 's',
+    OPTIONS_ID_VERBOSE = 'v',
+    OPTIONS_ID_VERSION = 'V',
+    OPTIONS_ID_COLUMNS = 256,
+    OPTIONS_ID_DEVICE,
+    OPTIONS_ID_HISTOGRAM,
+    OPTIONS_ID_LIST,
+    OPTIONS_ID_MAX_SCORE,
+    OPTIONS_ID_MAX_SLOWDOWN,
+    OPTIONS_ID_MIN_RUN,
+    OPTIONS_ID_NO_HOST,
+    OPTIONS_ID_PROGRESS,
+    OPTIONS_ID_RANGE,
+    OPTIONS_ID_SORT,
+    OPTIONS_ID_SPACE,
+    OPTIONS_ID_THREADS,
+};
+
+struct options_spec {
+    int id; /* of enum options_id */
+    const char *name;
+    const char *argument; /* NULL: none; in brackets: optional */
+    unsigned commands;    /* that it goes with: bit i is command i */
+    const char *help;
+};
+
+#define OPTIONS_N_SPECS 26
+
+extern const struct options_spec options_specs[OPTIONS_N_SPECS];
+
+/* NULL: none has that id. */
+const struct options_spec *options_specs_find(int id);
+
+bool options_specs_goes_with(const struct options_spec *spec, enum options_command command);
+bool options_specs_argument_is_optional(const struct options_spec *spec);
+
+/* The words that its argument may be, up to a NULL; NULL: it is no choice of words. */
+const char *const *options_specs_words(const struct options_spec *spec);
+
+#endif

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: MIT
+/* Owns the meaning of single options. What goes together is not its business. */
+#include "options_values.h"
+
+#include "checked.h"
+#include "err.h"
+#include "size.h"
+#include "vec.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define THREADS_MAX 1024
+
+/* The index of @text among the words of an option, or an error that lists them. */
+static int choose_word(const struct options_spec *spec, const char *text, struct err *err)
+{
+    const char *const *words = options_specs_words(spec);
+    char list[128] = "";
+
+    for (int i = 0; words[i] != NULL; i++) {
+        if (strcmp(text, words[i]) == 0)
+            return i;
+        strcat(strcat(list, i == 0 ? "" : words[i + 1] != NULL ? ", " : " or "), words[i]);
+    }
+    return err_set(err, EINVAL, "--%s takes %s, not \"%s\"", spec->name, list, text);
+}
+
+static int parse_columns(const char *list, struct options *options, struct err *err)
+{
+    while (true) {
+        size_t len = strcspn(list, ",");
+        const struct render_column *column = render_column_find(list, len);
+
+        if (column == NULL)
+            return err_set(err, EINVAL, "--columns: there is no column \"%.*s\"; --help lists them",
+                           (int)len, list);
+        if (options->n_columns == RENDER_COLUMNS_MAX)
+            return err_set(err, EINVAL, "--columns: more than %d columns", RENDER_COLUMNS_MAX);
+        options->columns[options->n_columns++] = column;
+        options->space |= column->when == RENDER_WITH_SPACE;
+        if (list[len] == '\0')
+            return 0;
+        list += len + 1;
+    }
+}
+
+static int parse_sort(const char *text, struct options *options, struct err *err)
+{
+    const char *name = text + (*text == '-');
+
+    options->sort = render_column_find(name, strlen(name));
+    options->sort_reversed = *text == '-';
+    if (options->sort == NULL)
+        return err_set(err, EINVAL, "--sort: there is no column \"%s\"; --help lists them", name);
+    options->space |= options->sort->when == RENDER_WITH_SPACE;
+    return 0;
+}
+
+static int parse_threads(const char *text, struct options *options, struct err *err)
+{
+    char *end;
+    long n = strtol(text, &end, 10);
+
+    if (end == text || *end != '\0' || n < 1 || n > THREADS_MAX)
+        return err_set(err, EINVAL, "--threads takes a number from 1 to %d, not \"%s\"",
+                       THREADS_MAX, text);
+    options->threads = (int)n;
+    return 0;
+}
+
+static int parse_range(const char *text, struct options *options, struct err *err)
+{
+    const char *colon = strchr(text, ':');
+    char begin[64] = "";
+    uint64_t len_bytes;
+
+    if (colon != NULL && (size_t)(colon - text) < sizeof(begin))
+        memcpy(begin, text, (size_t)(colon - text));
+    if (colon == NULL || !size_parse(begin, &options->range.begin) ||
+        !size_parse(colon + 1, &len_bytes) || len_bytes == 0 ||
+        !checked_add(options->range.begin, len_bytes, &options->range.end))
+        return err_set(err, EINVAL,
+                       "--range takes two sizes, START:LENGTH, as in 100G:20G, not \"%s\"", text);
+    options->has_range = true;
+    return 0;
+}
+
+/* One limit, up to @len: a percentage, a size or a factor. False: it is none. */
+static bool parse_limit(const char *text, size_t len, enum options_limit limit, double *value)
+{
+    char copy[64], *end;
+    uint64_t bytes;
+
+    if (len == 0 || len >= sizeof(copy))
+        return false;
+    memcpy(copy, text, len);
+    copy[len] = '\0';
+    if (limit == OPTIONS_MIN_RUN) {
+        if (!size_parse(copy, &bytes))
+            return false;
+        *value = (double)bytes;
+        return true;
+    }
+    if (limit == OPTIONS_MAX_SCORE && copy[len - 1] == '%')
+        copy[len - 1] = '\0';
+    if (strspn(copy, "0123456789.") != strlen(copy))
+        return false; /* no sign, no exponent, no infinity */
+    *value = strtod(copy, &end);
+    if (end == copy || *end != '\0')
+        return false;
+    if (limit == OPTIONS_MAX_SCORE)
+        *value /= 100;
+    return true;
+}
+
+static int parse_threshold(const struct options_spec *spec, const char *text,
+                           enum options_limit limit, struct options *options, struct err *err)
+{
+    static const char *const kinds[] = {"percentages", "sizes", "factors"};
+    struct options_threshold *threshold = &options->thresholds[limit];
+    const char *comma = strchr(text, ',');
+    size_t len = comma != NULL ? (size_t)(comma - text) : strlen(text);
+    bool below;
+
+    threshold->given = true;
+    threshold->has_critical = comma != NULL;
+    if (!parse_limit(text, len, limit, &threshold->warning) ||
+        (comma != NULL && !parse_limit(comma + 1, strlen(comma + 1), limit, &threshold->critical)))
+        return err_set(err, EINVAL, "--%s takes one or two %s, WARN or WARN,CRIT, not \"%s\"",
+                       spec->name, kinds[limit], text);
+    below = limit == OPTIONS_MIN_RUN;
+    if (comma != NULL && (below ? threshold->critical > threshold->warning
+                                : threshold->critical < threshold->warning))
+        return err_set(err, EINVAL, "--%s: CRIT must not be %s WARN, as it is in \"%s\"",
+                       spec->name, below ? "above" : "below", text);
+    return 0;
+}
+
+static int add_snapshot(const char *text, struct options *options, struct err *err)
+{
+    if (vec_reserve(options, snapshots) < 0)
+        return err_no_memory(err);
+    options->snapshots[options->n_snapshots++] = text;
+    return 0;
+}
+
+int options_values_apply(const struct options_spec *spec, const char *argument,
+                         struct options *options, struct err *err)
+{
+    int word = 0;
+
+    switch ((enum options_id)spec->id) {
+    case OPTIONS_ID_ALL_SNAPSHOTS:
+        options->all_snapshots = true;
+        break;
+    case OPTIONS_ID_BYTES:
+        options->bytes = true;
+        break;
+    case OPTIONS_ID_CHAIN:
+        options->chain = true;
+        break;
+    case OPTIONS_ID_DEVICE:
+        word = choose_word(spec, argument, err);
+        options->device = (enum report_device)word;
+        break;
+    case OPTIONS_ID_FORMAT:
+        word = choose_word(spec, argument, err);
+        options->format = (enum options_format)word;
+        break;
+    case OPTIONS_ID_HELP:
+        options->action = OPTIONS_HELP;
+        break;
+    case OPTIONS_ID_JSON:
+        options->format = OPTIONS_JSON;
+        break;
+    case OPTIONS_ID_NOHEADINGS:
+        options->noheadings = true;
+        break;
+    case OPTIONS_ID_ONE_FILE_SYSTEM:
+        options->one_file_system = true;
+        break;
+    case OPTIONS_ID_OUTPUT:
+        options->output = argument;
+        break;
+    case OPTIONS_ID_QUIET:
+        options->quiet = true;
+        break;
+    case OPTIONS_ID_SNAPSHOT:
+        return add_snapshot(argument, options, err);
+    case OPTIONS_ID_VERBOSE:
+        options->verbose = true;
+        break;
+    case OPTIONS_ID_VERSION:
+        options->action = OPTIONS_VERSION;
+        break;
+    case OPTIONS_ID_COLUMNS:
+        return parse_columns(argument, options, err);
+    case OPTIONS_ID_HISTOGRAM:
+        options->histogram = true;
+        break;
+    case OPTIONS_ID_LIST:
+        options->list = true;
+        break;
+    case OPTIONS_ID_MAX_SCORE:
+        return parse_threshold(spec, argument, OPTIONS_MAX_SCORE, options, err);
+    case OPTIONS_ID_MAX_SLOWDOWN:
+        return parse_threshold(spec, argument, OPTIONS_MAX_SLOWDOWN, options, err);
+    case OPTIONS_ID_MIN_RUN:
+        return parse_threshold(spec, argument, OPTIONS_MIN_RUN, options, err);
+    case OPTIONS_ID_NO_HOST:
+        options->no_host = true;
+        break;
+    case OPTIONS_ID_RANGE:
+        return parse_range(argument, options, err);
+    case OPTIONS_ID_SORT:
+        return parse_sort(argument, options, err);
+    case OPTIONS_ID_SPACE:
+        options->space = true;
+        break;
+    case OPTIONS_ID_THREADS:
+        return parse_threads(argument, options, err);
+    case OPTIONS_ID_PROGRESS:
+        word = argument == NULL ? OPTIONS_PROGRESS_ALWAYS : choose_word(spec, argument, err);
+        options->progress = (enum options_progress)word;
+        break;
+    }
+    return word < 0 ? word : 0;
+}
