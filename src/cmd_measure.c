@@ -1,20 +1,17 @@
 // SPDX-License-Identifier: MIT
-/* Owns the course of `qcow2frag measure`: find the images, measure each, render all of them. */
+/* Owns the course of `qcow2frag measure`, and its threads: images are measured side by side, and
+ * judged in their order. */
 #include "cmd.h"
 
 #include "arena.h"
 #include "err.h"
 #include "facts.h"
-#include "find.h"
-#include "folder.h"
-#include "header.h"
 #include "measure.h"
 #include "options.h"
 #include "output.h"
-#include "render.h"
-#include "terminal.h"
+#include "show.h"
+#include "targets.h"
 #include "thresholds.h"
-#include "vec.h"
 #include "workers.h"
 
 #include <errno.h>
@@ -25,17 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
-
-/* An image to measure. */
-struct target {
-    char *path;
-    size_t folder;   /* that it was found in, or NAMED: by the user himself */
-    size_t relative; /* where the rest of the path begins */
-};
-
-#define NAMED SIZE_MAX
 
 #define TRIM_IMAGES 64
 #define FINDINGS_MAX 20000 /* in one document: 6 MiB, and more than 100 of the worst images */
@@ -43,17 +30,14 @@ struct target {
 struct measure {
     const struct options *options;
     const struct cmd_console *console;
-    struct target *targets;
-    size_t n_targets, cap_targets;
-    struct io_folder *folders; /* named by the user, open until all is measured */
-    size_t n_folders, cap_folders;
+    struct targets targets;
     bool table; /* not the page for a single image */
     int status;
 
     struct host_facts_memory *host_memory; /* for many images */
     struct workers workers;
     pthread_mutex_t lock;        /* over all below, while threads are at work */
-    struct report_image *images; /* n_targets of them, as the next */
+    struct report_image *images; /* one for each target, as the next */
     bool *finished;
     size_t next;          /* image that nobody has taken yet */
     size_t n_images;      /* all before this one are finished and judged */
@@ -61,82 +45,6 @@ struct measure {
     struct arena packed;  /* images that are done with, but for their rows */
     size_t findings_left; /* to be kept whole */
 };
-
-/* ---- what to measure ---- */
-
-static int add_target(struct measure *measure, const char *path, size_t folder, size_t relative)
-{
-    char *copy = strdup(path);
-
-    if (copy == NULL || vec_reserve(measure, targets) < 0) {
-        free(copy);
-        return -ENOMEM;
-    }
-    measure->targets[measure->n_targets++] = (struct target){copy, folder, relative};
-    return 0;
-}
-
-static int found(void *context, const char *path, const char *relative)
-{
-    struct measure *measure = context;
-
-    return add_target(measure, path, measure->n_folders - 1, (size_t)(relative - path));
-}
-
-static void search_failed(void *context, const char *path, int error)
-{
-    struct measure *measure = context;
-
-    measure->console->complain(path, strerror(error));
-    measure->status = cmd_worse(measure->status, CMD_FAILED);
-}
-
-static int search(struct measure *measure, const char *path)
-{
-    const struct io_find find = {.wanted = format_header_probe,
-                                 .found = found,
-                                 .failed = search_failed,
-                                 .context = measure,
-                                 .one_file_system = measure->options->one_file_system};
-    size_t before = measure->n_targets;
-    struct err err = {0};
-    int ret;
-
-    if (vec_reserve(measure, folders) < 0)
-        return -ENOMEM;
-    ret = io_folder_open(path, &measure->folders[measure->n_folders], &err);
-    if (ret < 0) {
-        cmd_complain(measure->console, path, &err);
-        measure->status = cmd_worse(measure->status, CMD_FAILED);
-        return ret == -ENOMEM ? ret : 0;
-    }
-    measure->n_folders++;
-    ret = io_find(&measure->folders[measure->n_folders - 1], &find);
-    if (ret == 0 && measure->n_targets == before) {
-        measure->console->complain(path, "no qcow2 image in this directory");
-        measure->status = cmd_worse(measure->status, CMD_FAILED);
-    }
-    return ret;
-}
-
-static int collect(struct measure *measure)
-{
-    const struct options *options = measure->options;
-    int ret = 0;
-
-    measure->table = options->n_paths > 1 || options->n_columns > 0 || options->sort != NULL;
-    for (size_t i = 0; i < options->n_paths && ret == 0; i++) {
-        const char *path = options->paths[i];
-        struct stat st;
-        bool found = stat(path, &st) == 0, folder = found && S_ISDIR(st.st_mode);
-
-        if (found)
-            io_output_spare(&st);
-        measure->table |= folder;
-        ret = folder ? search(measure, path) : add_target(measure, path, NAMED, 0);
-    }
-    return ret;
-}
 
 /* ---- measuring ---- */
 
@@ -149,11 +57,11 @@ static void show_progress(struct measure *measure, double done)
     if (measure->console->progress == NULL || now == measure->shown)
         return;
     if (measure->shown != 0) {
-        if (measure->n_targets == 1)
+        if (measure->targets.n_list == 1)
             snprintf(text, sizeof(text), "measuring: %3.0f %%", 100 * done);
         else
             snprintf(text, sizeof(text), "measuring: %zu of %zu images", measure->n_images,
-                     measure->n_targets);
+                     measure->targets.n_list);
         measure->console->progress(text);
     }
     measure->shown = now;
@@ -208,7 +116,7 @@ static void judge(struct measure *measure, const struct report_image *image)
  */
 static void shorten(struct measure *measure, struct report_image *image)
 {
-    if (measure->n_targets == 1)
+    if (measure->targets.n_list == 1)
         return;
     if (measure->options->quiet || measure->options->format != OPTIONS_JSON) {
         report_image_pack(image, &measure->packed);
@@ -232,7 +140,7 @@ static void trim(void)
 /* Images are judged in their order, whichever was finished first. The lock is held. */
 static void judge_finished(struct measure *measure)
 {
-    while (measure->n_images < measure->n_targets && measure->finished[measure->n_images]) {
+    while (measure->n_images < measure->targets.n_list && measure->finished[measure->n_images]) {
         struct report_image *image = &measure->images[measure->n_images++];
 
         if (measure->console->progress != NULL && (image->error != NULL || image->findings.total))
@@ -243,22 +151,6 @@ static void judge_finished(struct measure *measure)
             trim();
     }
     show_progress(measure, 1);
-}
-
-/* What was found in a folder is opened from there, whatever its path leads to by now. */
-static void measure_target(const struct measure *measure, const struct target *target,
-                           const struct report_choice *choice, struct report_image *image)
-{
-    struct err err = {0};
-    struct io *io;
-
-    if (target->folder == NAMED)
-        report_measure(target->path, choice, image);
-    else if (io_folder_open_file(&measure->folders[target->folder], target->path + target->relative,
-                                 &io, &err) == 0)
-        report_measure_io(io, target->path, choice, image);
-    else
-        report_not_opened(target->path, &err, image);
 }
 
 /* A thread takes image after image; while one is measured, its walk may take further threads. */
@@ -282,11 +174,11 @@ static void *measure_images(void *context)
     };
 
     pthread_mutex_lock(&measure->lock);
-    while (measure->next < measure->n_targets) {
+    while (measure->next < measure->targets.n_list) {
         size_t i = measure->next++;
 
         pthread_mutex_unlock(&measure->lock);
-        measure_target(measure, &measure->targets[i], &choice, &measure->images[i]);
+        targets_measure(&measure->targets, i, &choice, &measure->images[i]);
         pthread_mutex_lock(&measure->lock);
         measure->finished[i] = true;
         judge_finished(measure);
@@ -302,17 +194,17 @@ static int measure_all(struct measure *measure)
     pthread_t *threads = calloc((size_t)n_threads, sizeof(*threads));
     int n_started = 0;
 
-    measure->images = calloc(measure->n_targets + 1, sizeof(*measure->images));
-    measure->finished = calloc(measure->n_targets + 1, sizeof(*measure->finished));
-    if (measure->n_targets > 1)
+    measure->images = calloc(measure->targets.n_list + 1, sizeof(*measure->images));
+    measure->finished = calloc(measure->targets.n_list + 1, sizeof(*measure->finished));
+    if (measure->targets.n_list > 1)
         measure->host_memory = host_facts_memory_new();
     if (measure->images == NULL || measure->finished == NULL || threads == NULL ||
-        (measure->n_targets > 1 && measure->host_memory == NULL)) {
+        (measure->targets.n_list > 1 && measure->host_memory == NULL)) {
         free(threads);
         return -1;
     }
     workers_init(&measure->workers, n_threads);
-    while ((size_t)n_started + 1 < measure->n_targets && workers_try_take(&measure->workers)) {
+    while ((size_t)n_started + 1 < measure->targets.n_list && workers_try_take(&measure->workers)) {
         if (workers_start(&threads[n_started], measure_images, measure) != 0) {
             workers_give(&measure->workers);
             break;
@@ -330,85 +222,23 @@ static int measure_all(struct measure *measure)
     return 0;
 }
 
-/* ---- showing ---- */
+/* ---- the whole course ---- */
 
-static bool is_page(const struct measure *measure)
-{
-    return measure->options->format == OPTIONS_TEXT && !measure->table;
-}
-
-/* @width: of the terminal that will show it, or 0. */
-static int render(const struct measure *measure, FILE *stream, unsigned width)
+static int collect(struct measure *measure)
 {
     const struct options *options = measure->options;
-    const struct render_options how = {
-        .bytes = options->bytes,
-        .noheadings = options->noheadings,
-        .verbose = options->verbose,
-        .histogram = options->histogram,
-        .width = width,
-        .columns = options->n_columns > 0 ? options->columns : NULL,
-        .n_columns = options->n_columns,
-        .snapshots = options->all_snapshots || options->n_snapshots > 0,
-        .sort = options->sort,
-        .sort_reversed = options->sort_reversed,
-    };
+    int ret = targets_collect(&measure->targets, options, measure->console, &measure->status);
 
-    switch (options->format) {
-    case OPTIONS_JSON:
-        return render_json(stream, measure->images, measure->n_images);
-    case OPTIONS_CSV:
-        return render_csv(stream, measure->images, measure->n_images, &how);
-    default:
-        return measure->table ? render_table(stream, measure->images, measure->n_images, &how)
-                              : render_text(stream, &measure->images[0], &how);
-    }
-}
-
-/*
- * Page and table ask for memory while they are printed: so first into memory, lest half of one is
- * seen. The others, which may be large, ask for none.
- */
-static int render_whole(const struct measure *measure, FILE *stream)
-{
-    char *text = NULL;
-    size_t text_bytes = 0;
-    FILE *memory;
-    int ret;
-
-    if (measure->options->format != OPTIONS_TEXT)
-        return render(measure, stream, 0);
-    memory = open_memstream(&text, &text_bytes);
-    if (memory == NULL)
-        return -ENOMEM;
-    ret = render(measure, memory, terminal_width(stream));
-    if (fflush(memory) != 0 || ferror(memory))
-        ret = -ENOMEM;
-    fclose(memory);
-    if (ret == 0 && text == NULL)
-        ret = -ENOMEM;
-    if (ret == 0)
-        fwrite(text, 1, text_bytes, stream);
-    free(text);
+    measure->table = options->n_paths > 1 || options->n_columns > 0 || options->sort != NULL ||
+                     measure->targets.has_folder;
     return ret;
 }
 
-/* Releases @output. */
 static int show(const struct measure *measure, struct io_output *output, struct err *err)
 {
-    int ret = io_output_check(output, err);
+    const struct show show = {measure->options, measure->table, measure->images, measure->n_images};
 
-    if (ret < 0 || (is_page(measure) && measure->images[0].error != NULL)) {
-        io_output_abort(output);
-        return ret;
-    }
-    ret = render_whole(measure, output->stream);
-    if (ret < 0) {
-        err_set(err, -ret, "cannot print the result: %s", strerror(-ret));
-        io_output_abort(output);
-        return ret;
-    }
-    return io_output_commit(output, err);
+    return show_reports(&show, output, err);
 }
 
 /* The output is there before the first image is opened, so that it is none of them. */
@@ -437,16 +267,11 @@ static void release(struct measure *measure)
 {
     for (size_t i = 0; i < measure->n_images; i++)
         report_image_free(&measure->images[i]);
-    for (size_t i = 0; i < measure->n_targets; i++)
-        free(measure->targets[i].path);
-    for (size_t i = 0; i < measure->n_folders; i++)
-        io_folder_close(&measure->folders[i]);
+    targets_free(&measure->targets);
     host_facts_memory_free(measure->host_memory);
     arena_free(&measure->packed);
     free(measure->images);
     free(measure->finished);
-    free(measure->targets);
-    free(measure->folders);
 }
 
 int cmd_measure(const struct options *options, const struct cmd_console *console)

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+/* Owns the choice of a renderer, and that no half of a result is seen. */
+#include "show.h"
+
+#include "err.h"
+#include "options.h"
+#include "output.h"
+#include "render.h"
+#include "terminal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool is_page(const struct show *show)
+{
+    return show->options->format == OPTIONS_TEXT && !show->table;
+}
+
+/* @width: of the terminal that will show it, or 0. */
+static int render(const struct show *show, FILE *stream, unsigned width)
+{
+    const struct options *options = show->options;
+    const struct render_options how = {
+        .bytes = options->bytes,
+        .noheadings = options->noheadings,
+        .verbose = options->verbose,
+        .histogram = options->histogram,
+        .width = width,
+        .columns = options->n_columns > 0 ? options->columns : NULL,
+        .n_columns = options->n_columns,
+        .snapshots = options->all_snapshots || options->n_snapshots > 0,
+        .sort = options->sort,
+        .sort_reversed = options->sort_reversed,
+    };
+
+    switch (options->format) {
+    case OPTIONS_JSON:
+        return render_json(stream, show->images, show->n_images);
+    case OPTIONS_CSV:
+        return render_csv(stream, show->images, show->n_images, &how);
+    default:
+        return show->table ? render_table(stream, show->images, show->n_images, &how)
+                           : render_text(stream, &show->images[0], &how);
+    }
+}
+
+/*
+ * Page and table ask for memory while they are printed: so first into memory, lest half of one is
+ * seen. The others, which may be large, ask for none.
+ */
+static int render_whole(const struct show *show, FILE *stream)
+{
+    char *text = NULL;
+    size_t text_bytes = 0;
+    FILE *memory;
+    int ret;
+
+    if (show->options->format != OPTIONS_TEXT)
+        return render(show, stream, 0);
+    memory = open_memstream(&text, &text_bytes);
+    if (memory == NULL)
+        return -ENOMEM;
+    ret = render(show, memory, terminal_width(stream));
+    if (fflush(memory) != 0 || ferror(memory))
+        ret = -ENOMEM;
+    fclose(memory);
+    if (ret == 0 && text == NULL)
+        ret = -ENOMEM;
+    if (ret == 0)
+        fwrite(text, 1, text_bytes, stream);
+    free(text);
+    return ret;
+}
+
+int show_reports(const struct show *show, struct io_output *output, struct err *err)
+{
+    int ret = io_output_check(output, err);
+
+    if (ret < 0 || (is_page(show) && show->images[0].error != NULL)) {
+        io_output_abort(output);
+        return ret;
+    }
+    ret = render_whole(show, output->stream);
+    if (ret < 0) {
+        err_set(err, -ret, "cannot print the result: %s", strerror(-ret));
+        io_output_abort(output);
+        return ret;
+    }
+    return io_output_commit(output, err);
+}

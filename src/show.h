@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* How reports are shown: as a page, a table, JSON or CSV, whole or not at all. */
+#ifndef SHOW_H
+#define SHOW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct err;
+struct io_output;
+struct options;
+struct report_image;
+
+struct show {
+    const struct options *options;
+    bool table; /* where text is asked for: not the page of one image */
+    const struct report_image *images;
+    size_t n_images;
+};
+
+/* Prints the reports to @output and commits it, or aborts it. Nothing is shown of a page's failure.
+ */
+int show_reports(const struct show *show, struct io_output *output, struct err *err);
+
+#endif

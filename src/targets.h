@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* The images that the user named, and those found in the folders that he named. */
+#ifndef TARGETS_H
+#define TARGETS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct cmd_console;
+struct io_folder;
+struct options;
+struct report_choice;
+struct report_image;
+
+struct targets {
+    struct target *list; /* in the order of the command line, and of names */
+    size_t n_list, cap_list;
+    struct io_folder *folders; /* open until the end */
+    size_t n_folders, cap_folders;
+    bool has_folder; /* one was named, also if it could not be searched */
+};
+
+/*
+ * Fills @targets. What cannot be searched is told, and makes *@status worse, as do folders without
+ * an image. Returns 0 or -ENOMEM; release it in both cases.
+ */
+int targets_collect(struct targets *targets, const struct options *options,
+                    const struct cmd_console *console, int *status);
+void targets_free(struct targets *targets);
+
+/* Opens number @i and measures it; its path stays borrowed by @image. */
+void targets_measure(const struct targets *targets, size_t i, const struct report_choice *choice,
+                     struct report_image *image);
+
+#endif
