@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+/* Owns the adding of steps. Knows no command but our own. */
+#include "cook.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static char *format_text(struct report_cook *cook, const char *format, va_list args)
+    __attribute__((format(printf, 2, 0)));
+
+static char *format_text(struct report_cook *cook, const char *format, va_list args)
+{
+    char *text;
+
+    if (vasprintf(&text, format, args) >= 0)
+        return text;
+    cook->ret = -ENOMEM;
+    return NULL;
+}
+
+void report_cook_step(struct report_cook *cook, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    cook->recipe->steps[cook->recipe->n++].text = format_text(cook, format, args);
+    va_end(args);
+}
+
+void report_cook_command(struct report_cook *cook, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    cook->recipe->steps[cook->recipe->n - 1].command = format_text(cook, format, args);
+    va_end(args);
+}
+
+void report_cook_measure(struct report_cook *cook, const char *image)
+{
+    report_cook_command(cook, "qcow2frag%s %s", cook->table->chain_depth > 1 ? " --chain" : "",
+                        image);
+}
+
+bool report_cook_is_encrypted(const struct report_cook *cook)
+{
+    return cook->image->format.encryption != FORMAT_CRYPT_NONE;
+}
+
+bool report_cook_compresses(const struct report_cook *cook)
+{
+    return report_recipe_compresses(&cook->image->format, cook->table);
+}
+
+bool report_cook_flattens(const struct report_cook *cook)
+{
+    return report_recipe_flattens(cook->table);
+}
