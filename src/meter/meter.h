@@ -11,6 +11,7 @@
 #define METER_METER_H
 
 #include "batch.h"
+#include "edge.h"
 #include "head.h"
 #include "jumps.h"
 #include "lengths.h"
@@ -20,18 +21,6 @@
 #include <stdint.h>
 
 struct meter_tally;
-
-/* One side of a seam between two pieces: enough to tell what the step over it is. */
-struct meter_edge {
-    uint64_t guest_off;  /* first piece: where it begins; last piece: where it ends */
-    uint64_t position;   /* where it begins in the file */
-    uint64_t end;        /* where it ends in the file */
-    uint64_t read_begin; /* the same, of that part of it that is held and so read */
-    uint64_t read_end;
-    uint64_t source; /* of a batch's first piece its begin, of its last one its end: see there */
-    uint32_t slack;  /* see piece/batch.h */
-    bool compressed;
-};
 
 /* Each file keeps its own last position: steps go from piece to piece of one file. */
 struct meter_file {

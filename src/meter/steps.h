@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The steps from piece to piece, judged many at a time: in plain loops over the arrays of a batch.
- * They follow the rules by which meter.c judges a single step, and count nothing.
+ * They follow the rules by which step.c judges a single step, and count nothing.
  */
 #ifndef METER_STEPS_H
 #define METER_STEPS_H
