@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Releasing at the end of a scope, however it is left: for a function that owns more than one thing.
+ * What is to be handed on instead is taken out with cleanup_take.
+ *
+ *     CLEANUP(meter_pair_free) struct meter_pair meters = {.plain = NULL};
+ *     CLEANUP_FREE char *name = NULL;
+ *
+ * The variable is set where it is declared: it is released even if nothing came after that. A
+ * function that releases gets a pointer to the variable, and may be called again on what it has
+ * released.
+ */
+#ifndef BASE_CLEANUP_H
+#define BASE_CLEANUP_H
+
+#include <stdlib.h>
+#include <string.h>
+
+#define CLEANUP(release) __attribute__((cleanup(release)))
+
+#define CLEANUP_FREE CLEANUP(cleanup_free)
+
+static inline void cleanup_free(void *variable)
+{
+    void *memory;
+
+    memcpy(&memory, variable, sizeof(memory));
+    free(memory);
+}
+
+/* The value of a pointer, which is NULL after it: somebody else releases it now. */
+#define cleanup_take(pointer)                                                                      \
+    ({                                                                                             \
+        __typeof__(pointer) taken_ = (pointer);                                                    \
+                                                                                                   \
+        (pointer) = NULL;                                                                          \
+        taken_;                                                                                    \
+    })
+
+#endif
