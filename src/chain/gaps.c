@@ -5,6 +5,7 @@
  */
 #include "gaps.h"
 
+#include "search.h"
 #include "vec.h"
 
 #include <errno.h>
@@ -78,15 +79,7 @@ static size_t find_end_behind(const struct chain_gaps *gaps, size_t at, uint64_t
     }
     if (high > gaps->n_list)
         high = gaps->n_list;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-
-        if (gaps->list[middle].end <= off)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    return search_first(i, low, high, gaps->list[i].end <= off);
 }
 
 bool chain_gaps_look(struct chain_gaps *gaps, uint64_t from, uint64_t to, struct chain_gap *open)

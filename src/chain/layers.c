@@ -11,6 +11,7 @@
 #include "overlap.h"
 #include "request.h"
 #include "scan.h"
+#include "search.h"
 #include "sector.h"
 #include "vec.h"
 
@@ -128,17 +129,9 @@ static int find_skips(struct chain_layers *layers, struct chain_layer *layer,
 
 bool chain_layer_skips(const struct chain_layer *layer, uint32_t l1_index)
 {
-    size_t low = 0, high = layer->n_skips;
+    size_t at = search_first(i, 0, layer->n_skips, layer->skips[i].end <= l1_index);
 
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-
-        if (layer->skips[middle].end <= l1_index)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < layer->n_skips && layer->skips[low].first <= l1_index;
+    return at < layer->n_skips && layer->skips[at].first <= l1_index;
 }
 
 /* ---- the list ---- */

@@ -8,6 +8,7 @@
 #include "image.h"
 #include "io.h"
 #include "refcount.h"
+#include "search.h"
 #include "vec.h"
 
 #include <stdlib.h>
@@ -135,19 +136,11 @@ int format_metadata_collect(const struct format_image *image, size_t max_refbloc
 const struct format_extent *format_metadata_find(const struct format_metadata *metadata,
                                                  uint64_t off, uint64_t len)
 {
-    size_t low = 0, high = metadata->n_list;
+    size_t at = search_first(i, 0, metadata->n_list, metadata->list[i].end <= off);
 
-    while (low < high) { /* the first extent that ends behind @off */
-        size_t middle = low + (high - low) / 2;
-
-        if (metadata->list[middle].end <= off)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    if (low == metadata->n_list || metadata->list[low].begin >= off + len)
+    if (at == metadata->n_list || metadata->list[at].begin >= off + len)
         return NULL;
-    return &metadata->list[low];
+    return &metadata->list[at];
 }
 
 void format_metadata_free(struct format_metadata *metadata)

@@ -410,11 +410,6 @@ static bool piece_place(struct format_refcounts *refcounts, uint64_t piece, uint
     return !io_holes_have(&refcounts->holes, *off, refcounts->piece_bytes);
 }
 
-static bool is_zero(const unsigned char *bytes, size_t len)
-{
-    return bytes[0] == 0 && memcmp(bytes, bytes + 1, len - 1) == 0;
-}
-
 /* Fills the window with the pieces from @first on. A block that the file ends in reads as zeros. */
 static int load(struct format_refcounts *refcounts, uint64_t first, struct err *err)
 {
@@ -437,8 +432,7 @@ static int load(struct format_refcounts *refcounts, uint64_t first, struct err *
     if (ret < 0)
         return ret;
     for (size_t i = 0; i < n_requests; i++)
-        if (is_zero(requests[i].buf, requests[i].len))
-            io_holes_look(&refcounts->holes, requests[i].off, requests[i].len);
+        io_holes_learn(&refcounts->holes, &requests[i]);
     refcounts->window_first = first;
     return 0;
 }

@@ -2,6 +2,8 @@
 /* Owns the size of the cells: small enough to be mostly of one place, few enough to stay near. */
 #include "grid.h"
 
+#include "search.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
@@ -87,15 +89,7 @@ size_t host_grid_find_from(const struct host_grid *grid, size_t i, uint64_t file
         step *= 2;
     }
     high = i + step < n ? i + step : n; /* it is in [i, high) */
-    while (high - i > 1) {
-        size_t middle = i + (high - i) / 2;
-
-        if (segments[middle].file_off <= file_off)
-            i = middle;
-        else
-            high = middle;
-    }
-    return i;
+    return search_first(k, i + 1, high, segments[k].file_off <= file_off) - 1;
 }
 
 size_t host_grid_find(const struct host_grid *grid, uint64_t file_off)

@@ -6,6 +6,7 @@
 #include "err.h"
 #include "fiemap.h"
 #include "io.h"
+#include "search.h"
 #include "vec.h"
 
 #include <errno.h>
@@ -137,17 +138,9 @@ static int by_value(const void *a, const void *b)
 /* The first of @n sorted numbers that is above @limit, or UINT64_MAX. */
 static uint64_t first_above(const uint64_t *sorted, size_t n, uint64_t limit)
 {
-    size_t low = 0, high = n;
+    size_t at = search_first(i, 0, n, sorted[i] <= limit);
 
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-
-        if (sorted[middle] > limit)
-            high = middle;
-        else
-            low = middle + 1;
-    }
-    return low < n ? sorted[low] : UINT64_MAX;
+    return at < n ? sorted[at] : UINT64_MAX;
 }
 
 /*
@@ -251,17 +244,7 @@ void host_map_free(struct host_map *map)
 
 size_t host_map_find(const struct host_map *map, uint64_t file_off)
 {
-    size_t low = 0, high = map->n_segments; /* the segment is in [low, high) */
-
-    while (high - low > 1) {
-        size_t middle = low + (high - low) / 2;
-
-        if (map->segments[middle].file_off <= file_off)
-            low = middle;
-        else
-            high = middle;
-    }
-    return low;
+    return search_first(i, 1, map->n_segments, map->segments[i].file_off <= file_off) - 1;
 }
 
 uint64_t host_map_place(const struct host_map *map, size_t i, uint64_t file_off)

@@ -3,7 +3,9 @@
 #include "holes.h"
 
 #include "io.h"
+#include "search.h"
 #include "vec.h"
+#include "zeros.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,17 +20,7 @@ void io_holes_free(struct io_holes *holes)
 /* The first hole that ends behind @off, or n. */
 static size_t find(const struct io_holes *holes, uint64_t off)
 {
-    size_t low = 0, high = holes->n_list;
-
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-
-        if (holes->list[middle].end <= off)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    return search_first(i, 0, holes->n_list, holes->list[i].end <= off);
 }
 
 bool io_holes_know(const struct io_holes *holes, uint64_t off, uint64_t len)
@@ -97,4 +89,12 @@ bool io_holes_look(struct io_holes *holes, uint64_t off, uint64_t len)
 bool io_holes_have(struct io_holes *holes, uint64_t off, uint64_t len)
 {
     return io_holes_know(holes, off, len) || (holes->ask && io_holes_look(holes, off, len));
+}
+
+bool io_holes_learn(struct io_holes *holes, const struct io_request *request)
+{
+    if (!is_zeros(request->buf, request->len))
+        return false;
+    io_holes_look(holes, request->off, request->len);
+    return true;
 }

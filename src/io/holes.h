@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 struct io;
+struct io_request;
 
 #define IO_HOLES_MAX 32768u /* 512 KiB; as many cost a file 128 MiB of data between them */
 
@@ -43,8 +44,11 @@ bool io_holes_look(struct io_holes *holes, uint64_t off, uint64_t len);
 
 /*
  * Is it in a hole? Asks the file only if that has just been of use: a file without holes is not
- * asked before each read. After a read that gave nothing but zeros: io_holes_look.
+ * asked before each read.
  */
 bool io_holes_have(struct io_holes *holes, uint64_t off, uint64_t len);
+
+/* After a read: did it give nothing but zeros? Then it is looked whether it was in a hole. */
+bool io_holes_learn(struct io_holes *holes, const struct io_request *request);
 
 #endif

@@ -6,22 +6,25 @@
 #ifndef METER_LENGTHS_H
 #define METER_LENGTHS_H
 
+#include "hash.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
-/* Lengths of up to this many units are counted in a plain array, the rest in a hash table. */
+/* Lengths of up to this many units are counted in a plain array, the rest in a list. */
 #define METER_LENGTHS_SHORT 256
 
 struct meter_length {
     uint64_t bytes;
-    uint64_t count; /* 0: a free slot of the hash table */
+    uint64_t count;
 };
 
 struct meter_lengths {
     unsigned unit_bits;                /* log2 of the unit in bytes: a cluster or a subcluster */
     uint64_t few[METER_LENGTHS_SHORT]; /* [i]: runs of i units */
-    struct meter_length *slots;        /* open addressing; a power of two of them, or none */
-    size_t n_slots, n_used;
+    struct meter_length *list;         /* the longer ones, in any order */
+    size_t n_list, cap_list;
+    struct hash places; /* where in the list each is */
     int error; /* -ENOMEM, once it has happened: the counts are then incomplete */
 };
 

@@ -31,12 +31,6 @@ void tables_fetch_free(struct tables_fetch *fetch)
     io_holes_free(&fetch->holes);
 }
 
-/* Most chunks show at their first bytes that they are not. */
-static bool is_zero(const unsigned char *bytes, size_t len)
-{
-    return bytes[0] == 0 && memcmp(bytes, bytes + 1, len - 1) == 0;
-}
-
 static int check_read(const struct tables_fetch *fetch, const struct io_request *request)
 {
     uint64_t there = request->off < fetch->file_bytes ? fetch->file_bytes - request->off : 0;
@@ -78,10 +72,8 @@ int tables_fetch_drain(struct tables_fetch *fetch)
         if (chunk->bytes != NULL) {
             ret = check_read(fetch, request);
             waited |= request->waited;
-            if (is_zero(chunk->bytes, chunk->len_bytes)) {
-                io_holes_look(&fetch->holes, request->off, request->len);
+            if (io_holes_learn(&fetch->holes, request))
                 chunk->bytes = NULL;
-            }
             request++;
         }
         if (ret == 0)

@@ -7,6 +7,7 @@
 #include "image.h"
 #include "io.h"
 #include "scan.h"
+#include "zeros.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -66,15 +67,6 @@ void tables_l1_set_range(struct tables_l1 *l1, uint32_t first, uint32_t end)
     l1->first = first;
     l1->n = 0;
     l1->end = end;
-}
-
-static bool is_zero(const unsigned char *bytes, size_t len)
-{
-    uint64_t any = 0;
-
-    for (size_t i = 0; i < len; i += 8)
-        any |= be64_load(bytes + i);
-    return any == 0;
 }
 
 static int became_shorter(const struct table *table, struct err *err)
@@ -157,7 +149,7 @@ static int read_window(struct tables_l1 *l1, size_t t, struct err *err)
         return ret;
     if (request.got < len)
         return became_shorter(&l1->tables[t], err);
-    if (is_zero(request.buf, len))
+    if (is_zeros(request.buf, len))
         return 0;
     memset(l1->bytes + t * stride + len, 0, stride - len);
     return 1;

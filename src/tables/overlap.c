@@ -3,9 +3,11 @@
 #include "overlap.h"
 
 #include "err.h"
+#include "hash.h"
 #include "image.h"
 #include "l1.h"
 #include "scan.h"
+#include "search.h"
 #include "vec.h"
 
 #include <stdlib.h>
@@ -14,46 +16,31 @@
 /* Beyond that many overlaps are not looked for: all that one L1 table can name, in 32 MiB. */
 #define TABLES_MAX (UINT32_C(1) << 22)
 
-#define SEEN_SLOTS 2048 /* a power of two, at least twice the tables that go in step */
-
 struct tables {
     uint64_t *list;
     size_t n_list, cap_list;
-    /* The offsets seen at the present L1 index, in an open hash table that forgets by stamp. */
-    struct {
-        uint64_t l2_off;
-        uint32_t stamp;
-    } seen[SEEN_SLOTS];
-    uint32_t stamp;
+    struct hash seen; /* at the present L1 index */
 };
 
 /* Is this the first time that @l2_off is named at the present index? */
-static bool first_at_index(struct tables *tables, uint64_t l2_off)
+static bool is_first_at_index(struct tables *tables, uint64_t l2_off)
 {
-    size_t slot = (size_t)(l2_off * UINT64_C(0x9e3779b97f4a7c15) >> 53) % SEEN_SLOTS;
+    bool is_new;
 
-    for (size_t tried = 0; tried < SEEN_SLOTS; tried++, slot = (slot + 1) % SEEN_SLOTS) {
-        if (tables->seen[slot].stamp != tables->stamp) {
-            tables->seen[slot].l2_off = l2_off;
-            tables->seen[slot].stamp = tables->stamp;
-            return true;
-        }
-        if (tables->seen[slot].l2_off == l2_off)
-            return false;
-    }
-    return true;
+    hash_at(&tables->seen, l2_off, &is_new);
+    return is_new;
 }
 
 static int add_index(struct tables *tables, const struct format_entry_rules *rules,
                      const struct tables_l1 *l1, uint32_t index, struct err *err)
 {
-    tables->stamp++;
+    hash_clear(&tables->seen);
     for (size_t i = 0; i < l1->n_live; i++) {
         uint64_t raw = tables_l1_entry(l1, l1->live[i], index);
         uint64_t l2_off = format_l1_entry_of(rules, raw).l2_off;
 
         if (l2_off == 0 || tables->n_list > TABLES_MAX ||
-            (l1->n_live > 1 && !first_at_index(tables, l2_off)))
+            (l1->n_live > 1 && !is_first_at_index(tables, l2_off)))
             continue;
         if (vec_reserve(tables, list) < 0)
             return err_no_memory(err);
@@ -69,6 +56,8 @@ static int collect(struct format_image *image, const struct format_entry_rules *
     struct tables_l1 l1;
     int ret = tables_l1_init(&l1, image, walked, n_tables, err);
 
+    if (ret == 0 && hash_reserve(&tables->seen, n_tables) < 0)
+        ret = err_no_memory(err);
     while (ret == 0 && (ret = tables_l1_next(&l1, err)) == 1) {
         ret = 0;
         for (uint32_t i = 0; i < l1.n && ret == 0; i++)
@@ -209,6 +198,7 @@ int tables_overlap_find(struct format_image *image, const struct format_entry_ru
         overlap->n_repeated = keep_repeated(tables->list, tables->n_list);
     }
     keep_list(tables, overlap);
+    hash_free(&tables->seen);
     free(tables);
     return ret;
 }
@@ -221,16 +211,7 @@ void tables_overlap_free(struct tables_overlap *overlap)
 
 size_t tables_overlap_repeated(const struct tables_overlap *overlap, uint64_t l2_off)
 {
-    size_t low = 0, high = overlap->n_repeated;
+    size_t at = search_first(i, 0, overlap->n_repeated, overlap->repeated[i] < l2_off);
 
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-
-        if (overlap->repeated[middle] < l2_off)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < overlap->n_repeated && overlap->repeated[low] == l2_off ? low
-                                                                         : TABLES_NOT_REPEATED;
+    return at < overlap->n_repeated && overlap->repeated[at] == l2_off ? at : TABLES_NOT_REPEATED;
 }

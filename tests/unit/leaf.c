@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: MIT
 /*
  * Proves the smallest helpers: that an error keeps its first cause, that an unknown value is never
- * a zero, and that big-endian numbers are read from any address.
+ * a zero, that big-endian numbers are read from any address, zeros known, and things released.
  */
 #include "be.h"
+#include "cleanup.h"
 #include "err.h"
 #include "opt.h"
+#include "zeros.h"
 
 #include <errno.h>
 #include <string.h>
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -93,6 +96,63 @@ static void big_endian_numbers_are_read_from_any_address(void **state)
     assert_int_equal(be32_load(bytes + 5), 0x050607f8);
 }
 
+static void one_byte_is_enough_not_to_be_zeros(void **state)
+{
+    unsigned char bytes[100] = {0};
+
+    (void)state;
+    assert_true(is_zeros(bytes, 0));
+    assert_true(is_zeros(bytes, 1));
+    assert_true(is_zeros(bytes, sizeof(bytes)));
+    for (size_t i = 0; i < sizeof(bytes); i++) {
+        bytes[i] = 1;
+        assert_false(is_zeros(bytes, sizeof(bytes)));
+        assert_true(is_zeros(bytes, i)); /* what is behind them does not matter */
+        bytes[i] = 0;
+    }
+}
+
+static void count_release(unsigned **n)
+{
+    if (*n != NULL)
+        (**n)++;
+}
+
+static int leave_early(unsigned *n, bool early)
+{
+    CLEANUP(count_release) unsigned *one = n;
+    CLEANUP(count_release) unsigned *another = NULL;
+
+    if (early)
+        return -EIO;
+    another = n;
+    assert_ptr_equal(cleanup_take(one), n);
+    assert_null(one);
+    return *another == 0 ? 0 : -EINVAL;
+}
+
+static void what_is_owned_is_released_once_however_a_function_ends(void **state)
+{
+    unsigned n = 0;
+
+    (void)state;
+    assert_int_equal(leave_early(&n, true), -EIO);
+    assert_int_equal(n, 1);
+    n = 0;
+    assert_int_equal(leave_early(&n, false), 0);
+    assert_int_equal(n, 1); /* the other one was taken */
+}
+
+static void what_is_never_set_is_not_freed(void **state)
+{
+    CLEANUP_FREE char *nothing = NULL;
+    CLEANUP_FREE char *something = strdup("released at the end, or a leak is reported");
+
+    (void)state;
+    assert_null(nothing);
+    assert_non_null(something);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -103,6 +163,9 @@ int main(void)
         cmocka_unit_test(a_ratio_of_zero_is_known),
         cmocka_unit_test(a_given_value_is_known),
         cmocka_unit_test(big_endian_numbers_are_read_from_any_address),
+        cmocka_unit_test(one_byte_is_enough_not_to_be_zeros),
+        cmocka_unit_test(what_is_owned_is_released_once_however_a_function_ends),
+        cmocka_unit_test(what_is_never_set_is_not_freed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -247,7 +247,7 @@ static void subclusters_are_the_unit_of_runs(void **state)
     assert_int_equal(runs[0].bytes, 3 * 2048);
     assert_int_equal(runs[1].bytes, 2048);
     assert_int_equal(runs[1].count, 2);
-    assert_int_equal(meters.plain->lengths.n_used, 0); /* all in the plain array */
+    assert_int_equal(meters.plain->lengths.n_list, 0); /* all in the plain array */
     free(runs);
     release(&table, &meters, 1);
     small_image_free(&small);
