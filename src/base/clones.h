@@ -8,9 +8,14 @@
 
 #include <stdint.h> /* any header of the C library tells whether that is glibc */
 
-/* Needs ifunc in the C library (glibc) and, with sanitizers, a loader that runs them early enough:
- * they have one version. */
-#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) &&       \
+/*
+ * A unit test is built for one of them after the other: CLONES_LEVEL is its target. Else it needs
+ * ifunc in the C library (glibc) and, with sanitizers, a loader that runs them early enough: they
+ * have one version.
+ */
+#if defined(CLONES_LEVEL)
+#define CLONES __attribute__((target(CLONES_LEVEL)))
+#elif defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) &&     \
     __GNUC__ >= 12 && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define CLONES __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
 #else

@@ -47,3 +47,17 @@ setup() {
     grep -q NEEDED dynamic
     ! grep -qE 'RPATH|RUNPATH|TEXTREL' dynamic
 }
+
+@test "each loop over clusters has a version for each level of processors" {
+    [ "$(uname -m)" = x86_64 ] || skip "no levels of this processor are known"
+    readelf -p .comment "$QCOW2FRAG" | grep -q 'GCC: .* 1[2-9]\.' || skip "built by a compiler that makes none"
+    readelf -V "$QCOW2FRAG" | grep -q GLIBC || skip "the C library has no ifunc"
+    grep -rh '^CLONES ' "$SOURCE/src" | sed 's/(.*//; s/.*[ *]//' >functions
+    [ -s functions ]
+    nm "$QCOW2FRAG" >symbols
+    while read -r name; do
+        for level in default arch_x86_64_v3 arch_x86_64_v4; do
+            grep -q " $name\.$level\$" symbols || { echo "$name has none for $level"; return 1; }
+        done
+    done <functions
+}
