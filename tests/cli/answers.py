@@ -20,6 +20,7 @@ import re
 import select
 import sys
 import traceback
+import types
 
 # What the scripts import, once.
 import argparse, bisect, collections, dataclasses, random, struct, subprocess, zlib  # noqa: E401,F401
@@ -52,7 +53,16 @@ def compile_script(path):
 
 def run(path, *arguments):
     sys.argv = [path, *arguments]
-    exec(compile_script(path), {"__name__": "__main__", "__file__": path, "__builtins__": __builtins__})
+    script = types.ModuleType("__main__")
+    script.__file__ = path
+    before = dict(sys.modules)
+    sys.modules["__main__"] = script
+    try:
+        exec(compile_script(path), script.__dict__)
+    finally:
+        for name in [name for name, module in sys.modules.items() if module is script]:
+            sys.modules.pop(name)       # oracle.py is this one for those that it imports
+        sys.modules.update(before)
 
 
 def status_of(words):
