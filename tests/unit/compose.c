@@ -799,6 +799,7 @@ static void what_is_seen_in_part_is_counted_once(void **state)
     struct layer *layer;
     struct piece_counts counts;
     struct log log = {NULL, 0, 0};
+    unsigned n_again = 0;
 
     (void)state;
     /* On top, clusters of 512 bytes: one in the middle of each large cluster below. */
@@ -812,7 +813,9 @@ static void what_is_seen_in_part_is_counted_once(void **state)
     small_image_open(&layer->small, 20 * 512);
     chain_add(&chain);
     layer = one_table(&chain, 3 * CLUSTER);
-    small_image_l2(&layer->small, 3, 0, FORMAT_ENTRY_COMPRESSED | 100 * CLUSTER, 0);
+    /* Of four sectors: what has one is in the drive's buffer. */
+    small_image_l2(&layer->small, 3, 0, FORMAT_ENTRY_COMPRESSED | UINT64_C(3) << 54 | 100 * CLUSTER,
+                   0);
     small_image_l2(&layer->small, 3, 1, FORMAT_ENTRY_ZERO | 101 * CLUSTER, 0);
     small_image_l2(&layer->small, 3, 2, 102 * CLUSTER + 512, 0); /* damaged: not aligned */
     open_layer(&chain);
@@ -826,6 +829,37 @@ static void what_is_seen_in_part_is_counted_once(void **state)
      * image on top ends. */
     assert_int_equal(counts.reads, 3 + 3);
     assert_int_equal(counts.reads_unbroken, 3 + 3);
+    for (size_t i = 0; i < log.n_list; i++)
+        n_again += log.list[i].again;
+    assert_int_equal(n_again, 1); /* its second part is a piece by itself */
+    free(log.list);
+    chain_free(&chain);
+}
+
+/* Of 256 KiB, below an image whose slices end every 32 KiB. */
+static void a_blob_is_read_again_at_each_border_above_it(void **state)
+{
+    struct chain chain = {.layers = calloc(LAYERS_MAX, sizeof(struct layer))};
+    struct layer *layer;
+    struct log log;
+
+    (void)state;
+    layer = &chain.layers[0];
+    layer->virtual_bytes = 4 * CLUSTER;
+    small_image_init(&layer->small, 9, 4 * CLUSTER, 8, 20);
+    small_image_open(&layer->small, 20 * 512);
+    chain_add(&chain);
+    layer = &chain.layers[1];
+    layer->virtual_bytes = 4 * CLUSTER;
+    small_image_init(&layer->small, 18, 4 * CLUSTER, 1, 4);
+    small_image_l1(&layer->small, 2, 0, 3);
+    small_image_l2(&layer->small, 3, 0, FORMAT_ENTRY_COMPRESSED | UINT64_C(3) << 52 | 100 * CLUSTER,
+                   0);
+    open_layer(&chain);
+    log = logged(&chain);
+    assert_int_equal(log.n_list, 2); /* the table, and the blob */
+    assert_int_equal(log.list[1].said, COMPRESSED);
+    assert_int_equal(log.list[1].again, 7);
     free(log.list);
     chain_free(&chain);
 }
@@ -1057,6 +1091,7 @@ int main(void)
         cmocka_unit_test(a_short_layer_hides_what_a_longer_one_below_it_has),
         cmocka_unit_test(the_last_cluster_of_the_image_itself_counts_whole),
         cmocka_unit_test(what_is_seen_in_part_is_counted_once),
+        cmocka_unit_test(a_blob_is_read_again_at_each_border_above_it),
         cmocka_unit_test(what_the_sink_returns_stops_the_walk),
         cmocka_unit_test(a_failing_disk_is_an_error),
         cmocka_unit_test(a_table_named_very_often_is_left_out),

@@ -95,6 +95,8 @@ static void take(struct meter_pair *pair, uint64_t table)
     assert_int_equal(meter_pair_take(pair, pair->staged != NULL ? &stage : NULL, &refuses, batch),
                      0);
     meter_pair_settle(pair);
+    assert_null(pair->plain->tally); /* nor has any other its room for jumps */
+    assert_true(pair->staged == NULL || pair->staged->tally == NULL);
     free(batch);
 }
 
