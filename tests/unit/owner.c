@@ -534,6 +534,25 @@ static void what_is_left_out_is_counted(void **state)
     small_image_free(&small);
 }
 
+/* A snapshot whose L1 table cannot be read may have named anything. */
+static void with_a_snapshot_that_cannot_be_read_not_all_is_known(void **state)
+{
+    (void)state;
+    for (int readable = 0; readable < 2; readable++) {
+        struct small_image small;
+        struct space_owners owners;
+
+        small_image_init(&small, 9, SPAN, 1, 20);
+        small_image_add_snapshot(&small, 6, "1", "s", readable ? 5 : 999, 1, SPAN);
+        small_image_open(&small, 20 * CLUSTER);
+        find(&small, (struct space_owner_options){.told = NULL}, &owners);
+        assert_true(owners.known);
+        assert_int_equal(owners.whole, readable);
+        space_owners_free(&owners);
+        small_image_free(&small);
+    }
+}
+
 static void trouble_with_reading_is_an_error(void **state)
 {
     struct model *model = model_new(7, 5, false);
@@ -571,6 +590,7 @@ int main(void)
         cmocka_unit_test(too_much_work_is_not_begun),
         cmocka_unit_test(a_table_named_at_several_indices_counts_for_each),
         cmocka_unit_test(what_is_left_out_is_counted),
+        cmocka_unit_test(with_a_snapshot_that_cannot_be_read_not_all_is_known),
         cmocka_unit_test(trouble_with_reading_is_an_error),
     };
 

@@ -331,6 +331,59 @@ static void a_failing_read_is_passed_on_from_any_part(void **state)
     small_image_free(&small);
 }
 
+/* ---- what a rewrite would be ---- */
+
+static struct meter_layout_shape shape_of(struct small_image *small, const struct tables_span *span)
+{
+    const struct walk_options options = {.rewrite = true, .span = span};
+    struct meter_layout_shape shape;
+    struct meter_pair meters;
+    struct table table;
+
+    small_image_open(small, small->len);
+    table = small_image_table(small);
+    walk(small, &table, 1, &meters, &options);
+    assert_non_null(meters.rewrite);
+    shape = meters.rewrite->shape;
+    release(&table, &meters, 1);
+    format_image_close(&small->image);
+    return shape;
+}
+
+static void a_rewrite_has_the_shape_of_the_image(void **state)
+{
+    struct tables_span span = {CLUSTER, 5 * CLUSTER};
+    struct meter_layout_shape shape;
+    struct small_image small;
+
+    (void)state;
+    small_image_init(&small, 16, 7 * CLUSTER, 1, 4);
+    shape = shape_of(&small, NULL);
+    assert_int_equal(shape.cluster_bytes, CLUSTER);
+    assert_int_equal(shape.part_bytes, CLUSTER);
+    assert_int_equal(shape.slice_bytes, CLUSTER); /* the whole table, where the cache covers all */
+    assert_int_equal(shape.slice_bits, 29);
+    assert_int_equal(shape.table_bits, 29);
+    assert_int_equal(shape.begin, 0);
+    assert_int_equal(shape.end, 7 * CLUSTER);
+    assert_int_equal(shape.blobs_max, 65535);
+    assert_true(shape.alone);
+    shape = shape_of(&small, &span);
+    assert_int_equal(shape.begin, CLUSTER);
+    assert_int_equal(shape.end, 5 * CLUSTER);
+    span.end = UINT64_MAX;
+    put_be32(small.bytes + 96, 6); /* refcounts of 64 bits */
+    small_image_features(&small, FORMAT_INCOMPAT_EXTENDED_L2);
+    shape = shape_of(&small, &span);
+    assert_int_equal(shape.end, 7 * CLUSTER);
+    assert_int_equal(shape.part_bytes, CLUSTER / 32);
+    assert_int_equal(shape.table_bits, 28);
+    assert_true(shape.blobs_max == UINT64_MAX);
+    put_be32(small.bytes + 96, 0); /* of one */
+    assert_int_equal(shape_of(&small, &span).blobs_max, 1);
+    free(small.bytes);
+}
+
 /* ---- progress ---- */
 
 struct progress {
@@ -379,6 +432,7 @@ int main(void)
         cmocka_unit_test(subclusters_are_the_unit_of_runs),
         cmocka_unit_test(any_number_of_threads_gives_the_same),
         cmocka_unit_test(a_failing_read_is_passed_on_from_any_part),
+        cmocka_unit_test(a_rewrite_has_the_shape_of_the_image),
         cmocka_unit_test(progress_rises_to_one),
     };
 
