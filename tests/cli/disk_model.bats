@@ -75,7 +75,7 @@ FIXTURE
 
 @test "holes in step, over L2 borders" {
     image f <<'FIXTURE'
-size 8G
+size 2G
 map all every 20 in-step
 FIXTURE
     costs f
@@ -179,17 +179,17 @@ FIXTURE
 
 @test "nothing but L2 tables" {
     image f <<'FIXTURE'
-size 8G
-l2 0..131071
+size 2G
+l2 0..32767
 FIXTURE
     witnesses f
-    [ "$(json qemu.json '[d["slices"], d["data_reads"]]')" = "[16, 0]" ]
+    [ "$(json qemu.json '[d["slices"], d["data_reads"]]')" = "[4, 0]" ]
     has_no_disk f
 }
 
 @test "nothing at all" {
     image f <<'FIXTURE'
-size 8G
+size 2G
 FIXTURE
     witnesses f
     [ ! -s reads ]
@@ -256,11 +256,11 @@ FIXTURE
 @test "above 256 GiB the tables are read in slices of 4 KiB" {
     image f <<'FIXTURE'
 size 257G
-map 0..262143 every 512
+map 0..65535 every 512
 FIXTURE
-    qemu_reads f --tables # nothing is to be read in 241 of 257 GiB: that takes its time, too
+    qemu_reads f --tables # nothing is to be read in 253 of 257 GiB: that takes its time, too
     model f
-    [ "$(json qemu.json 'd["slices"]')" = 512 ]
+    [ "$(json qemu.json 'd["slices"]')" = 128 ]
     program f
 }
 
@@ -270,7 +270,8 @@ size 65G
 cluster 16K
 map 0..9999 shuffled seed 10 group 2
 FIXTURE
-    witnesses f
+    qemu_reads f --tables
+    model f
     [ "$(json qemu.json 'd["slices"]')" = 20 ]
     program f
 }
@@ -490,7 +491,7 @@ FIXTURE
 
 @test "forty snapshots" {
     image f <<'FIXTURE'
-size 512M
+size 128M
 cluster 16K
 map all
 snapshots 40 change 2% run 8 seed 1

@@ -259,7 +259,7 @@ PYTHON
 
 small_disk() {
     rm disk.qcow2
-    qemu-img create -q -f qcow2 -o "$1" disk.qcow2 512M
+    qemu-img create -q -f qcow2 -o "$1" disk.qcow2 128M
 }
 
 bench_until_stop() {
@@ -296,8 +296,8 @@ with qmp.Qmp("qmp.sock") as q:
     while not os.path.exists("stop"):
         n += 1
         for _ in range(6):
-            q.io("disk", f"write -P {n % 255 + 1} {pick.randrange(8000) * 65536} {pick.choice((4, 64, 256))}k")
-        q.io("disk", f"discard {pick.randrange(500)}M {pick.randrange(1, 8)}M")
+            q.io("disk", f"write -P {n % 255 + 1} {pick.randrange(2000) * 65536} {pick.choice((4, 64, 256))}k")
+        q.io("disk", f"discard {pick.randrange(120)}M {pick.randrange(1, 8)}M")
         if n % 3 == 0:
             q.io("disk", "flush")
         if len(names) < 4:

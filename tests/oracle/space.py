@@ -94,6 +94,7 @@ class Space:
         others = [extent for extent in oracle.metadata_extents(image) if extent[0] < extent[1]]
         self.refcounts = Refcounts(image, others)
         self.references = Counter()
+        self.entries = None     # of the snapshot table
         self.classes = {}
         self.of_snapshot = {table.snapshot: Counter() for table in self.tables if table.snapshot}
         self.metadata = others + self._refcount_extents()
@@ -226,21 +227,28 @@ class Space:
         freed += self.table_clusters(None) - self.table_clusters(snapshot)
         return max(0, freed) * self.image.cluster
 
+    def written_entries(self):
+        """(snapshot, bytes of its entry as QEMU writes it) of each."""
+        image, offset = self.image, self.image.snapshots_offset
+        for snapshot in image.snapshots:
+            offset = oracle.round_up(offset, 8)
+            id_size, name_size = struct.unpack(">HH", image.read(offset + 12, 4))
+            extra, = struct.unpack(">I", image.read(offset + 36, 4))
+            yield snapshot, (SNAPSHOT_ENTRY_BYTES + id_size + name_size +
+                             min(max(extra, SNAPSHOT_EXTRA_WRITTEN), SNAPSHOT_EXTRA_KEPT))
+            offset += SNAPSHOT_ENTRY_BYTES + extra + id_size + name_size
+
     def table_clusters(self, without):
         """Clusters of the snapshot table: as it is, or as QEMU writes it without one of them."""
         image = self.image
         if without is None:
             return ceil_div(image.snapshot_table_end - image.snapshots_offset, image.cluster)
-        size, offset = 0, image.snapshots_offset
-        for snapshot in image.snapshots:
-            offset = oracle.round_up(offset, 8)
-            id_size, name_size = struct.unpack(">HH", image.read(offset + 12, 4))
-            extra, = struct.unpack(">I", image.read(offset + 36, 4))
+        if self.entries is None:
+            self.entries = list(self.written_entries())
+        size = 0
+        for snapshot, entry in self.entries:
             if snapshot is not without:
-                size = oracle.round_up(size, 8)
-                size += SNAPSHOT_ENTRY_BYTES + id_size + name_size
-                size += min(max(extra, SNAPSHOT_EXTRA_WRITTEN), SNAPSHOT_EXTRA_KEPT)
-            offset += SNAPSHOT_ENTRY_BYTES + extra + id_size + name_size
+                size = (size + 7) // 8 * 8 + entry
         return ceil_div(size, image.cluster)
 
 
