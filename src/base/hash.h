@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A table from 64-bit keys to small numbers, mostly indices of an array of the owner's. For what is
+ * Small numbers by 64-bit keys; mostly they are indices of an array of the owner's. For what is
  * asked often, and forgotten all at once.
  */
 #ifndef BASE_HASH_H

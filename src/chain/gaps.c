@@ -68,14 +68,14 @@ void chain_gaps_end(struct chain_gaps *gaps)
 /* The first gap from @at on that ends behind @off: in steps that double, then by halving. */
 static size_t find_end_behind(const struct chain_gaps *gaps, size_t at, uint64_t off)
 {
-    size_t step = 1, low = at, high = at;
+    size_t stride = 1, low = at, high = at;
 
     if (at == gaps->n_list || gaps->list[at].end > off) /* mostly */
         return at;
     while (high < gaps->n_list && gaps->list[high].end <= off) {
         low = high + 1;
-        high += step;
-        step *= 2;
+        high += stride;
+        stride *= 2;
     }
     if (high > gaps->n_list)
         high = gaps->n_list;

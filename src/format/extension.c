@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Owns the walk over the header extensions. It ends: each step goes forward by at least the eight
+ * Owns the way through the header extensions. It ends: each goes forward by at least the eight
  * bytes of an extension's head, and the area is at most one cluster. Reads names, opens nothing.
  */
 #include "extension.h"
@@ -37,41 +37,41 @@ struct extension {
     uint64_t head_off; /* host offset of the 8-byte head; the data follow it */
 };
 
-struct walk {
+struct area {
     struct io *io;
     uint64_t off; /* of the next head */
     uint64_t end; /* of the area: the backing file name, or the first cluster's end */
 };
 
-static struct walk walk_begin(struct io *io, const struct format_header *header,
+static struct area area_begin(struct io *io, const struct format_header *header,
                               uint64_t backing_name_off)
 {
-    return (struct walk){io, header->header_bytes,
+    return (struct area){io, header->header_bytes,
                          backing_name_off != 0 ? backing_name_off : header->cluster_bytes};
 }
 
 /* 1 with the next extension, 0 at the end of the area or of the list, or a negative error. */
-static int walk_next(struct walk *walk, struct extension *extension, struct err *err)
+static int area_next(struct area *area, struct extension *extension, struct err *err)
 {
     unsigned char head[8];
     uint64_t data_off;
     int ret;
 
-    if (walk->off >= walk->end)
+    if (area->off >= area->end)
         return 0;
-    ret = io_read(walk->io, walk->off, head, sizeof(head), err);
+    ret = io_read(area->io, area->off, head, sizeof(head), err);
     if (ret < 0)
         return ret;
-    *extension = (struct extension){be32_load(head), be32_load(head + 4), walk->off};
+    *extension = (struct extension){be32_load(head), be32_load(head + 4), area->off};
     if (extension->magic == EXTENSION_END)
         return 0;
-    data_off = walk->off + sizeof(head);
-    if (!checked_inside(data_off, extension->len_bytes, walk->end))
+    data_off = area->off + sizeof(head);
+    if (!checked_inside(data_off, extension->len_bytes, area->end))
         return err_set(err, EINVAL,
                        "header extension 0x%08" PRIx32 " at offset 0x%" PRIx64 ": its %" PRIu32
                        " bytes reach past the end of the header area at 0x%" PRIx64,
-                       extension->magic, extension->head_off, extension->len_bytes, walk->end);
-    walk->off = data_off + ((uint64_t)extension->len_bytes + 7) / 8 * 8;
+                       extension->magic, extension->head_off, extension->len_bytes, area->end);
+    area->off = data_off + ((uint64_t)extension->len_bytes + 7) / 8 * 8;
     return 1;
 }
 
@@ -118,7 +118,7 @@ int format_unknown_features(struct io *io, const struct format_header *header,
                             uint64_t backing_name_off, struct err *err)
 {
     uint64_t unknown = header->incompatible & ~(uint64_t)FORMAT_INCOMPAT_KNOWN;
-    struct walk walk = walk_begin(io, header, backing_name_off);
+    struct area area = area_begin(io, header, backing_name_off);
     char name[FEATURE_NAME_BYTES + 1] = "";
     struct extension extension;
     struct err unnamed = {0}; /* a broken extension area must not hide what matters more */
@@ -127,7 +127,7 @@ int format_unknown_features(struct io *io, const struct format_header *header,
     if (unknown == 0)
         return 0;
     bit = (unsigned)__builtin_ctzll(unknown);
-    while (walk_next(&walk, &extension, &unnamed) == 1)
+    while (area_next(&area, &extension, &unnamed) == 1)
         if (extension.magic == EXTENSION_FEATURES &&
             find_feature_name(io, &extension, bit, name, &unnamed) < 0)
             break;
@@ -313,12 +313,12 @@ int format_extensions_read(struct io *io, uint64_t file_bytes, struct format_bac
                            struct format_header *header, struct format_findings *findings,
                            struct err *err)
 {
-    struct walk walk = walk_begin(io, header, backing.name_off);
+    struct area area = area_begin(io, header, backing.name_off);
     bool seen_crypto = false, seen_bitmaps = false;
     struct extension extension;
     int ret;
 
-    while ((ret = walk_next(&walk, &extension, err)) == 1) {
+    while ((ret = area_next(&area, &extension, err)) == 1) {
         seen_crypto |= extension.magic == EXTENSION_CRYPTO;
         seen_bitmaps |= extension.magic == EXTENSION_BITMAPS;
         ret = read_one(io, file_bytes, &extension, header, findings, err);

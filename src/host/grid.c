@@ -82,13 +82,13 @@ void host_grid_free(struct host_grid *grid)
 size_t host_grid_find_from(const struct host_grid *grid, size_t i, uint64_t file_off)
 {
     const struct host_segment *segments = grid->map->segments;
-    size_t n = grid->map->n_segments, step = 1, high;
+    size_t n = grid->map->n_segments, stride = 1, high;
 
-    while (i + step < n && segments[i + step].file_off <= file_off) {
-        i += step;
-        step *= 2;
+    while (i + stride < n && segments[i + stride].file_off <= file_off) {
+        i += stride;
+        stride *= 2;
     }
-    high = i + step < n ? i + step : n; /* it is in [i, high) */
+    high = i + stride < n ? i + stride : n; /* it is in [i, high) */
     return search_first(k, i + 1, high, segments[k].file_off <= file_off) - 1;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Owns the walk over a folder. Goes from descriptor to descriptor, so that nobody can lead it
+ * Owns the search over a folder. Goes from descriptor to descriptor, so that nobody can lead it
  * elsewhere by exchanging a folder for a link. Opens regular files only, never through a link, and
  * nothing that has no storage.
  */
@@ -18,7 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A folder that is being walked. */
+/* A folder that is being searched. */
 struct level {
     int fd;
     dev_t device;
@@ -28,7 +28,7 @@ struct level {
 };
 
 /* It ends, since a link is never followed and no folder lies in itself. */
-struct walk {
+struct search {
     const struct io_find *find;
     size_t folder_len; /* of the path, up to what is relative */
     char *path;        /* of what is looked at */
@@ -84,35 +84,35 @@ static int read_names(struct level *level)
 }
 
 /* Puts @name behind the path of the innermost folder. */
-static int set_path(struct walk *walk, const char *name)
+static int set_path(struct search *search, const char *name)
 {
     size_t len = strlen(name) + 1; /* with its NUL */
 
-    walk->n_path = walk->n_levels > 0 ? walk->levels[walk->n_levels - 1].path_len : 0;
-    if (walk->n_path > 0 && walk->path[walk->n_path - 1] != '/') {
-        if (vec_reserve(walk, path) < 0)
+    search->n_path = search->n_levels > 0 ? search->levels[search->n_levels - 1].path_len : 0;
+    if (search->n_path > 0 && search->path[search->n_path - 1] != '/') {
+        if (vec_reserve(search, path) < 0)
             return -ENOMEM;
-        walk->path[walk->n_path++] = '/';
+        search->path[search->n_path++] = '/';
     }
     for (size_t i = 0; i < len; i++) {
-        if (vec_reserve(walk, path) < 0)
+        if (vec_reserve(search, path) < 0)
             return -ENOMEM;
-        walk->path[walk->n_path++] = name[i];
+        search->path[search->n_path++] = name[i];
     }
-    walk->n_path--; /* the NUL does not count */
+    search->n_path--; /* the NUL does not count */
     return 0;
 }
 
 /* ---- going in and out ---- */
 
-static void failed(const struct walk *walk, int error)
+static void failed(const struct search *search, int error)
 {
-    walk->find->failed(walk->find->context, walk->path, error);
+    search->find->failed(search->find->context, search->path, error);
 }
 
-static void leave(struct walk *walk)
+static void leave(struct search *search)
 {
-    struct level *level = &walk->levels[--walk->n_levels];
+    struct level *level = &search->levels[--search->n_levels];
 
     for (size_t i = 0; i < level->n_names; i++)
         free(level->names[i]);
@@ -121,32 +121,32 @@ static void leave(struct walk *walk)
 }
 
 /* Takes @fd, of the folder that the path is of. */
-static int enter(struct walk *walk, int fd, dev_t device)
+static int enter(struct search *search, int fd, dev_t device)
 {
     struct level *level;
     int ret;
 
-    if (vec_reserve(walk, levels) < 0) {
+    if (vec_reserve(search, levels) < 0) {
         close(fd);
         return -ENOMEM;
     }
-    level = &walk->levels[walk->n_levels++];
-    *level = (struct level){.fd = fd, .device = device, .path_len = walk->n_path};
+    level = &search->levels[search->n_levels++];
+    *level = (struct level){.fd = fd, .device = device, .path_len = search->n_path};
     ret = read_names(level);
     if (ret < 0 && ret != -ENOMEM)
-        failed(walk, -ret);
+        failed(search, -ret);
     return ret == -ENOMEM ? ret : 0;
 }
 
 /* ---- what is found ---- */
 
 /* Something is mounted here: may it be looked at? A descriptor that opens nothing tells. */
-static bool is_passable(const struct walk *walk, const struct level *level, const char *name)
+static bool is_passable(const struct search *search, const struct level *level, const char *name)
 {
     bool passable;
     int fd;
 
-    if (walk->find->one_file_system)
+    if (search->find->one_file_system)
         return false;
     fd = io_open_at(level->fd, name, O_PATH | O_NOFOLLOW);
     passable = fd >= 0 && io_storeless(fd) == NULL;
@@ -156,7 +156,7 @@ static bool is_passable(const struct walk *walk, const struct level *level, cons
 }
 
 /* What was opened may be another thing than was looked at, and on another device. */
-static bool is_admitted(const struct walk *walk, const struct level *level, int fd, mode_t type,
+static bool is_admitted(const struct search *search, const struct level *level, int fd, mode_t type,
                         dev_t *device)
 {
     struct stat st;
@@ -164,7 +164,8 @@ static bool is_admitted(const struct walk *walk, const struct level *level, int 
     if (fstat(fd, &st) < 0 || (st.st_mode & S_IFMT) != type)
         return false;
     *device = st.st_dev;
-    return st.st_dev == level->device || (!walk->find->one_file_system && io_storeless(fd) == NULL);
+    return st.st_dev == level->device ||
+           (!search->find->one_file_system && io_storeless(fd) == NULL);
 }
 
 /* ELOOP, ENOTDIR: it has become a link. ENOENT: it is no more. */
@@ -173,13 +174,13 @@ static bool has_gone(int error)
     return error == ENOENT || error == ELOOP || error == ENOTDIR || error == ENXIO;
 }
 
-static int examine(struct walk *walk, const struct level *level, const char *name)
+static int examine(struct search *search, const struct level *level, const char *name)
 {
-    const struct io_find *find = walk->find;
+    const struct io_find *find = search->find;
     unsigned char head[IO_FIND_HEAD_BYTES];
     int fd = io_open_at(level->fd, name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW);
     dev_t device;
-    bool admitted = fd >= 0 && is_admitted(walk, level, fd, S_IFREG, &device);
+    bool admitted = fd >= 0 && is_admitted(search, level, fd, S_IFREG, &device);
     ssize_t n = admitted ? pread(fd, head, sizeof(head), 0) : -1;
     int error = errno;
 
@@ -188,76 +189,76 @@ static int examine(struct walk *walk, const struct level *level, const char *nam
     if (fd >= 0 ? !admitted : has_gone(error))
         return 0;
     if (n < 0) {
-        failed(walk, error);
+        failed(search, error);
         return 0;
     }
     if (!find->wanted(head, (size_t)n))
         return 0;
-    return find->found(find->context, walk->path, walk->path + walk->folder_len);
+    return find->found(find->context, search->path, search->path + search->folder_len);
 }
 
-static int descend(struct walk *walk, const struct level *level, const char *name)
+static int descend(struct search *search, const struct level *level, const char *name)
 {
     dev_t device;
     int fd = io_open_at(level->fd, name, O_RDONLY | O_DIRECTORY | O_NONBLOCK | O_NOFOLLOW);
 
     if (fd < 0) {
         if (!has_gone(errno))
-            failed(walk, errno);
+            failed(search, errno);
         return 0;
     }
-    if (!is_admitted(walk, level, fd, S_IFDIR, &device)) {
+    if (!is_admitted(search, level, fd, S_IFDIR, &device)) {
         close(fd);
         return 0;
     }
-    return enter(walk, fd, device);
+    return enter(search, fd, device);
 }
 
-static int look_at(struct walk *walk, const struct level *level, const char *name)
+static int look_at(struct search *search, const struct level *level, const char *name)
 {
     struct stat st;
-    int ret = set_path(walk, name);
+    int ret = set_path(search, name);
 
     if (ret < 0)
         return ret;
     if (fstatat(level->fd, name, &st, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) < 0) {
         if (!has_gone(errno))
-            failed(walk, errno);
+            failed(search, errno);
         return 0;
     }
     if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
         return 0;
-    if (st.st_dev != level->device && !is_passable(walk, level, name))
+    if (st.st_dev != level->device && !is_passable(search, level, name))
         return 0;
-    return S_ISREG(st.st_mode) ? examine(walk, level, name) : descend(walk, level, name);
+    return S_ISREG(st.st_mode) ? examine(search, level, name) : descend(search, level, name);
 }
 
 int io_find(const struct io_folder *folder, const struct io_find *find)
 {
-    struct walk walk = {.find = find};
-    int ret = set_path(&walk, folder->path);
+    struct search search = {.find = find};
+    int ret = set_path(&search, folder->path);
     struct stat st;
 
     if (ret == 0) {
         int fd = io_open_at(folder->fd, ".", O_RDONLY | O_DIRECTORY);
 
-        walk.folder_len = walk.n_path + (walk.path[walk.n_path - 1] != '/');
+        search.folder_len = search.n_path + (search.path[search.n_path - 1] != '/');
         if (fd < 0 || fstat(fd, &st) < 0)
-            failed(&walk, errno);
+            failed(&search, errno);
         else
-            ret = enter(&walk, fd, st.st_dev);
+            ret = enter(&search, fd, st.st_dev);
     }
-    while (ret == 0 && walk.n_levels > 0) {
-        struct level *level = &walk.levels[walk.n_levels - 1];
+    while (ret == 0 && search.n_levels > 0) {
+        struct level *level = &search.levels[search.n_levels - 1];
 
         if (level->next == level->n_names)
-            leave(&walk);
+            leave(&search);
         else
-            ret = look_at(&walk, level, level->names[level->next++]);
+            ret = look_at(&search, level, level->names[level->next++]);
     }
-    while (walk.n_levels > 0)
-        leave(&walk);
-    free(walk.levels);
-    free(walk.path);
+    while (search.n_levels > 0)
+        leave(&search);
+    free(search.levels);
+    free(search.path);
     return ret;
 }

@@ -25,7 +25,7 @@ struct io_find {
 };
 
 /*
- * Walks @folder and all below it in the order of the names. Links are not followed. Only regular
+ * Searches @folder and all below it in the order of the names. Links are not followed. Only regular
  * files are opened, read only, and none on file systems that store nothing, as proc. What vanishes
  * meanwhile is left out. Returns 0, what found returned, or -ENOMEM.
  */

@@ -48,7 +48,7 @@ static int step_failed(struct err *err)
 }
 
 /* The folder that holds the last name of *@relative, which is moved there. */
-static int walk_down(const struct io_folder *folder, const char **relative, struct err *err)
+static int open_down(const struct io_folder *folder, const char **relative, struct err *err)
 {
     int fd = folder->fd;
     const char *slash;
@@ -72,7 +72,7 @@ static int walk_down(const struct io_folder *folder, const char **relative, stru
 int io_folder_open_file(const struct io_folder *folder, const char *relative, struct io **io,
                         struct err *err)
 {
-    int fd = walk_down(folder, &relative, err), ret;
+    int fd = open_down(folder, &relative, err), ret;
 
     if (fd < 0)
         return fd;

@@ -54,28 +54,28 @@ static struct table active_table(const struct format_image *image)
     return table;
 }
 
-/* Progress over all layers: each is one of so many steps. */
-struct step {
+/* Progress over all layers: each is one of so many. */
+struct progress {
     const struct walk_options *options;
-    size_t number, n_steps;
+    size_t number, n_layers;
 };
 
-static void step_progress(void *context, double done)
+static void show_progress(void *context, double done)
 {
-    const struct step *step = context;
+    const struct progress *progress = context;
 
-    step->options->progress(step->options->context,
-                            ((double)step->number + done) / (double)step->n_steps);
+    progress->options->progress(progress->options->context,
+                                ((double)progress->number + done) / (double)progress->n_layers);
 }
 
-static int walk_alone(struct format_image *image, struct table *table, struct step *step,
+static int walk_alone(struct format_image *image, struct table *table, struct progress *progress,
                       struct err *err)
 {
     const struct walk_options options = {
-        .workers = step->options->workers,
-        .span = step->options->span,
-        .progress = step->options->progress != NULL ? step_progress : NULL,
-        .context = step,
+        .workers = progress->options->workers,
+        .span = progress->options->span,
+        .progress = progress->options->progress != NULL ? show_progress : NULL,
+        .context = progress,
     };
     struct meter_pair meters;
     int ret = walk_tables(image, table, 1, &meters, &options, err);
@@ -85,7 +85,8 @@ static int walk_alone(struct format_image *image, struct table *table, struct st
 }
 
 static int look_at_image(struct report_backing *backing, size_t depth, struct format_image *image,
-                         struct step *step, struct format_findings *findings, struct err *err)
+                         struct progress *progress, struct format_findings *findings,
+                         struct err *err)
 {
     const struct format_layer *layer = &backing->chain.layers[depth];
     struct report_held *held = &backing->held[depth];
@@ -101,7 +102,7 @@ static int look_at_image(struct report_backing *backing, size_t depth, struct fo
     if (held->written)
         ret = tables_l1_hash(image, &table, 1, &held->l1_hash, err);
     if (ret == 0)
-        ret = walk_alone(image, &table, step, err);
+        ret = walk_alone(image, &table, progress, err);
     if (ret == 0)
         ret = chain_layers_add(&backing->layers, image, &table, (uint16_t)layer->image_file,
                                (uint16_t)layer->data_file, err);
@@ -123,7 +124,7 @@ static int look_at_raw(struct report_backing *backing, size_t depth, struct err 
 }
 
 /* Errors of a layer name it. */
-static int look_at_layer(struct report_backing *backing, size_t depth, struct step *step,
+static int look_at_layer(struct report_backing *backing, size_t depth, struct progress *progress,
                          struct format_findings *findings, struct err *err)
 {
     const struct format_layer *layer = &backing->chain.layers[depth];
@@ -135,7 +136,7 @@ static int look_at_layer(struct report_backing *backing, size_t depth, struct st
         return look_at_raw(backing, depth, err);
     ret = format_image_open(backing->chain.files[layer->image_file].io, &image, &cause);
     if (ret == 0) {
-        ret = look_at_image(backing, depth, &image, step, findings, &cause);
+        ret = look_at_image(backing, depth, &image, progress, findings, &cause);
         format_image_close(&image);
     }
     return ret < 0 ? err_set(err, cause.code, "backing[%zu]: %s", depth, cause.text) : 0;
@@ -145,15 +146,15 @@ int report_backing_look(struct report_backing *backing, struct format_image *top
                         const struct walk_options *options, struct format_findings *findings,
                         struct err *err)
 {
-    struct step step = {.options = options, .n_steps = backing->chain.n_layers};
+    struct progress progress = {.options = options, .n_layers = backing->chain.n_layers};
     const struct format_layer *layer = &backing->chain.layers[0];
     struct table first = active_table(top); /* for now: chain_layers_set_top follows */
     int ret = chain_layers_begin(&backing->layers, top, &first, (uint16_t)layer->image_file,
                                  (uint16_t)layer->data_file, err);
 
     for (size_t depth = 1; depth < backing->chain.n_layers && ret == 0; depth++) {
-        step.number = depth;
-        ret = look_at_layer(backing, depth, &step, findings, err);
+        progress.number = depth;
+        ret = look_at_layer(backing, depth, &progress, findings, err);
     }
     return ret;
 }

@@ -21,15 +21,15 @@
 
 /* Without a map that is no error of the measurement: the reason becomes part of the report. */
 static int find_map(struct format_image *image, const struct report_choice *choice,
-                    struct report_host *host, struct report_host_walk *walk, struct err *err)
+                    struct report_host *host, struct report_host_maps *maps, struct err *err)
 {
     struct err reason = {0};
 
-    walk->map = choice->host_map;
-    if (walk->map == NULL &&
-        host_map_open(image->io, HOST_SEGMENTS_MAX, &walk->owned, &reason) == 0)
-        walk->map = walk->owned;
-    if (walk->map != NULL)
+    maps->map = choice->host_map;
+    if (maps->map == NULL &&
+        host_map_open(image->io, HOST_SEGMENTS_MAX, &maps->owned, &reason) == 0)
+        maps->map = maps->owned;
+    if (maps->map != NULL)
         return 0;
     host->reason = strdup(reason.text);
     return reason.code == ENOMEM || host->reason == NULL ? err_no_memory(err) : 0;
@@ -57,12 +57,12 @@ static void fill(const struct host_map *map, struct report_host *host)
 }
 
 int report_host_open(struct format_image *image, const struct report_choice *choice,
-                     struct report_host *host, struct report_host_walk *walk, struct err *err)
+                     struct report_host *host, struct report_host_maps *maps, struct err *err)
 {
     struct host_facts facts;
     int ret;
 
-    memset(walk, 0, sizeof(*walk));
+    memset(maps, 0, sizeof(*maps));
     if (choice->no_host)
         return 0;
     ret = host_facts_find(image->io, NULL, choice->host_memory, &facts, err);
@@ -72,37 +72,37 @@ int report_host_open(struct format_image *image, const struct report_choice *cho
     host->flags = host_flags_find(image->io);
     host->room = host_room_find(image->io);
     if (ret == 0)
-        ret = find_map(image, choice, host, walk, err);
-    if (ret < 0 || walk->map == NULL)
+        ret = find_map(image, choice, host, maps, err);
+    if (ret < 0 || maps->map == NULL)
         return ret;
-    fill(walk->map, host);
+    fill(maps->map, host);
     if (image->header.external_data) /* clusters lie in another file, which is not opened */
         return 0;
-    walk->in_one_piece = is_in_one_piece(image, walk->map);
-    if (walk->in_one_piece && !image->header.extended_l2)
+    maps->in_one_piece = is_in_one_piece(image, maps->map);
+    if (maps->in_one_piece && !image->header.extended_l2)
         return 0;
-    walk->has_stage = true;
-    if (host_placing_new(&walk->map, 1, image->header.cluster_bytes, NULL, &walk->stage) < 0)
+    maps->has_stage = true;
+    if (host_placing_new(&maps->map, 1, image->header.cluster_bytes, NULL, &maps->stage) < 0)
         return err_no_memory(err);
     return 0;
 }
 
 /* 1 if all of them are known, 0 if one is not, or -ENOMEM. */
-static int find_maps(const struct format_chain *chain, struct report_host_walk *walk,
+static int find_maps(const struct format_chain *chain, struct report_host_maps *maps,
                      struct err *err)
 {
-    size_t left = HOST_SEGMENTS_MAX - (walk->owned != NULL ? walk->owned->n_segments : 0);
+    size_t left = HOST_SEGMENTS_MAX - (maps->owned != NULL ? maps->owned->n_segments : 0);
 
-    walk->chain = calloc(chain->n_files, sizeof(struct host_map *));
-    if (walk->chain == NULL)
+    maps->chain = calloc(chain->n_files, sizeof(struct host_map *));
+    if (maps->chain == NULL)
         return err_no_memory(err);
     for (size_t i = 0; i < chain->n_files; i++) {
         struct err reason = {0};
 
-        if (host_map_open(chain->files[i].io, left, &walk->chain[i], &reason) < 0)
+        if (host_map_open(chain->files[i].io, left, &maps->chain[i], &reason) < 0)
             return reason.code == ENOMEM ? err_no_memory(err) : 0;
-        left -= walk->chain[i]->n_segments;
-        walk->n_chain++;
+        left -= maps->chain[i]->n_segments;
+        maps->n_chain++;
     }
     return 1;
 }
@@ -122,49 +122,49 @@ static uint64_t *held_bytes_of(const struct format_chain *chain)
 }
 
 int report_host_open_chain(const struct format_chain *chain, const struct report_choice *choice,
-                           struct report_host_walk *walk, struct err *err)
+                           struct report_host_maps *maps, struct err *err)
 {
     uint64_t *held_bytes;
     int ret;
 
-    if (walk->has_stage)
-        host_placing_free(&walk->stage);
-    walk->has_stage = walk->in_one_piece = false;
+    if (maps->has_stage)
+        host_placing_free(&maps->stage);
+    maps->has_stage = maps->in_one_piece = false;
     if (choice->no_host)
         return 0;
-    ret = find_maps(chain, walk, err);
+    ret = find_maps(chain, maps, err);
     if (ret <= 0)
         return ret;
     held_bytes = held_bytes_of(chain);
     if (held_bytes == NULL)
         return err_no_memory(err);
-    walk->has_stage = true;
-    ret = host_placing_new((const struct host_map *const *)walk->chain, (unsigned)chain->n_files,
-                           chain->layers[0].header.cluster_bytes, held_bytes, &walk->stage);
+    maps->has_stage = true;
+    ret = host_placing_new((const struct host_map *const *)maps->chain, (unsigned)chain->n_files,
+                           chain->layers[0].header.cluster_bytes, held_bytes, &maps->stage);
     free(held_bytes);
     return ret < 0 ? err_no_memory(err) : 0;
 }
 
-void report_host_close(struct report_host_walk *walk)
+void report_host_close(struct report_host_maps *maps)
 {
-    if (walk->has_stage)
-        host_placing_free(&walk->stage);
-    for (size_t i = 0; i < walk->n_chain; i++)
-        host_map_free(walk->chain[i]);
-    free(walk->chain);
-    host_map_free(walk->owned);
+    if (maps->has_stage)
+        host_placing_free(&maps->stage);
+    for (size_t i = 0; i < maps->n_chain; i++)
+        host_map_free(maps->chain[i]);
+    free(maps->chain);
+    host_map_free(maps->owned);
 }
 
-const struct meter *report_host_meter(const struct report_host_walk *walk,
+const struct meter *report_host_meter(const struct report_host_maps *maps,
                                       const struct meter_pair *pair)
 {
-    return walk->has_stage ? pair->staged : walk->in_one_piece ? pair->plain : NULL;
+    return maps->has_stage ? pair->staged : maps->in_one_piece ? pair->plain : NULL;
 }
 
-int report_host_figures(const struct report_host_walk *walk, const struct meter *meter,
+int report_host_figures(const struct report_host_maps *maps, const struct meter *meter,
                         const struct piece_counts *counts, struct report_end_to_end *end_to_end)
 {
-    uint64_t pieces = walk->has_stage ? meter->compared : counts->mapped_clusters;
+    uint64_t pieces = maps->has_stage ? meter->compared : counts->mapped_clusters;
     int ret = report_figures(meter, pieces, &end_to_end->walk);
 
     if (ret < 0)

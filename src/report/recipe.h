@@ -16,15 +16,15 @@
 
 #include <stddef.h>
 
-struct report_step {
+struct report_recipe_step {
     char *text;    /* a sentence */
     char *command; /* a line for a shell that does it; NULL: a person does it */
 };
 
-#define REPORT_STEPS_MAX 16
+#define REPORT_RECIPE_STEPS_MAX 16
 
 struct report_recipe {
-    struct report_step steps[REPORT_STEPS_MAX];
+    struct report_recipe_step steps[REPORT_RECIPE_STEPS_MAX];
     size_t n;
 };
 

@@ -81,7 +81,7 @@ static int say_copy(const struct report_image *image, struct report_recipe *reci
 
 static int say_leaks(const struct report_image *image, struct report_recipe *recipe)
 {
-    struct report_step *step = &recipe->steps[recipe->n];
+    struct report_recipe_step *step = &recipe->steps[recipe->n];
     struct report_words words;
     char size[SIZE_TEXT_MAX];
     int ret = report_words(image, false, false, &words);

@@ -33,7 +33,7 @@ static void step(struct rescue *rescue, const char *text, const char *command, .
 
 static void step(struct rescue *rescue, const char *text, const char *command, ...)
 {
-    struct report_step *step = &rescue->recipe->steps[rescue->recipe->n++];
+    struct report_recipe_step *step = &rescue->recipe->steps[rescue->recipe->n++];
     va_list args;
 
     step->text = strdup(text);

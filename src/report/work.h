@@ -21,7 +21,7 @@ struct report_work {
     struct report_image *report;
     struct report_backing *backing; /* NULL: the image alone is measured */
     struct err *err;
-    struct report_host_walk host;
+    struct report_host_maps host;
     struct report_profile profile;
     struct opt_u64 copy_bytes; /* of data that a rewrite of the active state copies */
     size_t *chosen;            /* what to walk: TABLE_ACTIVE, or the index of a snapshot */

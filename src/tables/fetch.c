@@ -116,12 +116,13 @@ static int add(struct tables_fetch *fetch, uint64_t off, struct tables_chunk chu
 int tables_fetch_table(struct tables_fetch *fetch, uint64_t off, uint32_t table_bytes,
                        size_t cookie)
 {
-    uint32_t step = table_bytes < TABLES_FETCH_CHUNK_BYTES ? table_bytes : TABLES_FETCH_CHUNK_BYTES;
+    uint32_t part_bytes =
+        table_bytes < TABLES_FETCH_CHUNK_BYTES ? table_bytes : TABLES_FETCH_CHUNK_BYTES;
     int ret = 0;
 
-    for (uint32_t at = 0; at < table_bytes && ret == 0; at += step)
+    for (uint32_t at = 0; at < table_bytes && ret == 0; at += part_bytes)
         ret = add(fetch, off + at,
-                  (struct tables_chunk){.cookie = cookie, .at = at, .len_bytes = step});
+                  (struct tables_chunk){.cookie = cookie, .at = at, .len_bytes = part_bytes});
     return ret;
 }
 

@@ -16,52 +16,52 @@
 /* Beyond that many overlaps are not looked for: all that one L1 table can name, in 32 MiB. */
 #define TABLES_MAX (UINT32_C(1) << 22)
 
-struct tables {
+struct offsets {
     uint64_t *list;
     size_t n_list, cap_list;
     struct hash seen; /* at the present L1 index */
 };
 
 /* Is this the first time that @l2_off is named at the present index? */
-static bool is_first_at_index(struct tables *tables, uint64_t l2_off)
+static bool is_first_at_index(struct offsets *offsets, uint64_t l2_off)
 {
     bool is_new;
 
-    hash_at(&tables->seen, l2_off, &is_new);
+    hash_at(&offsets->seen, l2_off, &is_new);
     return is_new;
 }
 
-static int add_index(struct tables *tables, const struct format_entry_rules *rules,
+static int add_index(struct offsets *offsets, const struct format_entry_rules *rules,
                      const struct tables_l1 *l1, uint32_t index, struct err *err)
 {
-    hash_clear(&tables->seen);
+    hash_clear(&offsets->seen);
     for (size_t i = 0; i < l1->n_live; i++) {
         uint64_t raw = tables_l1_entry(l1, l1->live[i], index);
         uint64_t l2_off = format_l1_entry_of(rules, raw).l2_off;
 
-        if (l2_off == 0 || tables->n_list > TABLES_MAX ||
-            (l1->n_live > 1 && !is_first_at_index(tables, l2_off)))
+        if (l2_off == 0 || offsets->n_list > TABLES_MAX ||
+            (l1->n_live > 1 && !is_first_at_index(offsets, l2_off)))
             continue;
-        if (vec_reserve(tables, list) < 0)
+        if (vec_reserve(offsets, list) < 0)
             return err_no_memory(err);
-        tables->list[tables->n_list++] = l2_off;
+        offsets->list[offsets->n_list++] = l2_off;
     }
     return 0;
 }
 
 static int collect(struct format_image *image, const struct format_entry_rules *rules,
-                   const struct table *walked, size_t n_tables, struct tables *tables,
+                   const struct table *walked, size_t n_tables, struct offsets *offsets,
                    struct err *err)
 {
     struct tables_l1 l1;
     int ret = tables_l1_init(&l1, image, walked, n_tables, err);
 
-    if (ret == 0 && hash_reserve(&tables->seen, n_tables) < 0)
+    if (ret == 0 && hash_reserve(&offsets->seen, n_tables) < 0)
         ret = err_no_memory(err);
     while (ret == 0 && (ret = tables_l1_next(&l1, err)) == 1) {
         ret = 0;
         for (uint32_t i = 0; i < l1.n && ret == 0; i++)
-            ret = add_index(tables, rules, &l1, l1.first + i, err);
+            ret = add_index(offsets, rules, &l1, l1.first + i, err);
     }
     tables_l1_free(&l1);
     return ret;
@@ -165,41 +165,41 @@ static size_t keep_repeated(uint64_t *list, size_t n)
 }
 
 /* Of a list that was long, only the part that is needed stays in memory. */
-static void keep_list(struct tables *tables, struct tables_overlap *overlap)
+static void keep_list(struct offsets *offsets, struct tables_overlap *overlap)
 {
     if (overlap->n_repeated == 0) {
-        free(tables->list);
+        free(offsets->list);
         return;
     }
-    overlap->repeated = realloc(tables->list, overlap->n_repeated * sizeof(*tables->list));
+    overlap->repeated = realloc(offsets->list, overlap->n_repeated * sizeof(*offsets->list));
     if (overlap->repeated == NULL)
-        overlap->repeated = tables->list;
+        overlap->repeated = offsets->list;
 }
 
 int tables_overlap_find(struct format_image *image, const struct format_entry_rules *rules,
                         const struct table *walked, size_t n_tables, struct tables_overlap *overlap,
                         struct err *err)
 {
-    struct tables *tables = calloc(1, sizeof(*tables));
+    struct offsets *offsets = calloc(1, sizeof(*offsets));
     bool all_refblocks;
     int ret;
 
     memset(overlap, 0, sizeof(*overlap));
-    if (tables == NULL)
+    if (offsets == NULL)
         return err_no_memory(err);
     ret = format_image_metadata(image, &overlap->metadata, &all_refblocks, err);
     if (ret == 0)
-        ret = collect(image, rules, walked, n_tables, tables, err);
-    overlap->n_tables = tables->n_list;
-    overlap->looked = all_refblocks && tables->n_list <= TABLES_MAX;
-    if (ret == 0 && tables->n_list <= TABLES_MAX) {
-        if (!is_sorted(tables->list, tables->n_list))
-            sort(tables->list, tables->n_list);
-        overlap->n_repeated = keep_repeated(tables->list, tables->n_list);
+        ret = collect(image, rules, walked, n_tables, offsets, err);
+    overlap->n_tables = offsets->n_list;
+    overlap->looked = all_refblocks && offsets->n_list <= TABLES_MAX;
+    if (ret == 0 && offsets->n_list <= TABLES_MAX) {
+        if (!is_sorted(offsets->list, offsets->n_list))
+            sort(offsets->list, offsets->n_list);
+        overlap->n_repeated = keep_repeated(offsets->list, offsets->n_list);
     }
-    keep_list(tables, overlap);
-    hash_free(&tables->seen);
-    free(tables);
+    keep_list(offsets, overlap);
+    hash_free(&offsets->seen);
+    free(offsets);
     return ret;
 }
 

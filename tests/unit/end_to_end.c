@@ -347,7 +347,7 @@ static void a_file_in_one_piece_is_as_the_image_says(void **state)
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct host_map *map = map_of(cases[i].list, cases[i].n);
         const struct report_choice choice = {.host_map = map};
-        struct report_host_walk walk;
+        struct report_host_maps walk;
         struct report_host host = {0};
         struct small_image small;
         struct report_image report;
