@@ -4,6 +4,7 @@
 #include "cmd.h"
 
 #include "arena.h"
+#include "cleanup.h"
 #include "err.h"
 #include "facts.h"
 #include "measure.h"
@@ -191,7 +192,7 @@ static int measure_all(struct measure *measure)
 {
     int n_threads =
         measure->options->threads > 0 ? measure->options->threads : workers_processors();
-    pthread_t *threads = calloc((size_t)n_threads, sizeof(*threads));
+    CLEANUP_FREE pthread_t *threads = calloc((size_t)n_threads, sizeof(*threads));
     int n_started = 0;
 
     measure->images = calloc(measure->targets.n_list + 1, sizeof(*measure->images));
@@ -199,10 +200,8 @@ static int measure_all(struct measure *measure)
     if (measure->targets.n_list > 1)
         measure->host_memory = host_facts_memory_new();
     if (measure->images == NULL || measure->finished == NULL || threads == NULL ||
-        (measure->targets.n_list > 1 && measure->host_memory == NULL)) {
-        free(threads);
+        (measure->targets.n_list > 1 && measure->host_memory == NULL))
         return -1;
-    }
     workers_init(&measure->workers, n_threads);
     while ((size_t)n_started + 1 < measure->targets.n_list && workers_try_take(&measure->workers)) {
         if (workers_start(&threads[n_started], measure_images, measure) != 0) {
@@ -216,7 +215,6 @@ static int measure_all(struct measure *measure)
         pthread_join(threads[i], NULL);
         workers_give(&measure->workers); /* those still at work on an image may use it */
     }
-    free(threads);
     if (measure->console->progress != NULL)
         measure->console->progress(NULL);
     return 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Releasing at the end of a scope, however it is left: for a function that owns more than one thing.
- * What is to be handed on instead is taken out with cleanup_take.
+ * Releasing at the end of a scope, however it is left: for a function that owns more than one
+ * thing. What is to be handed on instead is taken out with cleanup_take.
  *
  *     CLEANUP(meter_pair_free) struct meter_pair meters = {.plain = NULL};
  *     CLEANUP_FREE char *name = NULL;
@@ -15,10 +15,12 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define CLEANUP(release) __attribute__((cleanup(release)))
 
-#define CLEANUP_FREE CLEANUP(cleanup_free)
+#define CLEANUP_FREE CLEANUP(cleanup_free)   /* a pointer to memory, or NULL */
+#define CLEANUP_CLOSE CLEANUP(cleanup_close) /* a descriptor, or -1 */
 
 static inline void cleanup_free(void *variable)
 {
@@ -26,6 +28,12 @@ static inline void cleanup_free(void *variable)
 
     memcpy(&memory, variable, sizeof(memory));
     free(memory);
+}
+
+static inline void cleanup_close(const int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
 }
 
 /* The value of a pointer, which is NULL after it: somebody else releases it now. */

@@ -3,6 +3,7 @@
 #include "layers.h"
 
 #include "checked.h"
+#include "cleanup.h"
 #include "err.h"
 #include "follow.h"
 #include "image.h"
@@ -20,7 +21,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
 
 void chain_layers_free(struct chain_layers *layers)
 {
@@ -98,8 +98,8 @@ static int judge_entry(struct judge *judge, uint32_t index, uint64_t raw)
 
 static int judge_all(struct judge *judge, struct format_image *image)
 {
+    CLEANUP(tables_l1_free) struct tables_l1 l1 = {.n = 0};
     struct table on_disk = *judge->table;
-    struct tables_l1 l1;
     int ret;
 
     on_disk.whole_l1 = false;
@@ -109,22 +109,20 @@ static int judge_all(struct judge *judge, struct format_image *image)
         for (uint32_t i = 0; i < l1.n && l1.n_live > 0 && ret == 0; i++)
             ret = judge_entry(judge, l1.first + i, tables_l1_entry(&l1, 0, l1.first + i));
     }
-    tables_l1_free(&l1);
     return ret;
 }
 
 static int find_skips(struct chain_layers *layers, struct chain_layer *layer,
                       struct format_image *image, struct table *table, struct err *err)
 {
-    struct tables_overlap overlap;
+    CLEANUP(tables_overlap_free) struct tables_overlap overlap = {.n_tables = 0};
     struct judge judge = {layers, layer, &overlap, table, false, err};
     int ret = tables_overlap_find(image, &layer->rules.entry, table, 1, &overlap, err);
 
-    if (ret == 0)
-        ret = judge_all(&judge, image);
+    if (ret < 0)
+        return ret;
     layer->table_bytes = overlap.n_tables * layer->rules.entry.cluster_bytes;
-    tables_overlap_free(&overlap);
-    return ret;
+    return judge_all(&judge, image);
 }
 
 bool chain_layer_skips(const struct chain_layer *layer, uint32_t l1_index)

@@ -3,6 +3,7 @@
 #include "map.h"
 
 #include "checked.h"
+#include "cleanup.h"
 #include "err.h"
 #include "fiemap.h"
 #include "io.h"
@@ -172,11 +173,16 @@ static int find_stored_lengths(struct host_map *map, struct err *err)
     return 0;
 }
 
+static void free_map(struct host_map **map)
+{
+    host_map_free(*map);
+}
+
 /* A map from what @fill appends. */
 static int make(int (*fill)(struct reading *, void *, struct err *), void *context, size_t most,
                 struct host_map **made, struct err *err)
 {
-    struct host_map *map = calloc(1, sizeof(*map));
+    CLEANUP(free_map) struct host_map *map = calloc(1, sizeof(*map));
     struct reading reading = {.map = map, .most = most};
     int ret;
 
@@ -186,15 +192,13 @@ static int make(int (*fill)(struct reading *, void *, struct err *), void *conte
     if (ret == 0)
         ret = append_hole(&reading, err);
     if (ret == 0 && reading.too_many)
-        ret = err_set(err, EFBIG,
-                      "the file lies in %" PRIu64 " extents, which are too many to follow them",
-                      map->extents);
+        return err_set(err, EFBIG,
+                       "the file lies in %" PRIu64 " extents, which are too many to follow them",
+                       map->extents);
     if (ret == 0 && reading.any_encoded)
         ret = find_stored_lengths(map, err);
-    if (ret < 0)
-        host_map_free(map);
-    else
-        *made = map;
+    if (ret == 0)
+        *made = cleanup_take(map);
     return ret;
 }
 

@@ -4,6 +4,7 @@
  * anything but the path that it was given; nor read what stores nothing.
  */
 #include "checked.h"
+#include "cleanup.h"
 #include "err.h"
 #include "io.h"
 #include "open.h"
@@ -307,17 +308,35 @@ static int take_descriptor(int fd, const struct stat *st, struct io **io, struct
 /* How every file is opened: should the name have become a FIFO meanwhile, this does not wait. */
 #define OPEN_FLAGS (O_RDONLY | O_NONBLOCK | O_NOCTTY)
 
+static int check(const struct stat *st, bool found, struct err *err)
+{
+    return found ? check_found_type(st->st_mode, err) : check_type(st->st_mode, err);
+}
+
+static int check_opened(int fd, bool found, struct stat *st, struct err *err)
+{
+    int ret;
+
+    if (fstat(fd, st) < 0)
+        return err_set(err, errno, "cannot examine: %s", strerror(errno));
+    ret = check(st, found, err);
+    if (ret < 0)
+        return ret;
+    io_output_spare(st);
+    return check_storage(st->st_mode, io_storeless(fd), err);
+}
+
 static int open_checked(int folder, const char *name, bool found, struct io **io, struct err *err)
 {
-    int (*check)(mode_t mode, struct err * err) = found ? check_found_type : check_type;
+    CLEANUP_CLOSE int fd = -1;
     struct stat st;
-    int fd, ret;
+    int ret;
 
     /* Look before opening: already the opening of a FIFO or of a tape has effects on others. */
     if (fstatat(folder, name, &st, found ? AT_SYMLINK_NOFOLLOW : 0) < 0)
         return err_set(err, errno, "cannot open: %s", strerror(errno));
     io_output_spare(&st);
-    ret = check(st.st_mode, err);
+    ret = check(&st, found, err);
     if (ret == 0 && !found)
         ret = check_storage(st.st_mode, io_storeless_path(name), err);
     if (ret < 0)
@@ -327,16 +346,11 @@ static int open_checked(int folder, const char *name, bool found, struct io **io
         return check_found_type(S_IFLNK, err);
     if (fd < 0)
         return err_set(err, errno, "cannot open for reading: %s", strerror(errno));
-    ret = fstat(fd, &st) < 0 ? err_set(err, errno, "cannot examine: %s", strerror(errno))
-                             : check(st.st_mode, err);
-    if (ret == 0)
-        io_output_spare(&st);
-    if (ret == 0)
-        ret = check_storage(st.st_mode, io_storeless(fd), err);
+    ret = check_opened(fd, found, &st, err);
     if (ret == 0)
         ret = take_descriptor(fd, &st, io, err);
-    if (ret < 0)
-        close(fd);
+    if (ret == 0)
+        fd = -1; /* it is that of @io now */
     return ret;
 }
 

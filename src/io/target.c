@@ -2,6 +2,7 @@
 /* Owns the judgement of what may be written. Must never write a byte itself. */
 #include "target.h"
 
+#include "cleanup.h"
 #include "err.h"
 
 #include <errno.h>
@@ -118,10 +119,10 @@ static int check_descriptor(const char *path, int fd, struct io_target *target, 
 /* Waits for no reader, but then for one that is slow, like any writer. */
 static int open_in_place(const char *path, struct io_target *target, int flags, struct err *err)
 {
-    int fd =
+    CLEANUP_CLOSE int fd =
         openat(target->folder, target->name, O_WRONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | flags);
     struct stat st;
-    int ret = 0, status;
+    int status;
 
     if (fd < 0 && errno == ENXIO && S_ISFIFO(target->st.st_mode))
         return io_target_refuse(path, err, ENXIO,
@@ -129,15 +130,13 @@ static int open_in_place(const char *path, struct io_target *target, int flags, 
     if (fd < 0)
         return fail(path, err);
     if (fstat(fd, &st) < 0 || (!S_ISCHR(st.st_mode) && !S_ISFIFO(st.st_mode)))
-        ret = io_target_refuse(path, err, EAGAIN, "it is being exchanged for something else");
+        return io_target_refuse(path, err, EAGAIN, "it is being exchanged for something else");
     status = fcntl(fd, F_GETFL);
-    if (ret == 0 && (status < 0 || fcntl(fd, F_SETFL, status & ~O_NONBLOCK) < 0))
-        ret = fail(path, err);
-    if (ret < 0)
-        close(fd);
-    else
-        target->fd = fd;
-    return ret;
+    if (status < 0 || fcntl(fd, F_SETFL, status & ~O_NONBLOCK) < 0)
+        return fail(path, err);
+    target->fd = fd;
+    fd = -1;
+    return 0;
 }
 
 /* ---- following links ---- */

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * Owns the CSV output: one row a table, quoted only where RFC 4180 asks for it. Printing asks for no
- * memory, so that what was begun is also ended.
+ * Owns the CSV output: one row a table, quoted only where RFC 4180 asks for it. Printing asks for
+ * no memory, so that what was begun is also ended.
  */
 #include "cell.h"
+#include "cleanup.h"
 #include "render.h"
 #include "rows.h"
 #include "text.h"
@@ -74,15 +75,14 @@ int render_csv(FILE *stream, const struct report_image *images, size_t n_images,
 {
     const struct render_column *columns[RENDER_COLUMNS_MAX];
     size_t n = render_chosen_columns(options, true, columns), n_rows;
-    struct render_row *rows = render_rows(images, n_images, &n_rows);
-    int ret = rows == NULL ? -ENOMEM : 0;
+    CLEANUP_FREE struct render_row *rows = render_rows(images, n_images, &n_rows);
 
-    if (ret == 0 && options->sort != NULL)
-        ret = render_rows_sort(rows, n_rows, options->sort, options->sort_reversed);
-    for (size_t i = 0; i < n && ret == 0 && !options->noheadings; i++)
+    if (rows == NULL || (options->sort != NULL &&
+                         render_rows_sort(rows, n_rows, options->sort, options->sort_reversed) < 0))
+        return -ENOMEM;
+    for (size_t i = 0; i < n && !options->noheadings; i++)
         fprintf(stream, "%s%s", columns[i]->name, i + 1 < n ? "," : "\n");
-    for (size_t i = 0; i < n_rows && ret == 0; i++)
+    for (size_t i = 0; i < n_rows; i++)
         print_row(stream, columns, n, rows[i].image, rows[i].table);
-    free(rows);
-    return ret;
+    return 0;
 }

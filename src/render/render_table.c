@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Owns the table for several images. The layout of columns is libsmartcols' work. */
 #include "cell.h"
+#include "cleanup.h"
 #include "render.h"
 #include "rows.h"
 
@@ -53,28 +54,28 @@ static size_t default_columns(const struct render_options *options,
     return n + 1;
 }
 
+static void unref(struct libscols_table **table)
+{
+    scols_unref_table(*table);
+}
+
 int render_table(FILE *stream, const struct report_image *images, size_t n_images,
                  const struct render_options *options)
 {
     const struct render_column *columns[RENDER_COLUMNS_MAX];
-    size_t n_rows, n_columns;
-    struct render_row *rows = render_rows(images, n_images, &n_rows);
-    struct libscols_table *table = scols_new_table();
-    int ret = -ENOMEM;
+    size_t n_rows, n_columns = default_columns(options, columns);
+    CLEANUP_FREE struct render_row *rows = render_rows(images, n_images, &n_rows);
+    CLEANUP(unref) struct libscols_table *table = scols_new_table();
+    int ret;
 
-    if (rows != NULL && table != NULL) {
-        n_columns = default_columns(options, columns);
-        scols_table_set_stream(table, stream);
-        scols_table_enable_noheadings(table, options->noheadings);
-        ret = render_rows_sort(rows, n_rows, options->sort, options->sort_reversed);
-        if (ret == 0)
-            ret = add_columns(table, columns, n_columns);
-        for (size_t i = 0; i < n_rows && ret == 0; i++)
-            ret = add_row(table, &rows[i], columns, n_columns, options->bytes);
-        if (ret == 0 && n_rows > 0)
-            ret = scols_print_table(table);
-    }
-    scols_unref_table(table);
-    free(rows);
-    return ret;
+    if (rows == NULL || table == NULL)
+        return -ENOMEM;
+    scols_table_set_stream(table, stream);
+    scols_table_enable_noheadings(table, options->noheadings);
+    ret = render_rows_sort(rows, n_rows, options->sort, options->sort_reversed);
+    if (ret == 0)
+        ret = add_columns(table, columns, n_columns);
+    for (size_t i = 0; i < n_rows && ret == 0; i++)
+        ret = add_row(table, &rows[i], columns, n_columns, options->bytes);
+    return ret == 0 && n_rows > 0 ? scols_print_table(table) : ret;
 }

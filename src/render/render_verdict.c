@@ -6,6 +6,7 @@
 #include "render_verdict.h"
 
 #include "cause.h"
+#include "cleanup.h"
 #include "flow.h"
 #include "recipe.h"
 #include "reclaim.h"
@@ -45,34 +46,32 @@ void render_steps(FILE *stream, const struct report_recipe *recipe)
 
 static int print_reclaim(FILE *stream, const struct report_image *image)
 {
-    struct report_recipe recipe;
+    CLEANUP(report_recipe_release) struct report_recipe recipe = {.n = 0};
     int ret = report_reclaim(image, &recipe);
 
-    if (ret == 0 && recipe.n > 0) {
-        fputs("\n  To get space back:\n", stream);
-        render_steps(stream, &recipe);
-    }
-    report_recipe_release(&recipe);
-    return ret;
+    if (ret < 0 || recipe.n == 0)
+        return ret;
+    fputs("\n  To get space back:\n", stream);
+    render_steps(stream, &recipe);
+    return 0;
 }
 
 int render_verdict(FILE *stream, const struct report_image *image)
 {
+    CLEANUP(report_recipe_release) struct report_recipe recipe = {.n = 0};
     const struct report_verdict *verdict = &image->verdict;
-    struct report_recipe recipe;
     int ret;
 
     if (!verdict->known)
         return 0;
     ret = report_recipe(image, &recipe);
-    if (ret == 0) {
-        putc('\n', stream);
-        print_wrapped(stream, "  ", verdict->reason);
-        print_causes(stream, verdict);
-        if (recipe.n > 0)
-            fputs("\n  What to do:\n", stream);
-        render_steps(stream, &recipe);
-    }
-    report_recipe_release(&recipe);
-    return ret == 0 ? print_reclaim(stream, image) : ret;
+    if (ret < 0)
+        return ret;
+    putc('\n', stream);
+    print_wrapped(stream, "  ", verdict->reason);
+    print_causes(stream, verdict);
+    if (recipe.n > 0)
+        fputs("\n  What to do:\n", stream);
+    render_steps(stream, &recipe);
+    return print_reclaim(stream, image);
 }

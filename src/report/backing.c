@@ -2,6 +2,7 @@
 /* Owns the course of a measurement along a chain: each layer alone, then all together. */
 #include "backing.h"
 
+#include "cleanup.h"
 #include "err.h"
 #include "image.h"
 #include "l1.h"
@@ -77,36 +78,44 @@ static int walk_alone(struct format_image *image, struct table *table, struct pr
         .progress = progress->options->progress != NULL ? show_progress : NULL,
         .context = progress,
     };
-    struct meter_pair meters;
-    int ret = walk_tables(image, table, 1, &meters, &options, err);
+    CLEANUP(meter_pair_free) struct meter_pair meters = {.plain = NULL};
 
-    meter_pair_free(&meters);
-    return ret;
+    return walk_tables(image, table, 1, &meters, &options, err);
+}
+
+/* @table becomes that of the layer's active state, walked. */
+static int look_at_table(struct report_backing *backing, size_t depth, struct format_image *image,
+                         struct table *table, struct progress *progress, struct err *err)
+{
+    const struct format_layer *layer = &backing->chain.layers[depth];
+    struct report_held *held = &backing->held[depth];
+    struct io_users users = io_users(image->io);
+    int ret = 0;
+
+    memcpy(held->first_bytes, image->first_bytes, sizeof(held->first_bytes));
+    held->written = users.known && users.written;
+    if (held->written)
+        ret = tables_l1_hash(image, table, 1, &held->l1_hash, err);
+    if (ret == 0)
+        ret = walk_alone(image, table, progress, err);
+    if (ret < 0)
+        return ret;
+    held->mapped_bytes = table->counts.mapped_bytes;
+    return chain_layers_add(&backing->layers, image, table, (uint16_t)layer->image_file,
+                            (uint16_t)layer->data_file, err);
 }
 
 static int look_at_image(struct report_backing *backing, size_t depth, struct format_image *image,
                          struct progress *progress, struct format_findings *findings,
                          struct err *err)
 {
-    const struct format_layer *layer = &backing->chain.layers[depth];
-    struct report_held *held = &backing->held[depth];
     struct table table = active_table(image);
-    struct io_users users = io_users(image->io);
-    int ret = 0;
+    int ret;
 
     snprintf(table.name, sizeof(table.name), "backing[%zu] ", depth);
     format_findings_prefix(&image->findings, table.name);
     format_findings_merge(findings, &image->findings);
-    memcpy(held->first_bytes, image->first_bytes, sizeof(held->first_bytes));
-    held->written = users.known && users.written;
-    if (held->written)
-        ret = tables_l1_hash(image, &table, 1, &held->l1_hash, err);
-    if (ret == 0)
-        ret = walk_alone(image, &table, progress, err);
-    if (ret == 0)
-        ret = chain_layers_add(&backing->layers, image, &table, (uint16_t)layer->image_file,
-                               (uint16_t)layer->data_file, err);
-    held->mapped_bytes = table.counts.mapped_bytes;
+    ret = look_at_table(backing, depth, image, &table, progress, err);
     format_findings_merge(findings, &table.findings);
     return ret;
 }
@@ -159,37 +168,53 @@ int report_backing_look(struct report_backing *backing, struct format_image *top
     return ret;
 }
 
+/* The L1 table of the image in @io as it is now. */
+static int hash_again(struct io *io, uint64_t *hash, struct err *err)
+{
+    struct format_image image;
+    struct table table;
+    int ret = format_image_open(io, &image, err);
+
+    if (ret < 0)
+        return ret;
+    table = active_table(&image);
+    ret = tables_l1_hash(&image, &table, 1, hash, err);
+    format_image_close(&image);
+    return ret;
+}
+
+static int has_layer_changed(const struct report_backing *backing, size_t depth, bool *changed,
+                             struct err *err)
+{
+    const struct format_layer *layer = &backing->chain.layers[depth];
+    const struct report_held *held = &backing->held[depth];
+    struct io *io = backing->chain.files[layer->image_file].io;
+    unsigned char now[FORMAT_IMAGE_FIRST_BYTES];
+    uint64_t hash;
+    int ret;
+
+    *changed = false;
+    if (layer->kind == FORMAT_LAYER_RAW)
+        return 0;
+    ret = io_read(io, 0, now, sizeof(now), err);
+    if (ret < 0)
+        return ret;
+    *changed = memcmp(now, held->first_bytes, sizeof(now)) != 0;
+    if (*changed || !held->written)
+        return 0;
+    ret = hash_again(io, &hash, err);
+    *changed = ret == 0 && hash != held->l1_hash;
+    return ret;
+}
+
 int report_backing_has_changed(const struct report_backing *backing, bool *changed, struct err *err)
 {
-    *changed = false;
-    for (size_t depth = 1; depth < backing->chain.n_layers && !*changed; depth++) {
-        const struct format_layer *layer = &backing->chain.layers[depth];
-        const struct report_held *held = &backing->held[depth];
-        struct io *io = backing->chain.files[layer->image_file].io;
-        unsigned char now[FORMAT_IMAGE_FIRST_BYTES];
-        uint64_t hash = held->l1_hash;
-        struct table table;
-        struct format_image image;
-        int ret;
+    int ret = 0;
 
-        if (layer->kind == FORMAT_LAYER_RAW)
-            continue;
-        ret = io_read(io, 0, now, sizeof(now), err);
-        if (ret == 0)
-            *changed = memcmp(now, held->first_bytes, sizeof(now)) != 0;
-        if (ret == 0 && held->written && !*changed) {
-            ret = format_image_open(io, &image, err);
-            if (ret < 0)
-                return ret;
-            table = active_table(&image);
-            ret = tables_l1_hash(&image, &table, 1, &hash, err);
-            format_image_close(&image);
-            *changed = hash != held->l1_hash;
-        }
-        if (ret < 0)
-            return ret;
-    }
-    return 0;
+    *changed = false;
+    for (size_t depth = 1; depth < backing->chain.n_layers && ret == 0 && !*changed; depth++)
+        ret = has_layer_changed(backing, depth, changed, err);
+    return ret;
 }
 
 /* ---- all together ---- */

@@ -4,6 +4,7 @@
 
 #include "chain.h"
 #include "checked.h"
+#include "cleanup.h"
 #include "counts.h"
 #include "err.h"
 #include "facts.h"
@@ -124,7 +125,7 @@ static uint64_t *held_bytes_of(const struct format_chain *chain)
 int report_host_open_chain(const struct format_chain *chain, const struct report_choice *choice,
                            struct report_host_maps *maps, struct err *err)
 {
-    uint64_t *held_bytes;
+    CLEANUP_FREE uint64_t *held_bytes = NULL;
     int ret;
 
     if (maps->has_stage)
@@ -141,7 +142,6 @@ int report_host_open_chain(const struct format_chain *chain, const struct report
     maps->has_stage = true;
     ret = host_placing_new((const struct host_map *const *)maps->chain, (unsigned)chain->n_files,
                            chain->layers[0].header.cluster_bytes, held_bytes, &maps->stage);
-    free(held_bytes);
     return ret < 0 ? err_no_memory(err) : 0;
 }
 

@@ -5,6 +5,7 @@
  */
 #include "reclaim.h"
 
+#include "cleanup.h"
 #include "size.h"
 #include "words.h"
 
@@ -15,8 +16,8 @@
 #define STORED_TEXT_MAX (2 * SIZE_TEXT_MAX + 96)
 
 /*
- * A refcount that is too low, or an L2 table that is named twice, is damage as well: what seems to be
- * leaked may be what a wrong entry should name.
+ * A refcount that is too low, or an L2 table that is named twice, is damage as well: what seems to
+ * be leaked may be what a wrong entry should name.
  */
 static bool is_sound(const struct report_image *image)
 {
@@ -82,23 +83,23 @@ static int say_copy(const struct report_image *image, struct report_recipe *reci
 static int say_leaks(const struct report_image *image, struct report_recipe *recipe)
 {
     struct report_recipe_step *step = &recipe->steps[recipe->n];
-    struct report_words words;
+    CLEANUP(report_words_release) struct report_words words = {.key = NULL};
     char size[SIZE_TEXT_MAX];
     int ret = report_words(image, false, false, &words);
 
+    if (ret < 0)
+        return ret;
     size_format(size, image->space->leaked_bytes.value);
-    if (ret == 0)
-        ret = add(recipe, asprintf(&step->text,
-                                   "With the VM shut down, the %s that are leaked can be freed for "
-                                   "writes to come; the file gets no shorter by that.",
-                                   size));
-    if (ret == 0 &&
-        asprintf(&step->command, "qemu-img check -r leaks%s %s", words.key, words.source) < 0) {
-        step->command = NULL;
-        ret = -ENOMEM;
-    }
-    report_words_release(&words);
-    return ret;
+    ret = add(recipe, asprintf(&step->text,
+                               "With the VM shut down, the %s that are leaked can be freed for "
+                               "writes to come; the file gets no shorter by that.",
+                               size));
+    if (ret < 0)
+        return ret;
+    if (asprintf(&step->command, "qemu-img check -r leaks%s %s", words.key, words.source) >= 0)
+        return 0;
+    step->command = NULL;
+    return -ENOMEM;
 }
 
 int report_reclaim(const struct report_image *image, struct report_recipe *recipe)

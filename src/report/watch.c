@@ -3,6 +3,7 @@
 #include "watch.h"
 
 #include "backing.h"
+#include "cleanup.h"
 #include "err.h"
 #include "finding.h"
 #include "image.h"
@@ -34,6 +35,11 @@ struct stamps {
     struct io_stamp *list; /* of all files of the chain, or of the image alone */
     size_t n;
 };
+
+static void free_stamps(struct stamps *stamps)
+{
+    free(stamps->list);
+}
 
 static int take_stamps(const struct report_watch *watch, const struct report_backing *backing,
                        struct stamps *stamps, struct err *err)
@@ -68,7 +74,7 @@ static int look(struct report_watch *watch, struct format_image *image,
 {
     bool written = watch->users.written;
     uint64_t before = 0, after = 0;
-    struct stamps stamps;
+    CLEANUP(free_stamps) struct stamps stamps = {.n = 0};
     int ret = take_stamps(watch, backing, &stamps, err);
 
     if (ret == 0 && written)
@@ -76,7 +82,6 @@ static int look(struct report_watch *watch, struct format_image *image,
     if (ret == 0)
         ret = watch->attempt(watch->context, image, backing, err);
     watch->written_to = stamps.list != NULL && was_written_to(watch, backing, &stamps);
-    free(stamps.list);
     if (!written) {
         /* Somebody may have come meanwhile: what he did to the tables, nobody has looked for. */
         watch->users = users_of(watch, backing);
@@ -93,26 +98,33 @@ static int look(struct report_watch *watch, struct format_image *image,
     return ret;
 }
 
+static int look_at_opened(struct report_watch *watch, struct format_image *image, struct err *err)
+{
+    CLEANUP(report_backing_close) struct report_backing opened = {.n_held = 0};
+    struct report_backing *backing = NULL;
+    int ret = format_chain_spare_named(&image->header, watch->path, err);
+
+    if (ret < 0)
+        return ret;
+    if (watch->chain) {
+        ret = report_backing_open(watch->io, watch->path, &opened, err);
+        if (ret < 0)
+            return ret;
+        backing = &opened;
+    }
+    watch->users = users_of(watch, backing);
+    ret = look(watch, image, backing, err);
+    return ret == 0 && watch->findings->lost ? err_no_memory(err) : ret;
+}
+
 static int open_and_look(struct report_watch *watch, struct err *err)
 {
-    struct report_backing opened, *backing = NULL;
     struct format_image image;
     int ret = format_image_open(watch->io, &image, err);
 
     if (ret < 0)
         return ret;
-    ret = format_chain_spare_named(&image.header, watch->path, err);
-    if (ret == 0 && watch->chain) {
-        ret = report_backing_open(watch->io, watch->path, &opened, err);
-        backing = ret == 0 ? &opened : NULL;
-    }
-    watch->users = users_of(watch, backing);
-    if (ret == 0)
-        ret = look(watch, &image, backing, err);
-    if (ret == 0 && watch->findings->lost)
-        ret = err_no_memory(err);
-    if (backing != NULL)
-        report_backing_close(backing);
+    ret = look_at_opened(watch, &image, err);
     format_image_close(&image);
     return ret;
 }

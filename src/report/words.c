@@ -2,6 +2,7 @@
 /* Owns how names are written so that neither the shell nor QEMU reads anything into them. */
 #include "words.h"
 
+#include "cleanup.h"
 #include "filename.h"
 #include "text.h"
 
@@ -72,13 +73,10 @@ static char *word_of(char *text)
 /* The file at @path and that @suffix, behind an option that begins with @option. */
 static char *option_of(const char *option, const char *path, const char *suffix)
 {
-    char *plain = plain_path(path, suffix);
-    char *value = plain != NULL ? double_commas(plain) : NULL;
-    char *whole = value != NULL ? print("%s%s", option, value) : NULL;
+    CLEANUP_FREE char *plain = plain_path(path, suffix);
+    CLEANUP_FREE char *value = plain != NULL ? double_commas(plain) : NULL;
 
-    free(plain);
-    free(value);
-    return word_of(whole);
+    return word_of(value != NULL ? print("%s%s", option, value) : NULL);
 }
 
 /* The same as an argument of qemu-img. */
@@ -122,33 +120,24 @@ static char *creation_options(const struct report_format *format, bool compresse
 static char *probing(const struct report_image *image)
 {
     const struct format_name *name = &image->format.backing_file;
-    char *path, *word, *text;
+    CLEANUP_FREE char *path = format_filename_kind(name) != FORMAT_FILENAME_PATH
+                                  ? strdup(name->bytes)
+                                  : format_filename_backing(name, image->path);
+    CLEANUP_FREE char *word = path != NULL ? argument(path, "", false) : NULL;
 
-    if (format_filename_kind(name) != FORMAT_FILENAME_PATH)
-        path = strdup(name->bytes);
-    else
-        path = format_filename_backing(name, image->path);
-    word = path != NULL ? argument(path, "", false) : NULL;
-    text =
-        word != NULL ? print("\"$(qemu-img info %s | sed -n 's/^file format: //p')\"", word) : NULL;
-    free(path);
-    free(word);
-    return text;
+    return word != NULL ? print("\"$(qemu-img info %s | sed -n 's/^file format: //p')\"", word)
+                        : NULL;
 }
 
 /* @option: "-B" or "-b". */
 static char *backing_words(const struct report_image *image, const char *option)
 {
     const struct report_format *format = &image->format;
-    char *name = text_shell_word(format->backing_file.bytes), *kind, *text;
+    bool told = format->backing_format.bytes != NULL && format->backing_format.bytes[0] != '\0';
+    CLEANUP_FREE char *name = text_shell_word(format->backing_file.bytes);
+    CLEANUP_FREE char *kind = told ? text_shell_word(format->backing_format.bytes) : probing(image);
 
-    kind = format->backing_format.bytes != NULL && format->backing_format.bytes[0] != '\0'
-               ? text_shell_word(format->backing_format.bytes)
-               : probing(image);
-    text = name != NULL && kind != NULL ? print(" %s %s -F %s", option, name, kind) : NULL;
-    free(name);
-    free(kind);
-    return text;
+    return name != NULL && kind != NULL ? print(" %s %s -F %s", option, name, kind) : NULL;
 }
 
 /* ---- the whole ---- */
