@@ -10,6 +10,7 @@
 #include "open.h"
 #include "output.h"
 #include "ring.h"
+#include "sector.h"
 #include "size.h"
 
 #include <errno.h>
@@ -234,7 +235,7 @@ static struct opt_u64 file_allocated(struct io *io)
 
     if (fstat(file_of(io)->fd, &st) < 0 || !S_ISREG(st.st_mode))
         return (struct opt_u64){.known = false};
-    return opt_u64_of((uint64_t)st.st_blocks * 512); /* the unit of st_blocks on Linux */
+    return opt_u64_of((uint64_t)st.st_blocks * SECTOR_BYTES); /* as Linux counts them */
 }
 
 static void file_close(struct io *io)
