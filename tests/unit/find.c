@@ -58,6 +58,9 @@ static int set_up(void **state)
     write_file("named/sub/b", "image b");
     write_file("private/b", "image private");
     assert_int_equal(io_folder_open("named", &place->folder, &err), 0);
+    if (place->folder.fd == 0)
+        place->folder.fd = fcntl(0, F_DUPFD_CLOEXEC, 3);
+    close(0); /* so the first that is opened below it has the number 0 */
     *state = place;
     return 0;
 }
@@ -309,7 +312,7 @@ static void what_cannot_be_read_is_told_and_the_search_goes_on(void **state)
     assert_int_equal(look_as_nobody(place), 0);
     assert_int_equal(place->n_failed, 2);
     assert_string_equal(place->last_failed, "named/sub");
-    chmod("named/sub", 0744); /* its names can be read, but not what they are of */
+    chmod("named/sub", 0444); /* its names can be read, but not what they are of */
     assert_int_equal(look_as_nobody(place), 0);
     assert_int_equal(place->n_failed, 3);
     assert_string_equal(place->last_failed, "named/sub/b");
@@ -318,6 +321,7 @@ static void what_cannot_be_read_is_told_and_the_search_goes_on(void **state)
     assert_int_equal(look_as_nobody(place), 0);
     assert_int_equal(place->n_failed, 4);
     assert_string_equal(place->last_failed, "named");
+    chmod("named", 0755);
 }
 
 /* The folder as it is now: a descriptor from before does not see what has been mounted since. */
