@@ -24,7 +24,7 @@ struct err;
 /* What a range is: an enum piece_kind, or this: no range, but the read of a slice of an L2 table,
  * @begin is its host offset and @end that behind it. It comes before what it maps. Slices that lie
  * in a hole of the file map nothing; where there are very many of them it is the read of several
- * that follow one another, as if nobody read in between (see window.c). */
+ * that follow one another, as if nobody read in between (see visit_tables.c). */
 #define CHAIN_RANGE_TABLE 0x80u
 /* Or this: no range, but a place where a lookup of the layer ends. With subclusters QEMU looks no
  * further than clusters follow on, also where it only finds that nothing of them is held. It comes
@@ -50,7 +50,7 @@ struct chain_window {
     size_t n_ranges, cap_ranges;
     struct piece_counts counts; /* of the visible entries: compressed, zero, corrupt */
 
-    /* Below, for window.c alone. */
+    /* Below, for window.c and visit*.c alone. */
     struct chain_range *merged;
     size_t cap_merged;
     size_t *starts; /* [layers]: where the ranges of each begin */
