@@ -332,19 +332,19 @@ with open("raw", "wb") as file:
 PYTHON
 }
 
-# rewrite IMAGE N: N writes of 4 KiB at random places.
+# rewrite IMAGE N: N writes of 4 KiB at random places of its first 24 MiB.
 rewrite() {
     python3 - "$2" <<'PYTHON' | qemu-io -f qcow2 "$1" >io.log
 import random, sys
 r = random.Random(2)
 for _ in range(int(sys.argv[1])):
-    print("write -q -P 7 %d 4k" % (r.randrange(64 << 20 >> 12) << 12))
+    print("write -q -P 7 %d 4k" % (r.randrange(24 << 20 >> 12) << 12))
 PYTHON
 }
 
-# compressed IMAGE OPTION=VALUE,...: 64 MiB, compressed in order.
+# compressed IMAGE OPTION=VALUE,... [MIB]: 24 MiB or so many, compressed in order.
 compressed() {
-    half_random 67108864
+    half_random $((${3:-24} << 20))
     qemu-img convert -c -O qcow2 -o "$2" raw "$1"
 }
 
@@ -355,7 +355,7 @@ compressed() {
 
 @test "compressed, and partly rewritten" {
     compressed f compression_type=zstd
-    rewrite f 500
+    rewrite f 200
     costs f
 }
 
@@ -367,7 +367,7 @@ compressed() {
 @test "compressed with clusters of 2 MiB: each of two requests reads the blob" {
     compressed f compression_type=zstd,cluster_size=2M
     witnesses f
-    [ "$(json qemu.json 'd["data_reads"]')" = 64 ]
+    [ "$(json qemu.json 'd["data_reads"]')" = 24 ]
     program f
 }
 
@@ -378,30 +378,30 @@ compressed() {
 }
 
 @test "compressed with clusters of 2 MiB, the last one in part: no request reads behind the disk" {
-    half_random 67108864
-    truncate -s 63438848 raw
+    half_random $((24 << 20))
+    truncate -s 23592960 raw
     qemu-img convert -c -O qcow2 -o cluster_size=2M raw f
     witnesses f
-    [ "$(json qemu.json 'd["data_reads"]')" = 61 ] # the last of 31 clusters has 512 KiB
+    [ "$(json qemu.json 'd["data_reads"]')" = 23 ] # the last of 12 clusters has 512 KiB
     program f
 }
 
 @test "compressed with clusters of 2 MiB that take one sector: it is in the buffer when it is read again" {
-    qemu-img create -q -f qcow2 -o cluster_size=2M,compression_type=zstd f 256M
-    for ((n = 0; n < 127; n++)); do
+    qemu-img create -q -f qcow2 -o cluster_size=2M,compression_type=zstd f 128M
+    for ((n = 0; n < 63; n++)); do
         echo "write -q -c -P 7 $((n * 2))M 2M"
     done >writes
-    echo "write -q 254M 2M" >>writes # so that the last sector of the blobs is in the file
+    echo "write -q 126M 2M" >>writes # so that the last sector of the blobs is in the file
     qemu-io -f qcow2 f <writes >io.log
     costs f
-    # Some reach into a second sector, about 20 of 127. All of them would be 0.6 s.
-    [ "$(json ours.json 'i[0]["tables"][0]["disk"]["seconds"] < 0.2')" = true ] || told "seeks:" ours.json
+    # Some reach into a second sector, about 10 of 63. All of them would be 0.3 s.
+    [ "$(json ours.json 'i[0]["tables"][0]["disk"]["seconds"] < 0.1')" = true ] || told "seeks:" ours.json
 }
 
 @test "compressed with clusters of 2 MiB, after a defragmentation" {
-    half_random 67108864
-    qemu-img create -q -f qcow2 -o cluster_size=2M f 64M
-    shuf -i 0-31 --random-source=raw | while read -r n; do
+    half_random $((24 << 20))
+    qemu-img create -q -f qcow2 -o cluster_size=2M f 24M
+    shuf -i 0-11 --random-source=raw | while read -r n; do
         echo "write -q -c -s part $((n << 21)) 2M"
     done >writes
     head -c 2M raw >part
@@ -476,7 +476,7 @@ FIXTURE
 @test "an encrypted image asks the one below for 32 clusters at a time: each time for the whole blob" {
     local top=$'size 64M\ncluster 4K\ncrypt aes\nmap 256..511\nmap 8192..16383'
 
-    compressed base compression_type=zstd,cluster_size=2M
+    compressed base compression_type=zstd,cluster_size=2M 64
     image top <<<"$top"
     needs_aes top
     qemu_reads top base
@@ -501,16 +501,23 @@ FIXTURE
 
 # aged IMAGE: random writes, discards and snapshots, as a guest makes them.
 aged() {
+    local made=${BATS_FILE_TMPDIR:-$PWD}/aged
+
+    [ -e "$made" ] || make_aged "$made"
+    cp "$made" "$1"
+}
+
+make_aged() {
     local round
 
-    qemu-img create -q -f qcow2 "$1" 256M
+    qemu-img create -q -f qcow2 "$1" 128M
     for round in 1 2 3 4; do
         python3 - "$round" <<'PYTHON' | qemu-io -f qcow2 -d unmap "$1" >io.log
 import random, sys
 r = random.Random(int(sys.argv[1]))
-for n in range(500):
+for n in range(250):
     length = r.choice((4, 4, 16, 64, 256)) << 10
-    place = r.randrange((256 << 20) - length) >> 12 << 12
+    place = r.randrange((128 << 20) - length) >> 12 << 12
     print("discard -q %d %d" % (place, 2 * length) if n % 9 == 8 else
           "write -q -z %d %d" % (place, length) if n % 31 == 30 else
           "write -q -P %d %d %d" % (n % 255 + 1, place, length))
@@ -518,7 +525,7 @@ PYTHON
         qemu-img snapshot -c "s$round" "$1"
     done
     qemu-img snapshot -d s2 "$1"
-    rewrite "$1" 300
+    rewrite "$1" 150
 }
 
 @test "aged by random writes, discards and snapshots" {
@@ -623,7 +630,7 @@ FIXTURE
 @test "a chain with compressed clusters of 2 MiB below, of which the image on top has every other MiB" {
     compressed base compression_type=zstd,cluster_size=2M
     image top <<'FIXTURE'
-size 64M
+size 24M
 map 0..15
 map 48..63
 map 64..95
@@ -631,7 +638,7 @@ FIXTURE
     qemu_reads top base
     model top base
     # Half of the first and of the second blob, none of the third.
-    [ "$(awk '$1 == "data" && $2 == 1' reads | wc -l)" = 60 ] || told "other blobs:" qemu.json
+    [ "$(awk '$1 == "data" && $2 == 1' reads | wc -l)" = 20 ] || told "other blobs:" qemu.json
     qemu-img rebase -u -f qcow2 -b base -F qcow2 top
     ours --chain top
     compare seconds qemu.json ours.json disk seconds
@@ -719,7 +726,7 @@ FIXTURE
 }
 
 @test "a layout below: compressed clusters of 2 MiB that lie in several places" {
-    compressed f compression_type=zstd,cluster_size=2M
+    compressed f compression_type=zstd,cluster_size=2M 64
     scatter f
     witness disk/fiemap.py f >extents || skip "the file system does not tell where files lie"
     [ "$(wc -l <extents)" -gt 20 ] || skip "the file system puts files in one piece"

@@ -20,6 +20,13 @@ setup() {
 
 # at_random FIRST N [SIZE-KIB]: qemu-io's commands that write N clusters in a fixed random order.
 at_random() {
+    local made="${BATS_FILE_TMPDIR:-.}/random.$*"
+
+    [ -e "$made" ] || random_order "$@" >"$made"
+    cat "$made"
+}
+
+random_order() {
     python3 - "$@" <<'PYTHON'
 import random, sys
 first, n, kib = (int(word) for word in (sys.argv[1:] + ["64"])[:3])
@@ -328,15 +335,18 @@ encrypted() {
 
 # named NAME: an image of that name, in a folder of its own.
 named() {
-    rm -rf alone
+    local made=${BATS_FILE_TMPDIR:-$PWD}/to-be-named
+
+    if [ ! -e "$made" ]; then
+        create "$made" 64M cluster_size=4k
+        scattered "$made" 4
+    fi
     mkdir alone
     cd alone
-    create plain 64M
-    scattered plain
-    mv -- plain "./$1"
+    cp "$made" "./$1"
     cooked "$1"
     done_and_same "$1"
-    rm -- "./$1" "$original" commands io.log log page # and there is no other
+    rm -- "./$1" "$original" commands log page # and there is no other
     cd ..
     rmdir alone
 }
