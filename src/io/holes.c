@@ -10,6 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A question that was of use earns some that need not be. */
+#define ASKS_EARNED 4u
+#define ASKS_MAX 16u
+
 void io_holes_free(struct io_holes *holes)
 {
     free(holes->list);
@@ -66,9 +70,11 @@ bool io_holes_look(struct io_holes *holes, uint64_t off, uint64_t len)
     size_t i;
 
     end = data < holes->file_bytes ? data : holes->file_bytes;
-    holes->ask = end > off && end - off >= len;
-    if (!holes->ask)
+    if (end <= off || end - off < len) {
+        holes->asks -= holes->asks > 0;
         return false;
+    }
+    holes->asks = holes->asks + ASKS_EARNED < ASKS_MAX ? holes->asks + ASKS_EARNED : ASKS_MAX;
     hole = (struct io_hole){off, end};
     i = find(holes, off);
     /* The hole is known from further behind on: so tables may be in a row from back to front. */
@@ -88,7 +94,7 @@ bool io_holes_look(struct io_holes *holes, uint64_t off, uint64_t len)
 
 bool io_holes_have(struct io_holes *holes, uint64_t off, uint64_t len)
 {
-    return io_holes_know(holes, off, len) || (holes->ask && io_holes_look(holes, off, len));
+    return io_holes_know(holes, off, len) || (holes->asks > 0 && io_holes_look(holes, off, len));
 }
 
 bool io_holes_learn(struct io_holes *holes, const struct io_request *request)

@@ -28,7 +28,7 @@ struct io_holes {
     struct io_hole *list; /* rising, apart from one another */
     size_t n_list, cap_list;
     uint64_t back; /* so far a hole may reach to the front as well: doubles while it does */
-    bool ask;      /* what was looked at last was in a hole: see io_holes_have */
+    unsigned asks; /* so many may yet be of no use: see io_holes_have */
 };
 
 void io_holes_free(struct io_holes *holes);
@@ -43,8 +43,9 @@ uint64_t io_holes_end(const struct io_holes *holes, uint64_t off);
 bool io_holes_look(struct io_holes *holes, uint64_t off, uint64_t len);
 
 /*
- * Is it in a hole? Asks the file only if that has just been of use: a file without holes is not
- * asked before each read.
+ * Is it in a hole? Asks the file only as long as that has been of use now and then: a file without
+ * holes is not asked before each read. To read a hole is dear, as the kernel fills memory with zeros
+ * for that.
  */
 bool io_holes_have(struct io_holes *holes, uint64_t off, uint64_t len);
 

@@ -130,6 +130,25 @@ static void more_holes_than_are_remembered_are_right_all_the_same(void **state)
     io_holes_free(&holes);
 }
 
+/* A file without holes is asked no more soon; one with some is. */
+static void it_is_asked_as_long_as_that_is_of_use(void **state)
+{
+    struct striped striped = striped_of(1 << 20), full = striped_of(4096);
+    struct io_holes holes = holes_of(&striped);
+
+    (void)state;
+    assert_true(io_holes_look(&holes, STEP, STEP));
+    for (uint64_t k = 1; k < 100; k++) { /* data and a hole in turn */
+        assert_false(io_holes_have(&holes, k << 20, STEP));
+        assert_true(io_holes_have(&holes, (k << 20) + STEP, STEP));
+    }
+    holes.io = &full.io;
+    for (uint64_t k = 100000; k < 100100; k++)
+        assert_false(io_holes_have(&holes, k * STEP, STEP));
+    assert_in_range(full.n_asked, 1, 16);
+    io_holes_free(&holes);
+}
+
 static void it_is_told_where_a_hole_ends(void **state)
 {
     struct striped striped = striped_of(1 << 20);
@@ -168,6 +187,7 @@ int main(void)
         cmocka_unit_test(backwards_takes_few_questions),
         cmocka_unit_test(to_and_fro_takes_few_questions),
         cmocka_unit_test(more_holes_than_are_remembered_are_right_all_the_same),
+        cmocka_unit_test(it_is_asked_as_long_as_that_is_of_use),
         cmocka_unit_test(it_is_told_where_a_hole_ends),
         cmocka_unit_test(fewer_are_remembered_if_that_is_wanted),
     };
