@@ -15,6 +15,7 @@
 /* What an image below the top was when it was looked at. */
 struct report_held {
     uint64_t mapped_bytes; /* that it holds, hidden or not */
+    bool looked_at;        /* else the rest means nothing */
     bool written;          /* somebody may be writing to it, */
     uint64_t l1_hash;      /* so its L1 table is looked at twice */
     unsigned char first_bytes[FORMAT_IMAGE_FIRST_BYTES];
@@ -92,6 +93,7 @@ static int look_at_table(struct report_backing *backing, size_t depth, struct fo
     struct io_users users = io_users(image->io);
     int ret = 0;
 
+    held->looked_at = true;
     memcpy(held->first_bytes, image->first_bytes, sizeof(held->first_bytes));
     held->written = users.known && users.written;
     if (held->written)
@@ -194,7 +196,7 @@ static int has_layer_changed(const struct report_backing *backing, size_t depth,
     int ret;
 
     *changed = false;
-    if (layer->kind == FORMAT_LAYER_RAW)
+    if (layer->kind == FORMAT_LAYER_RAW || !held->looked_at)
         return 0;
     ret = io_read(io, 0, now, sizeof(now), err);
     if (ret < 0)

@@ -53,49 +53,73 @@ static int take_stamps(const struct report_watch *watch, const struct report_bac
     return 0;
 }
 
+/* Sets *@known to false if a file has no stamps: then it may have been written to. */
 static bool was_written_to(const struct report_watch *watch, const struct report_backing *backing,
-                           const struct stamps *stamps)
+                           const struct stamps *stamps, bool *known)
 {
+    bool any = false;
+
+    *known = true;
     for (size_t i = 0; i < stamps->n; i++) {
         struct io_stamp now = io_stamp(backing != NULL ? backing->chain.files[i].io : watch->io);
 
-        if (io_stamps_differ(&stamps->list[i], &now))
-            return true;
+        *known &= stamps->list[i].known && now.known;
+        any |= io_stamps_differ(&stamps->list[i], &now);
     }
-    return false;
+    return any;
+}
+
+/* Looks whether what leads to all else has changed. @before: the hash of the L1 table, if it was
+ * taken. */
+static int compare(struct report_watch *watch, struct format_image *image,
+                   struct report_backing *backing, const uint64_t *before, struct err *err)
+{
+    uint64_t after = 0;
+    int ret = 0;
+
+    if (!watch->changed)
+        ret = format_image_has_changed(image, &watch->changed, err);
+    if (ret == 0 && before != NULL && !watch->changed) {
+        ret = hash_l1(image, &after, err);
+        watch->changed = *before != after;
+    }
+    if (ret == 0 && backing != NULL && !watch->changed)
+        ret = report_backing_has_changed(backing, &watch->changed, err);
+    return ret;
 }
 
 /*
  * An attempt, with a look at the L1 table before and after if somebody may be writing. Of an image
- * that nobody is known to write to, only the header is looked at again.
+ * that nobody is known to write to, only the header is looked at again. A device has no stamps:
+ * there what was compared tells whether it was written to, also of an attempt that failed.
  */
 static int look(struct report_watch *watch, struct format_image *image,
                 struct report_backing *backing, struct err *err)
 {
-    bool written = watch->users.written;
-    uint64_t before = 0, after = 0;
+    bool written = watch->users.written, stamped = false;
     CLEANUP(free_stamps) struct stamps stamps = {.n = 0};
-    int ret = take_stamps(watch, backing, &stamps, err);
+    struct err second = {0};
+    uint64_t before = 0;
+    int ret = take_stamps(watch, backing, &stamps, err), compared;
 
-    if (ret == 0 && written)
+    if (stamps.list == NULL)
+        return ret;
+    if (written)
         ret = hash_l1(image, &before, err);
     if (ret == 0)
         ret = watch->attempt(watch->context, image, backing, err);
-    watch->written_to = stamps.list != NULL && was_written_to(watch, backing, &stamps);
+    watch->written_to = was_written_to(watch, backing, &stamps, &stamped);
     if (!written) {
         /* Somebody may have come meanwhile: what he did to the tables, nobody has looked for. */
         watch->users = users_of(watch, backing);
         watch->changed = watch->users.written && watch->written_to;
     }
-    if (ret == 0 && !watch->changed)
-        ret = format_image_has_changed(image, &watch->changed, err);
-    if (ret == 0 && written && !watch->changed) {
-        ret = hash_l1(image, &after, err);
-        watch->changed = before != after;
-    }
-    if (ret == 0 && backing != NULL && !watch->changed)
-        ret = report_backing_has_changed(backing, &watch->changed, err);
-    return ret;
+    compared = compare(watch, image, backing, written ? &before : NULL, &second);
+    if (written && !stamped)
+        watch->written_to = compared < 0 || watch->changed;
+    if (ret == 0 && compared < 0)
+        *err = second;
+    return ret == 0 ? compared : ret;
 }
 
 static int look_at_opened(struct report_watch *watch, struct format_image *image, struct err *err)

@@ -12,6 +12,8 @@ struct scene {
     struct format_findings findings;
     struct report_watch watch;
     bool written;            /* by whoever holds it */
+    bool is_device;          /* there are no time stamps, */
+    bool keeps_still;        /* else they stay the same */
     unsigned comes_in;       /* the attempt in which he comes; 0: never */
     unsigned changes_l1;     /* during so many attempts, */
     unsigned changes_header; /* likewise */
@@ -19,6 +21,7 @@ struct scene {
     unsigned fails;          /* likewise, without a result */
     unsigned gives_away;     /* the attempt after which there must be no other; 0: none */
     unsigned n_attempts, n_forgotten;
+    uint64_t n_stamps;
 };
 
 static struct io_users users(struct io *io)
@@ -26,6 +29,14 @@ static struct io_users users(struct io *io)
     const struct scene *scene = (const struct scene *)(const void *)io;
 
     return (struct io_users){.known = true, .held = scene->written, .written = scene->written};
+}
+
+static struct io_stamp stamp(struct io *io)
+{
+    struct scene *scene = (struct scene *)(void *)io;
+
+    return (struct io_stamp){.known = !scene->is_device,
+                             .seconds = scene->keeps_still ? 1 : scene->n_stamps++};
 }
 
 static void forget(void *context)
@@ -68,6 +79,7 @@ static void begin(struct scene *scene)
     scene->memory = io_memory_of(scene->small.bytes, scene->small.len);
     ops = *scene->memory.io.ops;
     ops.users = users;
+    ops.stamp = stamp;
     scene->memory.io.ops = &ops;
     scene->watch = (struct report_watch){.io = &scene->memory.io,
                                          .path = "image",
@@ -238,6 +250,60 @@ static void a_failure_that_stays_is_one(void **state)
     end(&scene);
 }
 
+static void damage_is_believed_at_once_if_nobody_has_written(void **state)
+{
+    struct scene scene;
+
+    (void)state;
+    begin(&scene);
+    scene.written = scene.keeps_still = true;
+    scene.finds_damage = 9;
+    comes_to(&scene, 1, false, true);
+}
+
+/* The header, the snapshots and the L1 table were compared. */
+static void damage_of_a_device_in_use_is_believed_at_once_if_nothing_changed(void **state)
+{
+    struct scene scene;
+
+    (void)state;
+    begin(&scene);
+    scene.written = scene.is_device = true;
+    scene.finds_damage = 9;
+    comes_to(&scene, 1, false, true);
+}
+
+static void a_device_that_changes_is_looked_at_again(void **state)
+{
+    struct scene scene;
+
+    (void)state;
+    begin(&scene);
+    scene.written = scene.is_device = true;
+    scene.finds_damage = scene.changes_l1 = 2;
+    comes_to(&scene, 3, false, false);
+}
+
+static void a_failure_on_a_device_is_tried_again_if_that_changed(void **state)
+{
+    struct err err = {0};
+    struct scene scene;
+
+    (void)state;
+    begin(&scene);
+    scene.written = scene.is_device = true;
+    scene.fails = scene.changes_header = 2;
+    comes_to(&scene, 3, false, false);
+
+    begin(&scene);
+    scene.written = scene.is_device = true;
+    scene.fails = 9;
+    assert_int_equal(report_watch(&scene.watch, &err), -EIO);
+    assert_int_equal(scene.n_attempts, 1);
+    assert_string_equal(err.text, "attempt 1 fails");
+    end(&scene);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -253,6 +319,10 @@ int main(void)
         cmocka_unit_test(what_was_given_away_is_not_looked_at_again),
         cmocka_unit_test(a_failure_in_use_is_tried_again),
         cmocka_unit_test(a_failure_that_stays_is_one),
+        cmocka_unit_test(damage_is_believed_at_once_if_nobody_has_written),
+        cmocka_unit_test(damage_of_a_device_in_use_is_believed_at_once_if_nothing_changed),
+        cmocka_unit_test(a_device_that_changes_is_looked_at_again),
+        cmocka_unit_test(a_failure_on_a_device_is_tried_again_if_that_changed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
