@@ -8,23 +8,63 @@
 #include "output.h"
 #include "render_list.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 /* The list, and where a failure to write it is to be told. */
 struct map {
+    const struct cmd_console *console;
     struct render_list list;
     struct io_output output;
     struct err output_err;
+    time_t shown; /* when the progress line was last renewed */
 };
+
+/*
+ * At most once a second, so that a short list shows nothing of it. Where the list itself comes to
+ * be seen the line is in its way.
+ */
+static void show_progress(void *context, const struct report_list_progress *progress)
+{
+    struct map *map = context;
+    time_t now = time(NULL);
+    char text[128];
+
+    if (now == map->shown || (map->list.begun && isatty(fileno(map->output.stream))))
+        return;
+    if (map->shown != 0) {
+        if (progress->looking)
+            snprintf(text, sizeof(text), "looking at the images of the chain: %3.0f %%",
+                     100 * progress->done);
+        else
+            snprintf(text, sizeof(text),
+                     "listing: %3.0f %% of the disk, %" PRIu64 " of %s %" PRIu64 " runs",
+                     100 * progress->done, progress->n_runs,
+                     progress->at_most ? "at most" : "about", progress->whole);
+        map->console->progress(text);
+    }
+    map->shown = now;
+}
+
+static void hide_progress(const struct map *map)
+{
+    if (map->console->progress != NULL)
+        map->console->progress(NULL);
+}
 
 static int take(void *context, const struct report_run *run)
 {
     struct map *map = context;
     int ret;
 
-    if (!map->list.begun && io_output_check(&map->output, &map->output_err) < 0)
-        return -map->output_err.code;
+    if (!map->list.begun) {
+        hide_progress(map);
+        if (io_output_check(&map->output, &map->output_err) < 0)
+            return -map->output_err.code;
+    }
     ret = render_list_run(&map->list, run);
     if (ret < 0)
         io_output_failed(&map->output, -ret, &map->output_err);
@@ -57,7 +97,8 @@ static int tell(const struct options *options, const struct cmd_console *console
 int cmd_map(const struct options *options, const struct cmd_console *console)
 {
     struct err err = {0};
-    struct map map = {.list = {.json = options->format == OPTIONS_JSON,
+    struct map map = {.console = console,
+                      .list = {.json = options->format == OPTIONS_JSON,
                                .bytes = options->bytes,
                                .noheadings = options->noheadings}};
     const struct report_list_choice choice = {
@@ -66,6 +107,7 @@ int cmd_map(const struct options *options, const struct cmd_console *console)
         .chain = options->chain,
         .span = options->has_range ? &options->range : NULL,
         .take = take,
+        .progress = console->progress != NULL ? show_progress : NULL,
         .context = &map,
     };
     struct report_listed listed = {.changing = false};
@@ -76,6 +118,7 @@ int cmd_map(const struct options *options, const struct cmd_console *console)
 
         map.list.stream = map.output.stream;
         ret = report_list(options->paths[0], &choice, &listed, &err);
+        hide_progress(&map);
         if (ret == 0)
             render_list_end(&map.list);
         if (ret == 0)

@@ -37,7 +37,7 @@ const struct options_spec options_specs[] = {
     {OPTIONS_ID_BYTES, "bytes", NULL, ON_ALL, "sizes in bytes, not in KiB, MiB, ..."},
     {OPTIONS_ID_NOHEADINGS, "noheadings", NULL, ON_ALL, "no line of column names"},
     {OPTIONS_ID_OUTPUT, "output", "FILE", ON_ALL, "write the result there, whole or not at all"},
-    {OPTIONS_ID_PROGRESS, "progress", "[WHEN]", ON_MEASURE, "never, auto (the default) or always"},
+    {OPTIONS_ID_PROGRESS, "progress", "[WHEN]", ON_ALL, "never, auto (the default) or always"},
     {OPTIONS_ID_QUIET, "quiet", NULL, ON_MEASURE, "no result, only messages and the exit status"},
     {OPTIONS_ID_THREADS, "threads", "N", ON_MEASURE,
      "at most so many threads (default: the processors)"},

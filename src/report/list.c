@@ -3,6 +3,7 @@
 #include "list.h"
 
 #include "backing.h"
+#include "checked.h"
 #include "choose.h"
 #include "compose.h"
 #include "err.h"
@@ -36,6 +37,9 @@ struct list {
     struct piece open;         /* the run that may still grow; guest_bytes 0: none */
     struct opt_u64 open_place; /* of its first byte, on the device */
     bool open_encoded;         /* it lies in one stored extent, which has only one place */
+    struct tables_span span;   /* what of the guest disk is listed, */
+    uint64_t most_runs;        /* and has room there, about; for the progress alone */
+    uint64_t n_runs;
 };
 
 /* Where a file lies. */
@@ -76,6 +80,7 @@ static int hand_over(struct list *list)
 
     int ret = open->guest_bytes == 0 ? 0 : report_spool_add(&list->spool, &run);
 
+    list->n_runs += open->guest_bytes > 0;
     list->watch.no_more = list->spool.released;
     return ret;
 }
@@ -159,12 +164,63 @@ static int add_piece(struct list *list, struct piece piece)
     return ret < 0 ? ret : add(list, &piece, &place);
 }
 
+/* ---- how far it is ---- */
+
+/*
+ * The disk has room for as many runs as it has clusters, or parts of them, and a run is cut where
+ * its file is on the device.
+ */
+static void set_span(struct list *list, struct tables_span span, uint64_t unit_bytes)
+{
+    list->span = span;
+    list->most_runs = span.end > span.begin ? div_round_up(span.end - span.begin, unit_bytes) : 0;
+    for (size_t i = 0; i < list->n_maps; i++)
+        if (list->maps[i].map != NULL)
+            list->most_runs += list->maps[i].map->n_segments;
+}
+
+/* A hostile image may begin with a table that is named again and again: what little of the disk
+ * that is tells nothing of the rest. */
+#define TELLING_PART 0.01
+
+static void tell_progress(const struct list *list, uint64_t guest_off)
+{
+    const struct tables_span *span = &list->span;
+    struct report_list_progress progress = {.n_runs = list->n_runs, .whole = list->most_runs};
+    double whole;
+
+    if (list->choice->progress == NULL || span->end <= span->begin)
+        return;
+    if (guest_off > span->begin)
+        progress.done = (double)(guest_off - span->begin) / (double)(span->end - span->begin);
+    if (progress.done > 1)
+        progress.done = 1;
+    progress.at_most = progress.done < TELLING_PART;
+    whole = progress.at_most ? 0 : (double)list->n_runs / progress.done;
+    if (!progress.at_most && whole < (double)list->most_runs)
+        progress.whole = (uint64_t)whole;
+    list->choice->progress(list->choice->context, &progress);
+}
+
+static void looking_progress(void *context, double done)
+{
+    const struct list *list = context;
+    const struct report_list_progress progress = {.looking = true, .done = done};
+
+    list->choice->progress(list->choice->context, &progress);
+}
+
+/* ---- the walk ---- */
+
 static int take(void *context, const struct piece_batch *batch)
 {
+    struct list *list = context;
     int ret = 0;
 
     for (uint32_t i = 0; i < batch->n && ret == 0; i++)
-        ret = add_piece(context, piece_batch_piece(batch, i));
+        ret = add_piece(list, piece_batch_piece(batch, i));
+    if (batch->n > 0)
+        tell_progress(list, piece_batch_piece(batch, batch->n - 1).guest_off);
     return ret;
 }
 
@@ -181,12 +237,17 @@ static int list_alone(struct format_image *image, struct table *table, struct li
     const struct tables_visitor visitor = {
         .context = list, .begin = begin, .detail = true, .most_repeats = REPEATS_MAX};
     struct tables_span span = list->choice->span != NULL ? *list->choice->span : TABLES_SPAN_ALL;
+    const struct format_header *header = &image->header;
     struct tables_plan *plan;
     struct tables_scan *scan;
     int ret = tables_plan_new(image, table, 1, span, true, &plan, err);
 
     if (ret < 0)
         return ret;
+    span.end = span.end < table->virtual_bytes ? span.end : table->virtual_bytes;
+    set_span(list, span,
+             header->extended_l2 ? header->cluster_bytes / FORMAT_SUBCLUSTERS
+                                 : header->cluster_bytes);
     scan = tables_scan_new(plan);
     ret = scan == NULL ? err_no_memory(err)
                        : tables_scan_part(scan, tables_plan_first(plan), tables_plan_end(plan),
@@ -213,7 +274,11 @@ static struct tables_span span_of_chain(const struct list *list, const struct fo
 static int list_chain(struct format_image *image, struct table *table, struct list *list,
                       struct format_findings *findings, struct err *err)
 {
-    const struct walk_options options = {.span = list->choice->span};
+    const struct walk_options options = {
+        .span = list->choice->span,
+        .progress = list->choice->progress != NULL ? looking_progress : NULL,
+        .context = list,
+    };
     const struct chain_layers *layers = &list->backing->layers;
     struct chain_compose *compose;
     struct piece_counts counts = {0};
@@ -230,6 +295,7 @@ static int list_chain(struct format_image *image, struct table *table, struct li
     if (ret < 0)
         return ret;
     span = span_of_chain(list, image);
+    set_span(list, span, layers->unit_bytes);
     compose = chain_compose_new(layers, true);
     ret = compose == NULL ? err_no_memory(err)
                           : chain_compose_part(compose, span.begin, span.end,
@@ -339,6 +405,7 @@ static void forget(void *context)
     format_findings_free(&list->listed->findings);
     free_names(list);
     list->open = (struct piece){.guest_bytes = 0};
+    list->n_runs = 0;
 }
 
 static int attempt(void *context, struct format_image *image, struct report_backing *backing,

@@ -31,6 +31,15 @@ struct report_run {
     struct opt_u64 physical_off; /* of the first byte; see qcow2frag(1) */
 };
 
+/* How far a list is, and how long it will be. */
+struct report_list_progress {
+    bool looking;    /* still at the images of a chain, one by one: done is of that */
+    double done;     /* part of the guest disk that is listed, 0 .. 1 */
+    uint64_t n_runs; /* listed so far, */
+    uint64_t whole;  /* and in the end: about, if the rest is like that; */
+    bool at_most;    /* or so many have room on the disk, as too little of it is done to tell */
+};
+
 struct report_list_choice {
     const char *snapshot;            /* NULL: the active state */
     bool no_host;                    /* do not look under the file: no physical offset is known */
@@ -39,6 +48,8 @@ struct report_list_choice {
     const struct tables_span *span; /* the part of the guest disk to list; NULL: all of it */
     /* A negative return value stops the list and is returned. */
     int (*take)(void *context, const struct report_run *run);
+    /* Called very often; runs may be held back meanwhile. NULL: nobody asks. */
+    void (*progress)(void *context, const struct report_list_progress *progress);
     void *context;
 };
 

@@ -229,3 +229,45 @@ poke be64 l2[1] 0x8000000000050200'
     [ "$(wc -l <err)" = 1 ]
     grep -q '^qcow2frag: f: l2\[0\]\[1\]: ' err
 }
+
+# ---- how far it is ----
+
+# long_list TERMINAL UNTIL ARGUMENT ...: begins a list that never seems to end, to a pipe or to a
+# terminal (1), and reads of it until standard error holds UNTIL, or a second and all that is held back
+# at first have passed. What is on standard error is in err.
+long_list() {
+    needs python3
+    [ -e often ] || python3 "$TESTS/cli/hostile.py" named-often often
+    cat >long.py <<'PYTHON'
+import os, pty, subprocess, sys, time
+ours, theirs = pty.openpty() if sys.argv[1] == "1" else os.pipe()
+with open("err", "wb") as err:
+    child = subprocess.Popen(sys.argv[3:], stdin=subprocess.DEVNULL, stdout=theirs, stderr=err, close_fds=True)
+os.close(theirs)
+os.read(ours, 1)
+now = int(time.time())
+while int(time.time()) == now:
+    time.sleep(0.02)
+until, left = sys.argv[2].encode(), 24 << 20
+while left > 0 or (until and left > -(1 << 30) and until not in open("err", "rb").read()):
+    left -= len(os.read(ours, 65536))
+child.kill()
+child.wait()
+PYTHON
+    python3 long.py "$1" "$2" "$QCOW2FRAG" map --list --no-host "${@:3}" often
+}
+
+@test "a long list says how far it is, and how long it will be" {
+    long_list 0 'at most' --progress
+    grep -q 'listing: *0 % of the disk, [0-9]* of at most 262144000 runs' err || told "not told:" err
+    long_list 0 about --progress=always --range 0:32T
+    grep -q 'listing: *[1-9] % of the disk, [0-9]* of about 167[0-9]* runs' err || told "not told:" err
+}
+
+# Before the first run a line may have been shown, and was taken away.
+@test "a list on a terminal is not disturbed, nor messages that go elsewhere" {
+    long_list 1 '' --progress=always
+    [ ! -s err ] || [ "$(tail -c 3 err)" = $'\033[K' ] || told "disturbed:" err
+    long_list 0 ''
+    is_empty err
+}
