@@ -49,7 +49,8 @@ static void enlarge_cache(struct report_cook *cook)
         cook,
         "Start QEMU with a cache that holds all L2 tables of this disk. In libvirt this is "
         "<metadata_cache><max_size unit='bytes'>%" PRIu64
-        "</max_size></metadata_cache> in the <driver> of the disk.",
+        "</max_size></metadata_cache> in the <driver> of the disk. If that is set already, nothing "
+        "is left to do: this page cannot see it, and stays as it is.",
         cook->image->format.l2_cache_bytes);
     report_cook_command(cook, "qemu-system-x86_64%s -drive %s,l2-cache-size=%" PRIu64,
                         report_cook_is_encrypted(cook) ? REPORT_KEY_OBJECT : "", cook->words.drive,
