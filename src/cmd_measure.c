@@ -10,6 +10,8 @@
 #include "measure.h"
 #include "options.h"
 #include "output.h"
+#include "pack.h"
+#include "report.h"
 #include "show.h"
 #include "targets.h"
 #include "thresholds.h"
@@ -37,14 +39,15 @@ struct measure {
 
     struct host_facts_memory *host_memory; /* for many images */
     struct workers workers;
-    pthread_mutex_t lock;        /* over all below, while threads are at work */
-    struct report_image *images; /* one for each target, as the next */
-    bool *finished;
-    size_t next;          /* image that nobody has taken yet */
-    size_t n_images;      /* all before this one are finished and judged */
-    time_t shown;         /* when the progress line was last renewed */
-    struct arena packed;  /* images that are done with, but for their rows */
-    size_t findings_left; /* to be kept whole */
+    pthread_mutex_t lock;      /* over all below, while threads are at work */
+    struct show_image *images; /* one for each target */
+    size_t next;               /* image that nobody has taken yet */
+    bool no_memory;            /* for one of them */
+    size_t n_images;           /* all before this one are finished and judged */
+    time_t shown;              /* when the progress line was last renewed */
+    struct arena packed;       /* what images that are done with are packed in, */
+    size_t room_bytes;         /* and the most that it takes to unpack one */
+    size_t findings_left;      /* to be kept whole */
 };
 
 /* ---- measuring ---- */
@@ -115,18 +118,24 @@ static void judge(struct measure *measure, const struct report_image *image)
  * What is not printed is not kept: a folder may have very many images. Of the document's findings
  * the first so many are, and then the first of each image.
  */
-static void shorten(struct measure *measure, struct report_image *image)
+static void shorten(struct measure *measure, struct show_image *done)
 {
+    bool row_only = measure->options->quiet || measure->options->format != OPTIONS_JSON;
+    struct format_findings *findings = &done->image->findings;
+
     if (measure->targets.n_list == 1)
         return;
-    if (measure->options->quiet || measure->options->format != OPTIONS_JSON) {
-        report_image_pack(image, &measure->packed);
-        return;
-    }
-    if (image->findings.n_list > measure->findings_left)
-        format_findings_shorten(&image->findings, 1);
+    if (findings->n_list > measure->findings_left)
+        format_findings_shorten(findings, 1);
     else
-        measure->findings_left -= image->findings.n_list;
+        measure->findings_left -= findings->n_list;
+    done->packed = report_pack(done->image, row_only, &measure->packed);
+    if (done->packed == NULL)
+        return;
+    free(done->image);
+    done->image = NULL;
+    if (report_packed_room(done->packed) > measure->room_bytes)
+        measure->room_bytes = report_packed_room(done->packed);
 }
 
 /* The little that is kept of each image lies between what was large and is free again: the
@@ -141,13 +150,15 @@ static void trim(void)
 /* Images are judged in their order, whichever was finished first. The lock is held. */
 static void judge_finished(struct measure *measure)
 {
-    while (measure->n_images < measure->targets.n_list && measure->finished[measure->n_images]) {
-        struct report_image *image = &measure->images[measure->n_images++];
+    while (measure->n_images < measure->targets.n_list &&
+           measure->images[measure->n_images].finished) {
+        struct show_image *done = &measure->images[measure->n_images++];
+        const struct report_image *image = done->image;
 
         if (measure->console->progress != NULL && (image->error != NULL || image->findings.total))
             measure->console->progress(NULL);
         judge(measure, image);
-        shorten(measure, image);
+        shorten(measure, done);
         if (measure->n_images % TRIM_IMAGES == 0)
             trim();
     }
@@ -175,13 +186,18 @@ static void *measure_images(void *context)
     };
 
     pthread_mutex_lock(&measure->lock);
-    while (measure->next < measure->targets.n_list) {
+    while (measure->next < measure->targets.n_list && !measure->no_memory) {
         size_t i = measure->next++;
+        struct report_image *image = calloc(1, sizeof(*image));
 
+        measure->images[i].image = image;
+        measure->no_memory = image == NULL;
+        if (image == NULL)
+            break;
         pthread_mutex_unlock(&measure->lock);
-        targets_measure(&measure->targets, i, &choice, &measure->images[i]);
+        targets_measure(&measure->targets, i, &choice, image);
         pthread_mutex_lock(&measure->lock);
-        measure->finished[i] = true;
+        measure->images[i].finished = true;
         judge_finished(measure);
     }
     pthread_mutex_unlock(&measure->lock);
@@ -196,10 +212,9 @@ static int measure_all(struct measure *measure)
     int n_started = 0;
 
     measure->images = calloc(measure->targets.n_list + 1, sizeof(*measure->images));
-    measure->finished = calloc(measure->targets.n_list + 1, sizeof(*measure->finished));
     if (measure->targets.n_list > 1)
         measure->host_memory = host_facts_memory_new();
-    if (measure->images == NULL || measure->finished == NULL || threads == NULL ||
+    if (measure->images == NULL || threads == NULL ||
         (measure->targets.n_list > 1 && measure->host_memory == NULL))
         return -1;
     workers_init(&measure->workers, n_threads);
@@ -217,7 +232,7 @@ static int measure_all(struct measure *measure)
     }
     if (measure->console->progress != NULL)
         measure->console->progress(NULL);
-    return 0;
+    return measure->no_memory ? -1 : 0;
 }
 
 /* ---- the whole course ---- */
@@ -234,7 +249,11 @@ static int collect(struct measure *measure)
 
 static int show(const struct measure *measure, struct io_output *output, struct err *err)
 {
-    const struct show show = {measure->options, measure->table, measure->images, measure->n_images};
+    const struct show show = {.options = measure->options,
+                              .table = measure->table,
+                              .images = measure->images,
+                              .n_images = measure->n_images,
+                              .room_bytes = measure->room_bytes};
 
     return show_reports(&show, output, err);
 }
@@ -263,13 +282,15 @@ static int measure_and_show(struct measure *measure, struct err *err)
 
 static void release(struct measure *measure)
 {
-    for (size_t i = 0; i < measure->n_images; i++)
-        report_image_free(&measure->images[i]);
+    for (size_t i = 0; measure->images != NULL && i < measure->targets.n_list; i++) {
+        if (measure->images[i].image != NULL)
+            report_image_free(measure->images[i].image);
+        free(measure->images[i].image);
+    }
     targets_free(&measure->targets);
     host_facts_memory_free(measure->host_memory);
     arena_free(&measure->packed);
     free(measure->images);
-    free(measure->finished);
 }
 
 int cmd_measure(const struct options *options, const struct cmd_console *console)

@@ -5,7 +5,9 @@
 #include "err.h"
 #include "options.h"
 #include "output.h"
+#include "pack.h"
 #include "render.h"
+#include "report.h"
 #include "terminal.h"
 
 #include <errno.h>
@@ -18,9 +20,32 @@ static bool is_page(const struct show *show)
     return show->options->format == OPTIONS_TEXT && !show->table;
 }
 
+/* The images for the renderers: the one that they asked for last is unpacked. */
+struct unpacked {
+    const struct show *show;
+    void *room;
+    const struct report_image *image; /* in it; NULL: none is yet, */
+    size_t number;                    /* and which it is */
+};
+
+static const struct report_image *image_of(void *context, size_t i)
+{
+    struct unpacked *unpacked = context;
+    const struct show_image *wanted = &unpacked->show->images[i];
+
+    if (wanted->packed == NULL)
+        return wanted->image;
+    if (unpacked->image == NULL || unpacked->number != i)
+        unpacked->image = report_unpack(wanted->packed, unpacked->room);
+    unpacked->number = i;
+    return unpacked->image;
+}
+
 /* @width: of the terminal that will show it, or 0. */
 static int render(const struct show *show, FILE *stream, unsigned width)
 {
+    struct unpacked unpacked = {.show = show};
+    const struct render_images images = {show->n_images, image_of, &unpacked};
     const struct options *options = show->options;
     const struct render_options how = {
         .bytes = options->bytes,
@@ -35,15 +60,23 @@ static int render(const struct show *show, FILE *stream, unsigned width)
         .sort_reversed = options->sort_reversed,
     };
 
-    switch (options->format) {
-    case OPTIONS_JSON:
-        return render_json(stream, show->images, show->n_images);
-    case OPTIONS_CSV:
-        return render_csv(stream, show->images, show->n_images, &how);
-    default:
-        return show->table ? render_table(stream, show->images, show->n_images, &how)
-                           : render_text(stream, &show->images[0], &how);
+    int ret;
+
+    if (show->room_bytes > 0) {
+        unpacked.room = malloc(show->room_bytes);
+        if (unpacked.room == NULL)
+            return -ENOMEM;
     }
+    if (options->format == OPTIONS_JSON)
+        ret = render_json(stream, &images);
+    else if (options->format == OPTIONS_CSV)
+        ret = render_csv(stream, &images, &how);
+    else if (show->table)
+        ret = render_table(stream, &images, &how);
+    else
+        ret = render_text(stream, image_of(&unpacked, 0), &how);
+    free(unpacked.room);
+    return ret;
 }
 
 /*
@@ -78,7 +111,7 @@ int show_reports(const struct show *show, struct io_output *output, struct err *
 {
     int ret = io_output_check(output, err);
 
-    if (ret < 0 || (is_page(show) && show->images[0].error != NULL)) {
+    if (ret < 0 || (is_page(show) && show->images[0].image->error != NULL)) {
         io_output_abort(output);
         return ret;
     }

@@ -10,12 +10,21 @@ struct err;
 struct io_output;
 struct options;
 struct report_image;
+struct report_packed;
+
+/* An image that was measured. */
+struct show_image {
+    bool finished;
+    struct report_image *image;   /* NULL: it is packed, or nobody has begun it */
+    struct report_packed *packed; /* until it is shown */
+};
 
 struct show {
     const struct options *options;
     bool table; /* where text is asked for: not the page of one image */
-    const struct report_image *images;
+    const struct show_image *images;
     size_t n_images;
+    size_t room_bytes; /* the most that it takes to unpack one of them */
 };
 
 /* Prints the reports to @output and commits it, or aborts it. Nothing is shown of a page's failure.

@@ -26,6 +26,13 @@ struct render_options {
     bool sort_reversed;
 };
 
+/* Images to be shown, one after the other: each is borrowed until the next one is asked for. */
+struct render_images {
+    size_t n;
+    const struct report_image *(*image)(void *context, size_t i);
+    void *context;
+};
+
 /* One image as a page for people. */
 int render_text(FILE *stream, const struct report_image *image,
                 const struct render_options *options);
@@ -35,14 +42,14 @@ int render_text(FILE *stream, const struct report_image *image,
  * by score; a figure by which rows are sorted begins with the largest, a text with A, and what is
  * not known comes last, also in reverse.
  */
-int render_table(FILE *stream, const struct report_image *images, size_t n_images,
+int render_table(FILE *stream, const struct render_images *images,
                  const struct render_options *options);
 
 /* The same rows, unless told otherwise in the order given, as RFC 4180 wants them but with plain newlines. */
-int render_csv(FILE *stream, const struct report_image *images, size_t n_images,
+int render_csv(FILE *stream, const struct render_images *images,
                const struct render_options *options);
 
 /* One document with all images in the order given: see qcow2frag-json(5). */
-int render_json(FILE *stream, const struct report_image *images, size_t n_images);
+int render_json(FILE *stream, const struct render_images *images);
 
 #endif

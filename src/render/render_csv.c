@@ -70,19 +70,25 @@ static void print_row(FILE *stream, const struct render_column *const *columns, 
     putc('\n', stream);
 }
 
-int render_csv(FILE *stream, const struct report_image *images, size_t n_images,
+int render_csv(FILE *stream, const struct render_images *images,
                const struct render_options *options)
 {
     const struct render_column *columns[RENDER_COLUMNS_MAX];
     size_t n = render_chosen_columns(options, true, columns), n_rows;
-    CLEANUP_FREE struct render_row *rows = render_rows(images, n_images, &n_rows);
+    CLEANUP_FREE struct render_row *rows = render_rows(images, &n_rows);
 
-    if (rows == NULL || (options->sort != NULL &&
-                         render_rows_sort(rows, n_rows, options->sort, options->sort_reversed) < 0))
+    if (rows == NULL ||
+        (options->sort != NULL &&
+         render_rows_sort(rows, n_rows, images, options->sort, options->sort_reversed) < 0))
         return -ENOMEM;
     for (size_t i = 0; i < n && !options->noheadings; i++)
         fprintf(stream, "%s%s", columns[i]->name, i + 1 < n ? "," : "\n");
-    for (size_t i = 0; i < n_rows; i++)
-        print_row(stream, columns, n, rows[i].image, rows[i].table);
+    for (size_t i = 0; i < n_rows; i++) {
+        const struct report_image *image;
+        const struct report_table *table;
+
+        render_row_look(&rows[i], images, &image, &table);
+        print_row(stream, columns, n, image, table);
+    }
     return 0;
 }

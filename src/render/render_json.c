@@ -329,7 +329,7 @@ static void put_image(struct json *json, const struct report_image *image)
     json_close_object(json);
 }
 
-int render_json(FILE *stream, const struct report_image *images, size_t n_images)
+int render_json(FILE *stream, const struct render_images *images)
 {
     struct json json = {.stream = stream};
 
@@ -337,8 +337,8 @@ int render_json(FILE *stream, const struct report_image *images, size_t n_images
     json_string(&json, "qcow2frag", QCOW2FRAG_VERSION);
     json_integer(&json, "schema", JSON_SCHEMA);
     json_open_array(&json, "images");
-    for (size_t i = 0; i < n_images; i++)
-        put_image(&json, &images[i]);
+    for (size_t i = 0; i < images->n; i++)
+        put_image(&json, images->image(images->context, i));
     json_close_array(&json);
     json_close_object(&json);
     putc('\n', stream);

@@ -22,16 +22,19 @@ static int add_columns(struct libscols_table *table, const struct render_column 
     return 0;
 }
 
-static int add_row(struct libscols_table *table, const struct render_row *row,
-                   const struct render_column *const *columns, size_t n, bool bytes)
+static int add_row(struct libscols_table *table, const struct render_images *images,
+                   const struct render_row *row, const struct render_column *const *columns,
+                   size_t n, bool bytes)
 {
     struct libscols_line *line = scols_table_new_line(table, NULL);
+    const struct report_image *image;
+    const struct report_table *of;
 
     if (line == NULL)
         return -ENOMEM;
+    render_row_look(row, images, &image, &of);
     for (size_t i = 0; i < n; i++) {
-        char *cell =
-            render_cell_for_table(columns[i], columns[i]->value(row->image, row->table), bytes);
+        char *cell = render_cell_for_table(columns[i], columns[i]->value(image, of), bytes);
 
         if (cell == NULL || scols_line_refer_data(line, i, cell) != 0) {
             free(cell);
@@ -59,12 +62,12 @@ static void unref(struct libscols_table **table)
     scols_unref_table(*table);
 }
 
-int render_table(FILE *stream, const struct report_image *images, size_t n_images,
+int render_table(FILE *stream, const struct render_images *images,
                  const struct render_options *options)
 {
     const struct render_column *columns[RENDER_COLUMNS_MAX];
     size_t n_rows, n_columns = default_columns(options, columns);
-    CLEANUP_FREE struct render_row *rows = render_rows(images, n_images, &n_rows);
+    CLEANUP_FREE struct render_row *rows = render_rows(images, &n_rows);
     CLEANUP(unref) struct libscols_table *table = scols_new_table();
     int ret;
 
@@ -72,10 +75,10 @@ int render_table(FILE *stream, const struct report_image *images, size_t n_image
         return -ENOMEM;
     scols_table_set_stream(table, stream);
     scols_table_enable_noheadings(table, options->noheadings);
-    ret = render_rows_sort(rows, n_rows, options->sort, options->sort_reversed);
+    ret = render_rows_sort(rows, n_rows, images, options->sort, options->sort_reversed);
     if (ret == 0)
         ret = add_columns(table, columns, n_columns);
     for (size_t i = 0; i < n_rows && ret == 0; i++)
-        ret = add_row(table, &rows[i], columns, n_columns, options->bytes);
+        ret = add_row(table, images, &rows[i], columns, n_columns, options->bytes);
     return ret == 0 && n_rows > 0 ? scols_print_table(table) : ret;
 }

@@ -3,6 +3,7 @@
 #include "rows.h"
 
 #include "render.h"
+#include "vec.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -12,27 +13,44 @@
 struct keyed {
     struct render_row row;
     struct render_value chosen, lost, score;
+    char *text; /* of the chosen one */
     enum render_type type;
     bool reversed;
 };
 
-struct render_row *render_rows(const struct report_image *images, size_t n_images, size_t *n_rows)
-{
-    size_t n = 0;
+struct list {
     struct render_row *rows;
+    size_t n_rows, cap_rows;
+};
 
-    for (size_t i = 0; i < n_images; i++)
-        n += images[i].n_tables > 0 ? images[i].n_tables : 1;
-    rows = calloc(n > 0 ? n : 1, sizeof(*rows));
-    *n_rows = n;
-    n = 0;
-    for (size_t i = 0; i < n_images && rows != NULL; i++) {
-        if (images[i].n_tables == 0)
-            rows[n] = (struct render_row){&images[i], NULL, n}, n++;
-        for (size_t t = 0; t < images[i].n_tables; t++, n++)
-            rows[n] = (struct render_row){&images[i], &images[i].tables[t], n};
+struct render_row *render_rows(const struct render_images *images, size_t *n_rows)
+{
+    struct list list = {NULL, 0, 0};
+    int ret = vec_reserve(&list, rows);
+
+    for (size_t i = 0; i < images->n && ret == 0; i++) {
+        size_t n = images->image(images->context, i)->n_tables;
+
+        for (size_t t = 0; (t < n || t == 0) && ret == 0; t++) {
+            ret = vec_reserve(&list, rows);
+            if (ret == 0) {
+                list.rows[list.n_rows] = (struct render_row){i, t, list.n_rows};
+                list.n_rows++;
+            }
+        }
     }
-    return rows;
+    *n_rows = list.n_rows;
+    if (ret == 0)
+        return list.rows;
+    free(list.rows);
+    return NULL;
+}
+
+void render_row_look(const struct render_row *row, const struct render_images *images,
+                     const struct report_image **image, const struct report_table **table)
+{
+    *image = images->image(images->context, row->image);
+    *table = row->table < (*image)->n_tables ? &(*image)->tables[row->table] : NULL;
 }
 
 static int compare_texts(const struct render_value *left, const struct render_value *right)
@@ -77,29 +95,51 @@ static int by_keys(const void *a, const void *b)
     return (left->row.given > right->row.given) - (left->row.given < right->row.given);
 }
 
-int render_rows_sort(struct render_row *rows, size_t n, const struct render_column *column,
-                     bool reversed)
+/* The text of the value is the row's own then. */
+static int find_key(struct keyed *keyed, const struct render_images *images,
+                    const struct render_column *chosen, const struct render_column *lost,
+                    const struct render_column *score)
+{
+    const struct report_image *image;
+    const struct report_table *table;
+
+    render_row_look(&keyed->row, images, &image, &table);
+    keyed->chosen = chosen->value(image, table);
+    keyed->lost = lost->value(image, table);
+    keyed->score = score->value(image, table);
+    if (keyed->chosen.text == NULL)
+        return 0;
+    keyed->text = malloc(keyed->chosen.text_len + 1);
+    if (keyed->text == NULL)
+        return -ENOMEM;
+    memcpy(keyed->text, keyed->chosen.text, keyed->chosen.text_len);
+    keyed->chosen.text = keyed->text;
+    return 0;
+}
+
+int render_rows_sort(struct render_row *rows, size_t n, const struct render_images *images,
+                     const struct render_column *column, bool reversed)
 {
     const struct render_column *lost = render_column_find("LOST", strlen("LOST"));
     const struct render_column *score = render_column_find("SCORE", strlen("SCORE"));
     struct keyed *keyed = calloc(n > 0 ? n : 1, sizeof(*keyed));
+    int ret = 0;
 
     if (keyed == NULL)
         return -ENOMEM;
     if (column == NULL)
         column = lost;
-    for (size_t i = 0; i < n; i++)
-        keyed[i] = (struct keyed){
-            .row = rows[i],
-            .chosen = column->value(rows[i].image, rows[i].table),
-            .lost = lost->value(rows[i].image, rows[i].table),
-            .score = score->value(rows[i].image, rows[i].table),
-            .type = column->type,
-            .reversed = reversed,
-        };
-    qsort(keyed, n, sizeof(*keyed), by_keys);
-    for (size_t i = 0; i < n; i++)
-        rows[i] = keyed[i].row;
+    for (size_t i = 0; i < n && ret == 0; i++) {
+        keyed[i] = (struct keyed){.row = rows[i], .type = column->type, .reversed = reversed};
+        ret = find_key(&keyed[i], images, column, lost, score);
+    }
+    if (ret == 0)
+        qsort(keyed, n, sizeof(*keyed), by_keys);
+    for (size_t i = 0; i < n; i++) {
+        if (ret == 0)
+            rows[i] = keyed[i].row;
+        free(keyed[i].text);
+    }
     free(keyed);
-    return 0;
+    return ret;
 }

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* Owns the release of a report, and the short form of it. Computes nothing. */
+/* Owns the release of a report. Computes nothing. */
 #include "report.h"
-
-#include "arena.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -43,8 +41,6 @@ static void space_free(struct report_space *space)
 
 void report_image_free(struct report_image *image)
 {
-    if (image->packed)
-        return;
     for (size_t i = 0; i < image->n_tables; i++)
         table_free(&image->tables[i]);
     free(image->tables);
@@ -72,81 +68,6 @@ void report_image_set_error(struct report_image *image, const char *text)
     image->error = strdup(text);
     if (image->error == NULL)
         image->error = no_memory;
-}
-
-/* ---- packing ---- */
-
-static bool pack_string(char **string, struct arena *arena)
-{
-    const char *from = *string;
-
-    *string = arena_string(arena, from);
-    return from == NULL || *string != NULL;
-}
-
-static bool pack_name(struct format_name *name, struct arena *arena)
-{
-    const char *from = name->bytes;
-
-    name->bytes = from != NULL ? arena_copy(arena, from, name->len + 1) : NULL;
-    return from == NULL || name->bytes != NULL;
-}
-
-static bool pack_table(struct report_table *table, struct arena *arena)
-{
-    table->walk.jump_histogram = table->end_to_end.walk.jump_histogram =
-        (struct report_jump_histogram){0};
-    table->walk.run_histogram = table->end_to_end.walk.run_histogram =
-        (struct report_run_histogram){0};
-    table->layers = NULL;
-    table->n_layers = 0;
-    return pack_name(&table->id, arena) && pack_name(&table->name, arena);
-}
-
-static bool pack_tables(struct report_image *image, struct arena *arena)
-{
-    image->tables = arena_copy(arena, image->tables, image->n_tables * sizeof(*image->tables));
-    for (size_t i = 0; image->tables != NULL && i < image->n_tables; i++)
-        if (!pack_table(&image->tables[i], arena))
-            return false;
-    return image->tables != NULL;
-}
-
-static bool pack_space(struct report_image *image, struct arena *arena)
-{
-    if (image->space == NULL)
-        return true;
-    image->space = arena_copy(arena, image->space, sizeof(*image->space));
-    if (image->space == NULL)
-        return false;
-    image->space->snapshots = NULL;
-    image->space->n_snapshots = 0;
-    image->space->free_gap_histogram = (struct report_gap_histogram){0};
-    return true;
-}
-
-void report_image_pack(struct report_image *image, struct arena *arena)
-{
-    struct report_image packed = *image;
-    struct report_format *format = &packed.format;
-    struct report_host *host = &packed.host;
-
-    packed.packed = true;
-    packed.beside = (struct io_beside){0};
-    format->in_use_names = NULL;
-    format->n_in_use_names = 0;
-    packed.verdict.causes = NULL;
-    packed.verdict.n_causes = 0;
-    packed.findings.list = NULL;
-    packed.findings.n_list = packed.findings.cap_list = 0;
-    if (!pack_tables(&packed, arena) || !pack_space(&packed, arena) ||
-        !pack_name(&format->backing_file, arena) || !pack_name(&format->backing_format, arena) ||
-        !pack_name(&format->data_file, arena) || !pack_string(&host->filesystem, arena) ||
-        !pack_string(&host->device, arena) || !pack_string(&host->reason, arena) ||
-        !pack_string(&packed.verdict.reason, arena) || !pack_string(&packed.error, arena))
-        return;
-    report_image_free(image);
-    *image = packed;
 }
 
 const struct report_table *report_main_table(const struct report_image *image)

@@ -261,8 +261,6 @@ struct report_space {
     size_t n_snapshots;
 };
 
-struct arena;
-
 struct report_image {
     const char *path;        /* borrowed: as the caller named it */
     struct io_beside beside; /* where a copy of it would be put */
@@ -280,21 +278,12 @@ struct report_image {
     struct report_space *space; /* NULL: not asked for, or not known */
     struct report_verdict verdict;
     struct format_findings findings;
-    bool packed; /* see report_image_pack */
 };
 
 void report_image_free(struct report_image *image);
 
 /* A copy of @text, or at least that there is no memory: never without a word. */
 void report_image_set_error(struct report_image *image, const char *text);
-
-/*
- * Keeps what a row of a table shows, in @arena: the image is not to be used after that, and
- * report_image_free does nothing more to it. Findings are counted only; there are no histograms, no
- * layers, no causes, no names of bitmaps, and nothing of single snapshots' space. Without memory it
- * stays as it is.
- */
-void report_image_pack(struct report_image *image, struct arena *arena);
 
 /* Frees what a walk points to. */
 void report_walk_free(struct report_walk *walk);

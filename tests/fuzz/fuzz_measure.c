@@ -197,6 +197,12 @@ static void measure_part(const uint8_t *bytes, size_t len, const struct report_t
     report_image_free(&image);
 }
 
+static const struct report_image *that(void *context, size_t i)
+{
+    (void)i;
+    return context;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
     const struct report_choice choice = {.all_snapshots = true, .space = true, .host_map = host()};
@@ -205,6 +211,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     const struct report_list_choice list = {.host_map = host(), .take = check_run, .context = &end};
     struct report_listed listed;
     struct report_image image;
+    const struct render_images images = {1, that, &image};
     struct err err = {0};
     size_t n_tables;
 
@@ -217,9 +224,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
         measure_part(bytes, len, &image.tables[0]);
     if (image.n_tables > TABLES_PRINTED)
         image.n_tables = TABLES_PRINTED;
-    render_json(nowhere(), &image, 1);
-    render_csv(nowhere(), &image, 1, &options);
-    render_table(nowhere(), &image, 1, &options);
+    render_json(nowhere(), &images);
+    render_csv(nowhere(), &images, &options);
+    render_table(nowhere(), &images, &options);
     if (image.error == NULL)
         render_text(nowhere(), &image, &options);
     image.n_tables = n_tables;

@@ -35,6 +35,14 @@ struct made_report {
     struct format_finding findings[2];
 };
 
+/* For the renderers: @context is an array of images. */
+static inline const struct report_image *made_image(void *context, size_t i)
+{
+    const struct report_image *images = context;
+
+    return &images[i];
+}
+
 static inline struct format_name made_name(const char *text)
 {
     return (struct format_name){(char *)(uintptr_t)text, strlen(text)};

@@ -215,16 +215,19 @@ static void order_is(const char *name, bool reversed, const char *expected)
 {
     static struct made_report made[N_IMAGES];
     struct report_image images[N_IMAGES];
+    const struct render_images all = {N_IMAGES, made_image, images};
     struct render_row *rows;
     char order[32] = "";
     size_t n;
 
     make_images(made, images);
-    rows = render_rows(images, N_IMAGES, &n);
+    rows = render_rows(&all, &n);
     assert_int_equal(n, N_IMAGES);
-    assert_int_equal(render_rows_sort(rows, n, name != NULL ? column(name) : NULL, reversed), 0);
+    assert_int_equal(render_rows_sort(rows, n, &all, name != NULL ? column(name) : NULL, reversed),
+                     0);
     for (size_t i = 0; i < n; i++)
-        snprintf(order + strlen(order), sizeof(order) - strlen(order), " %s", rows[i].image->path);
+        snprintf(order + strlen(order), sizeof(order) - strlen(order), " %s",
+                 images[rows[i].image].path);
     if (strcmp(order + 1, expected) != 0)
         fail_msg("%s: %s, not %s", name != NULL ? name : "none", order + 1, expected);
     free(rows);
@@ -253,6 +256,9 @@ static void an_image_without_tables_has_a_row(void **state)
 {
     struct made_report made;
     struct report_image images[3];
+    struct render_images all = {3, made_image, images};
+    const struct report_image *image;
+    const struct report_table *table;
     struct render_row *rows;
     size_t n;
 
@@ -262,33 +268,37 @@ static void an_image_without_tables_has_a_row(void **state)
     images[0] = (struct report_image){.path = "first"};
     images[1] = made.image;
     images[2] = images[0];
-    rows = render_rows(images, 3, &n);
+    rows = render_rows(&all, &n);
     assert_int_equal(n, 4);
-    for (size_t i = 0; i < 4; i++)
+    for (size_t i = 0; i < 4; i++) {
+        static const size_t image_of[] = {0, 1, 1, 2};
+        const struct report_table *const table_of[] = {NULL, &made.tables[0], &made.tables[1],
+                                                       NULL};
+
         assert_int_equal(rows[i].given, i);
-    assert_ptr_equal(rows[0].image, &images[0]);
-    assert_null(rows[0].table);
-    assert_ptr_equal(rows[1].table, &made.tables[0]);
-    assert_ptr_equal(rows[2].table, &made.tables[1]);
-    assert_ptr_equal(rows[2].image, &images[1]);
-    assert_null(rows[3].table);
+        render_row_look(&rows[i], &all, &image, &table);
+        assert_ptr_equal(image, &images[image_of[i]]);
+        assert_ptr_equal(table, table_of[i]);
+    }
     free(rows);
-    rows = render_rows(images, 0, &n);
+    all.n = 0;
+    rows = render_rows(&all, &n);
     assert_non_null(rows);
     assert_int_equal(n, 0);
-    assert_int_equal(render_rows_sort(rows, 0, NULL, false), 0);
+    assert_int_equal(render_rows_sort(rows, 0, &all, NULL, false), 0);
     free(rows);
 }
 
 /* ---- CSV ---- */
 
-static void csv_is(const struct report_image *images, size_t n, struct render_options options,
+static void csv_is(struct report_image *list, size_t n, struct render_options options,
                    const char *expected)
 {
+    const struct render_images images = {n, made_image, list};
     struct made_print *print = made_print_begin();
     char *text;
 
-    assert_int_equal(render_csv(print->stream, images, n, &options), 0);
+    assert_int_equal(render_csv(print->stream, &images, &options), 0);
     text = made_print_end(print);
     assert_string_equal(text, expected);
     free(text);
@@ -299,12 +309,13 @@ static void csv_of_all_columns(void **state)
     struct made_print *print = made_print_begin();
     struct render_options options = {.bytes = true};
     struct made_report made;
+    const struct render_images images = {1, made_image, &made.image};
     char *text, *line;
     size_t commas = 0;
 
     (void)state;
     made_init(&made);
-    assert_int_equal(render_csv(print->stream, &made.image, 1, &options), 0);
+    assert_int_equal(render_csv(print->stream, &images, &options), 0);
     text = made_print_end(print);
     assert_memory_equal(text, "ACTION,LOST,SECONDS,", 20);
     line = strchr(text, '\n') + 1;
@@ -362,13 +373,14 @@ static void csv_has_a_row_for_each_table_as_given(void **state)
 
 /* ---- the table ---- */
 
-static void table_is(const struct report_image *images, size_t n, struct render_options options,
+static void table_is(struct report_image *list, size_t n, struct render_options options,
                      const char *expected)
 {
+    const struct render_images images = {n, made_image, list};
     struct made_print *print = made_print_begin();
     char *text;
 
-    assert_int_equal(render_table(print->stream, images, n, &options), 0);
+    assert_int_equal(render_table(print->stream, &images, &options), 0);
     text = made_print_end(print);
     assert_string_equal(text, expected);
     free(text);
