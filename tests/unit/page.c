@@ -469,6 +469,10 @@ static void histograms(void **state)
     says(&page, "    from    64 KiB          1,900 runs   200 MiB  66.67 %  #");
     page.made.jumps[1].backward = 12345678;
     says(&page, "    from    64 KiB       1,000 back        600 forward  84.21 %");
+    for (int i = 0; i < 2; i++) /* no wider than they are */
+        page.made.jumps[i].backward = page.made.jumps[i].forward = 3;
+    page.made.tables[0].walk.backward_steps = page.made.tables[0].walk.forward_jumps = 6;
+    says(&page, "    from    64 KiB  3 back 3 forward  50.00 %  #######");
     page.made.tables[0].walk.backward_steps = page.made.tables[0].walk.forward_jumps = 0;
     hides(&page, "jumps by distance");
     done(&page);
@@ -800,6 +804,25 @@ static void what_is_lost_is_listed(void **state)
     done(&page);
 }
 
+/* Nine of ten are shown of the disk: there is room for one more. */
+static void where_one_range_is_shown_the_others_are_counted(void **state)
+{
+    static struct piece_lost nine;
+    struct page page;
+
+    (void)state;
+    make(&page);
+    made_add_findings(&page.made);
+    lost(&page, 9);
+    nine = page.made.lost;
+    lost(&page, 3);
+    made_add_snapshot(&page.made);
+    page.made.tables[0].lost = &nine;
+    page.made.tables[1].lost = &page.made.lost;
+    says(&page, "    and 2 more");
+    done(&page);
+}
+
 /* Ten ranges are shown of all tables together, and ten tables. */
 static void what_many_snapshots_lost_is_not_a_page_long(void **state)
 {
@@ -898,6 +921,7 @@ int main(void)
         cmocka_unit_test(what_is_not_whole_says_so),
         cmocka_unit_test(damage_comes_before_all_figures),
         cmocka_unit_test(what_is_lost_is_listed),
+        cmocka_unit_test(where_one_range_is_shown_the_others_are_counted),
         cmocka_unit_test(what_many_snapshots_lost_is_not_a_page_long),
         cmocka_unit_test(of_each_kind_three_findings_are_shown),
     };
