@@ -5,11 +5,13 @@
 #include "open.h"
 #include "scratch.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/vfs.h>
 #include <time.h>
 
 #define N_READS 200 /* more than are asked for at once */
@@ -401,6 +403,51 @@ static void file_systems_without_storage_have_a_name(void **state)
     close(fd);
 }
 
+/* The file system that all seems to lie on; 0: as it is. */
+static unsigned long pretended;
+
+int fstatfs64(int fd, struct statfs64 *system)
+{
+    static int (*ask)(int, struct statfs64 *);
+
+    if (ask == NULL)
+        ask = (int (*)(int, struct statfs64 *))dlsym(RTLD_NEXT, "fstatfs64");
+    if (pretended == 0)
+        return ask(fd, system);
+    memset(system, 0, sizeof(*system));
+    system->f_type = (__typeof__(system->f_type))pretended;
+    return 0;
+}
+
+/* Numbers as in the kernel's source. */
+static void each_kind_of_the_kernels_own_is_known(void **state)
+{
+    static const struct {
+        unsigned long magic;
+        const char *name;
+    } kinds[] = {
+        {0x9fa0, "proc"},           {0x62656572, "sysfs"},      {0x27e0eb, "cgroup"},
+        {0x63677270, "cgroup2"},    {0x64626720, "debugfs"},    {0x74726163, "tracefs"},
+        {0x73636673, "securityfs"}, {0xf97cff8c, "selinuxfs"},  {0x43415d53, "smackfs"},
+        {0x62656570, "configfs"},   {0x6165676c, "pstore"},     {0xde5e81e4, "efivarfs"},
+        {0xcafe4a11, "bpf"},        {0x19800202, "mqueue"},     {0x1cd1, "devpts"},
+        {0x0187, "autofs"},         {0x6e736673, "nsfs"},       {0x42494e4d, "binfmt_misc"},
+        {0x65735543, "fusectl"},    {0x67596969, "rpc_pipefs"}, {0x6e667364, "nfsd"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        pretended = kinds[i].magic;
+        assert_non_null(io_storeless(0));
+        assert_string_equal(io_storeless(0), kinds[i].name);
+    }
+    pretended = 0x01021994; /* tmpfs */
+    assert_null(io_storeless(0));
+    pretended = 0xef53; /* ext4 */
+    assert_null(io_storeless(0));
+    pretended = 0;
+}
+
 /* ---- what an implementation may leave out ---- */
 
 static void what_is_not_implemented_is_not_known(void **state)
@@ -480,6 +527,7 @@ int main(void)
         SCRATCH_TEST(the_limit_of_open_files_is_raised_where_it_is_reached),
         SCRATCH_TEST(any_other_failure_raises_nothing),
         SCRATCH_TEST(file_systems_without_storage_have_a_name),
+        cmocka_unit_test(each_kind_of_the_kernels_own_is_known),
         cmocka_unit_test(what_is_not_implemented_is_not_known),
         cmocka_unit_test(disks_are_told_apart_by_their_numbers),
     };
