@@ -274,6 +274,31 @@ static void a_descriptor_of_ours_is_written_where_it_stands(void **state)
     close(fd);
 }
 
+/* The caller has chosen it, and could not look into it either. */
+static void a_descriptor_of_ours_need_not_be_readable(void **state)
+{
+    struct io_target target;
+    char path[32];
+    int fd;
+
+    (void)state;
+    scratch_write("file", "text");
+    chmod("file", 0222);
+    scratch_be_nobody();
+    fd = open("file", O_WRONLY);
+    snprintf(path, sizeof(path), "/dev/fd/%d", fd);
+    if (access(path, F_OK) < 0) {
+        scratch_be_oneself();
+        close(fd);
+        skip();
+    }
+    target = find(path);
+    scratch_be_oneself();
+    assert_true(target.fd > 2);
+    io_target_release(&target);
+    close(fd);
+}
+
 static void a_link_of_proc_to_another_programs_file_is_no_name(void **state)
 {
     char path[64];
@@ -381,6 +406,7 @@ int main(void)
         SCRATCH_TEST(a_fifo_needs_its_reader),
         SCRATCH_TEST(who_may_not_write_to_a_fifo_is_told_why),
         SCRATCH_TEST(a_descriptor_of_ours_is_written_where_it_stands),
+        SCRATCH_TEST(a_descriptor_of_ours_need_not_be_readable),
         SCRATCH_TEST(a_link_of_proc_to_another_programs_file_is_no_name),
         SCRATCH_TEST(a_pipe_of_another_program_is_opened),
         SCRATCH_TEST(standard_output_is_looked_at_too),
