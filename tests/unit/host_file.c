@@ -15,6 +15,7 @@
 #include <sys/statvfs.h>
 
 static int descriptor(struct io *io);
+static struct opt_u64 allocated(struct io *io);
 
 /* Anything that has a descriptor. */
 struct held {
@@ -22,11 +23,20 @@ struct held {
     int fd;
 };
 
-static const struct io_ops held_ops = {.descriptor = descriptor};
+static const struct io_ops held_ops = {.descriptor = descriptor, .allocated = allocated};
 
 static int descriptor(struct io *io)
 {
     return ((struct held *)io)->fd;
+}
+
+static struct opt_u64 allocated(struct io *io)
+{
+    struct stat st;
+
+    if (fstat(descriptor(io), &st) < 0 || !S_ISREG(st.st_mode))
+        return (struct opt_u64){.known = false};
+    return opt_u64_of((uint64_t)st.st_blocks * 512);
 }
 
 /* A file of 64 KiB that is on the device. */
