@@ -14,6 +14,12 @@ CLONES_PART uint64_t all_if(bool condition)
     return 0 - (uint64_t)condition;
 }
 
+/*
+ * An answer for many numbers, kept in the sign of one: compilers make vector code of additions and
+ * ORs, and no branch or comparison is needed. What is added up stays below 2^62.
+ */
+#define IS_NEGATIVE(n) ((int64_t)(n) < 0)
+
 #define BITS_4(i)                                                                                  \
     UINT64_C(1) << (i), UINT64_C(1) << ((i) + 1), UINT64_C(1) << ((i) + 2), UINT64_C(1) << ((i) + 3)
 #define BITS_16(i) BITS_4(i), BITS_4((i) + 4), BITS_4((i) + 8), BITS_4((i) + 12)

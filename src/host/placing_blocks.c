@@ -5,6 +5,7 @@
  */
 #include "placing_blocks.h"
 
+#include "bits.h"
 #include "clones.h"
 #include "grid.h"
 #include "placer.h"
@@ -13,9 +14,6 @@
 #include <string.h>
 
 #define BLOCK 64
-
-/* A place in the sign of a number: see tables/l2.c. Offsets and places stay below 2^62. */
-#define IS_NEGATIVE(n) ((int64_t)(n) < 0)
 
 /* Do all clusters lie in [low, high)? */
 CLONES_PART bool all_inside(const uint64_t *begin, uint32_t n, uint64_t cluster_bytes, uint64_t low,
@@ -129,7 +127,9 @@ static unsigned count_inside(uint64_t splits, uint64_t guest_off, uint64_t clust
     unsigned n = 0;
 
     for (; splits != 0; splits &= splits - 1)
-        n += (guest_off + (unsigned)__builtin_ctzll(splits) * cluster_bytes) % PIECE_REQUEST_BYTES != 0;
+        n +=
+            (guest_off + (unsigned)__builtin_ctzll(splits) * cluster_bytes) % PIECE_REQUEST_BYTES !=
+            0;
     return n;
 }
 

@@ -39,10 +39,6 @@ static int join_uniform(struct tables_l2_walk *walk, uint64_t guest_off)
 
 enum block_kind { BLOCK_EMPTY, BLOCK_DENSE, BLOCK_MIXED };
 
-/* The loops below keep one answer for 64 entries in the sign of a number: compilers make vector
- * code of additions and ORs, and no branch or comparison is needed. Offsets stay below 2^57. */
-#define IS_NEGATIVE(n) ((int64_t)(n) < 0)
-
 /*
  * Says of which kind a block is. @begin receives the host offsets, valid for a dense block only. An
  * entry is plain when it has no bit but COPIED and an aligned offset; with extended L2, when all of
