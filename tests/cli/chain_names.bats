@@ -285,7 +285,7 @@ map 0..1
 IMAGE
     ASAN_OPTIONS=detect_leaks=0 strace -f -y -o trace "$QCOW2FRAG" --json --chain top.qcow2 >out
     grep -q 'openat.*/etc/passwd' trace
-    ! grep -E '^[0-9]+ +(p?readv?2?|preadv2|pread64|mmap|mmap2)\([^"]*</etc/passwd>' trace
+    not grep -E '^[0-9]+ +(p?readv?2?|preadv2|pread64|mmap|mmap2)\([^"]*</etc/passwd>' trace
 }
 
 @test "a backing file that is damaged, or of another kind than recorded, is told" {
@@ -393,7 +393,7 @@ poke be32 header+4 9'
     for way in "--json --chain" "map --list --chain"; do
         ASAN_OPTIONS=detect_leaks=0 strace -f -y -o trace "$QCOW2FRAG" $way top.qcow2 >out
         grep -q 'openat.*/etc/passwd' trace
-        ! grep -E '^[0-9]+ +(p?readv?2?|preadv2|pread64|mmap|mmap2)\([^"]*</etc/passwd>' trace
+        not grep -E '^[0-9]+ +(p?readv?2?|preadv2|pread64|mmap|mmap2)\([^"]*</etc/passwd>' trace
     done
 }
 
@@ -425,7 +425,7 @@ IMAGE
         for way in "" "--json -S" "map --list" "-v"; do
             ASAN_OPTIONS=detect_leaks=0 strace -f -o trace -e trace=file "$QCOW2FRAG" $way "$image" >out
             grep -q "$image" trace
-            ! grep somewhere.fifo trace
+            not grep somewhere.fifo trace
         done
     done
 }

@@ -73,7 +73,7 @@ text'
 auto
 never'
     offers --progress a # the value of this one is never a word of its own
-    ! grep -q always offered
+    not grep -q always offered
 }
 
 @test "bash: columns, one after the other" {
@@ -156,7 +156,7 @@ SESSION
 }
 
 @test "an unknown shell is refused" {
-    ! "$COMPLETIONS" tcsh
+    not "$COMPLETIONS" tcsh
 }
 
 @test "they are installed where the shells look for them" {

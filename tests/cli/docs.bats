@@ -109,7 +109,7 @@ IMAGE
     holds run "tests/images/sample.txt none/sample.qcow2"
     MAKEFLAGS='' make -s -n -C "$SOURCE" BUILD=none IMAGE=my.qcow2 run >run
     holds run 'none/qcow2frag "my.qcow2"'
-    ! grep -q sample run
+    not grep -q sample run
 }
 
 @test "docs: the sample of make run has data, and is worth a look" {
@@ -117,7 +117,7 @@ IMAGE
     fixture sample
     sync sample.qcow2
     qcow2frag sample.qcow2 >page
-    ! grep -q -e 'nothing is read' -e 'not on the device yet' page
+    not grep -q -e 'nothing is read' -e 'not on the device yet' page
     [ "$(stat -c %s sample.qcow2)" -lt 80000000 ]
     qcow2frag --device hdd --no-host --json sample.qcow2 >json
     [ "$(jq '.images[0].verdict.action == "image" and .images[0].findings_total == 0' json)" = true ]

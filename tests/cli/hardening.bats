@@ -29,7 +29,7 @@ setup() {
 @test "no segment is writable and executable" {
     readelf -lW "$QCOW2FRAG" | awk '$1 == "LOAD"' >segments
     [ -s segments ]
-    ! grep -qE 'RWE' segments
+    not grep -qE 'RWE' segments
 }
 
 @test "functions with buffers guard their return address" {
@@ -45,7 +45,7 @@ setup() {
 @test "it looks for libraries in no folder of the build, and its code is not relocated" {
     readelf -dW "$QCOW2FRAG" >dynamic
     grep -q NEEDED dynamic
-    ! grep -qE 'RPATH|RUNPATH|TEXTREL' dynamic
+    not grep -qE 'RPATH|RUNPATH|TEXTREL' dynamic
 }
 
 @test "each loop over clusters has a version for each level of processors" {

@@ -23,13 +23,13 @@ load helper
     mv out map
     holds map "Usage: qcow2frag map "
     holds map --list
-    ! grep -q -e --histogram -e '^Columns' map
+    not grep -q -e --histogram -e '^Columns' map
     try qcow2frag help measure
     mv out measure
     holds measure "Usage: qcow2frag [measure] "
     holds measure --histogram
     holds measure '^Columns' || grep -q '^Columns' measure
-    ! grep -q -e --list measure
+    not grep -q -e --list measure
     for command in map measure; do
         for words in "$command --help" "$command -h" "--help $command" "$command --help image"; do
             qcow2frag $words | diff $command -

@@ -99,6 +99,9 @@ told() {
     return 1
 }
 
+# not COMMAND ...: fails the test if the command succeeds. (With "!" alone a shell goes on.)
+not() { ! "$@" || told "succeeded: $*"; }
+
 # exits STATUS: what the last try must have come to.
 exits() { [ "$status" = "$1" ] || told "status $status, expected $1; messages:" err; }
 

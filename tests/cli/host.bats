@@ -211,7 +211,7 @@ PYTHON
     is <(json ours.json 'i[0]["tables"][0]["end_to_end"]["seconds"] < 512 * 2**20 / 150e6') true
     is <(json ours.json 'i[0]["verdict"]["action"]') host
     qcow2frag --device hdd mounted/image >page
-    ! grep 'as fast as it can be' page
+    not grep 'as fast as it can be' page
     cp --reflink=never --sparse=never mounted/image mounted/copy
     sync mounted/copy
     qcow2frag --json --device hdd mounted/copy >ours.json
@@ -264,7 +264,7 @@ not_written_back() {
     sync mounted/image
     try qcow2frag mounted/image
     exits 0
-    ! grep "not on the device yet" out
+    not grep "not on the device yet" out
 }
 
 @test "what is not on the device yet is told" { in_filesystem ext4 not_written_back; }
@@ -290,7 +290,7 @@ has_no_map() {
     try qcow2frag "$1"
     exits 0
     holds out "  extents on the host      not known: $reason${2:+ ($2)}"
-    ! grep "end to end" out
+    not grep "end to end" out
     qcow2frag map --list --json "$1" >list
     is <(json <(head -1 list) 'd["physical_offset"]') null
 }
@@ -396,7 +396,7 @@ map 0..2 at 10'
     try with_extents extents "$QCOW2FRAG" f
     exits 0
     holds out "  end to end               not known: the data has no place on the device yet"
-    ! grep -i hole out
+    not grep -i hole out
     echo 0 0xb0000 0x100000000 0 >extents
     echo 0xb0000 0x200000 0 0x6 >>extents
     try with_extents extents "$QCOW2FRAG" f
@@ -515,7 +515,7 @@ EXTENTS
     is <(json out '[i[0]["host"], i[0]["tables"][0]["end_to_end"]]') '[null, null]'
     try with_extents /nonexistent "$QCOW2FRAG" --no-host f
     exits 0
-    ! grep -E "extents|end to end" out
+    not grep -E "extents|end to end" out
     try with_extents /nonexistent "$QCOW2FRAG" map --no-host --list --json f
     exits 0
     is <(json out 'd["physical_offset"]') null

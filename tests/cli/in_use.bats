@@ -72,7 +72,7 @@ page_says() {
     if [ -n "$1" ]; then
         grep -E '^ *in use' out | grep -qF -- "$1" || told "not told: $1" out
     else
-        ! grep -E '^ *in use' out
+        not grep -E '^ *in use' out
     fi
 }
 

@@ -31,14 +31,14 @@ dependencies() {
     build=$(dirname "$QCOW2FRAG")
     [ -e "$build/build.ninja" ] || skip "not in a build folder"
     meson setup -Dliburing=disabled -Ddebug=false -Dwerror=true without "$SOURCE" >log || told "no build:" log
-    ! grep -q HAVE_LIBURING without/compile_commands.json
+    not grep -q HAVE_LIBURING without/compile_commands.json
     # All that differs is in the floor that reads files: with it the program is linked as it is.
     ninja -C without libio.a >log || told "no build:" log
     ninja -C "$build" -t commands qcow2frag | tail -n 1 | tr ' ' '\n' | grep -v liburing |
         sed "s|^libio[.]a\$|$PWD/without/libio.a|; s|^qcow2frag\$|$PWD/without/qcow2frag|" >link
     grep -q without/libio link
     (cd "$build" && bash -c "$(tr '\n' ' ' <"$OLDPWD/link")") >log 2>&1 || told "not linked:" log
-    ! nm without/qcow2frag | grep io_uring
+    ! nm without/qcow2frag | grep io_uring || told "this is not to be"
     mkdir images
     "$MKQCOW2" --into images "$TESTS"/images/*.txt
     rm images/v2-zero.qcow2 # which is damaged

@@ -110,12 +110,12 @@ says() {
 
 @test "a hostile option is one line of message" {
     wrong $'--x\ny\x1b[2J'
-    ! LC_ALL=C grep -q $'[\x01-\x09\x0b-\x1f\x7f-\xff]' err
+    not env LC_ALL=C grep -q $'[\x01-\x09\x0b-\x1f\x7f-\xff]' err
 }
 
 @test "a hostile name of a column is one line of message" {
     wrong --columns $'x\ny\x1b[2J' image
-    ! LC_ALL=C grep -q $'[\x01-\x09\x0b-\x1f\x7f-\xff]' err
+    not env LC_ALL=C grep -q $'[\x01-\x09\x0b-\x1f\x7f-\xff]' err
 }
 
 # ---- what is a command, what is an image ----

@@ -334,10 +334,10 @@ map 0..1'
     chain
     seq 10 >old
     ASAN_OPTIONS=detect_leaks=0 strace -f -e trace=file -o trace "$QCOW2FRAG" -o new top.qcow2
-    ! grep -F '"raw"' trace
+    not grep -F '"raw"' trace
     ASAN_OPTIONS=detect_leaks=0 strace -f -e trace=file -o trace "$QCOW2FRAG" -o old top.qcow2
     grep -F '"raw"' trace >looks
-    ! grep -vE 'O_PATH|stat' looks
+    not grep -vE 'O_PATH|stat' looks
 }
 
 @test "-o does not wait for a backing file" {

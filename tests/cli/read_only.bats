@@ -105,7 +105,7 @@ asks_only() {
     takes_no_lock
     # The folder itself by its path, all below from its descriptor.
     opens_only "$(printf '%s\n' . "$PWD/folder" image other | LC_ALL=C sort)"
-    ! opens | grep -E '"(image|other)"' | grep -v O_NOFOLLOW
+    ! opens | grep -E '"(image|other)"' | grep -v O_NOFOLLOW || told "this is not to be"
 }
 
 # never_asks_for NAME: no system call named it.

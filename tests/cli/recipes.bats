@@ -269,8 +269,8 @@ PYTHON
     scattered disk
     qemu-img bitmap --add disk b0
     page disk
-    ! grep -q "The program that used" page
-    ! grep -q "skip-broken" page
+    not grep -q "The program that used" page
+    not grep -q "skip-broken" page
 }
 
 # ---- encryption ----
@@ -536,11 +536,11 @@ cooked_volume() {
     follow
     qemu-img check leaked.qcow2 >log
     qcow2frag --no-host --device hdd --space leaked.qcow2 >page
-    ! grep -q "check -r leaks" page
+    not grep -q "check -r leaks" page
 }
 
 @test "in a damaged image nothing is called space to get back" {
     fixture v2-zero
     try qcow2frag --no-host --space "$BATS_TEST_TMPDIR/v2-zero.qcow2"
-    ! grep -q "get space back" out
+    not grep -q "get space back" out
 }

@@ -143,7 +143,7 @@ FIXTURE
 
 @test "the commands save all that is not lost, where convert alone fails" {
     two_tables
-    ! qemu-img convert -O qcow2 disk.qcow2 plain.qcow2 2>log
+    not qemu-img convert -O qcow2 disk.qcow2 plain.qcow2 2>log
     saved disk.qcow2
     cmp disk.qcow2 disk.qcow2.damaged
     pattern disk.qcow2.salvaged 1 0 1M
@@ -156,10 +156,10 @@ FIXTURE
     two_tables
     echo mine >disk.qcow2.damaged
     steps disk.qcow2 >commands
-    ! bash -c "$(head -n 1 commands)"
+    not bash -c "$(head -n 1 commands)"
     is disk.qcow2.damaged mine
     echo mine >disk.qcow2.salvaged
-    ! bash -c "$(grep salvage commands)"
+    not bash -c "$(grep salvage commands)"
     is disk.qcow2.salvaged mine
 }
 
@@ -178,7 +178,7 @@ FIXTURE
 @test "too much extra data: QEMU opens the image after the step that says so" {
     needs qemu-img
     "$MKQCOW2" "$TESTS/images/damage/054-snapshot-extra-2000.txt" disk.qcow2
-    ! qemu-img convert -O qcow2 disk.qcow2 plain.qcow2 2>log
+    not qemu-img convert -O qcow2 disk.qcow2 plain.qcow2 2>log
     saved disk.qcow2
     grep -q '^qemu-img check -r all disk.qcow2$' commands
     qemu-img snapshot -l disk.qcow2.salvaged
@@ -187,7 +187,7 @@ FIXTURE
 @test "bitmaps that keep QEMU from opening the image" {
     needs qemu-img
     "$MKQCOW2" "$TESTS/images/damage/118-bitmap-entry-reserved-1.txt" disk.qcow2
-    ! qemu-img convert -O qcow2 disk.qcow2 plain.qcow2 2>log
+    not qemu-img convert -O qcow2 disk.qcow2 plain.qcow2 2>log
     saved disk.qcow2
     [ -e disk.qcow2.salvaged ]
 }

@@ -32,7 +32,7 @@ fails() {
 @test "a command that fails ends the test, be it called by others" {
     fails 'false; true'
     fails 'inner; true'
-    ! grep -q 'went on' out
+    not grep -q 'went on' out
     holds out '# failed: false, some.bats:1, some.bats:4'
     fails '(exit 3)'
     fails 'x=$(exit 3); true'

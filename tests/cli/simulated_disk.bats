@@ -25,7 +25,7 @@ read_from() {
     for read; do commands+=" -c 'read -q $read'"; done
     disk "$parameters" "qemu-io -r -f raw $commands nbd+unix:///$export?socket=\$unixsocket" ||
         told "qemu-io failed:" io.log
-    ! grep failed io.log
+    not grep failed io.log
 }
 
 # clock LINE ...: the log holds these lines: FILE OFFSET LENGTH SECONDS.

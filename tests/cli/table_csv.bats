@@ -100,7 +100,7 @@ a"
     three
     try qcow2frag --noheadings reversed.qcow2 one-cluster.qcow2
     [ "$(wc -l <out)" = 2 ]
-    ! grep -q SCORE out
+    not grep -q SCORE out
 }
 
 @test "where snapshots are asked for there is a column for them, even if no image has any" {
@@ -109,7 +109,7 @@ a"
     exits 0
     head -1 out | grep -q 'SNAPSHOT *IMAGE'
     try qcow2frag reversed.qcow2 one-cluster.qcow2
-    ! grep -q SNAPSHOT out
+    not grep -q SNAPSHOT out
 }
 
 @test "with snapshots, a column says whose the line is" {
@@ -185,7 +185,7 @@ reversed.qcow2"
     try qcow2frag --noheadings --columns METADATA reversed.qcow2
     exits 0
     is <(tr -d ' ' <out) "$(qcow2frag --noheadings --space --columns METADATA reversed.qcow2 | tr -d ' ')"
-    ! grep -q -- - out
+    not grep -q -- - out
     fixture sample
     try qcow2frag --noheadings --columns IMAGE --sort FREE reversed.qcow2 sample.qcow2
     is <(tr -d ' ' <out) "sample.qcow2

@@ -144,5 +144,5 @@ compressed 0..9 bytes 1048576'
     qcow2frag --no-host disk >page
     holds page ", if the disk spins;"
     qcow2frag --no-host --device hdd disk >page
-    ! grep -q "if the disk spins" page
+    not grep -q "if the disk spins" page
 }
