@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdlib.h>
 
 #include <setjmp.h>
@@ -1235,10 +1236,24 @@ static void a_copy_of_a_name_is_whole_and_apart(void **state)
     free(copy.bytes);
 }
 
+/* Of a length behind which no allocator leaves anything by chance. */
+static void a_copy_of_a_name_has_room_for_its_end(void **state)
+{
+    char bytes[] = "123456789012345678901234";
+    const struct format_name name = {bytes, 24};
+    struct format_name copy = {NULL, 0};
+
+    (void)state;
+    assert_int_equal(format_name_copy(&name, &copy), 0);
+    assert_true(malloc_usable_size(copy.bytes) >= 25);
+    free(copy.bytes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_copy_of_a_name_is_whole_and_apart),
+        cmocka_unit_test(a_copy_of_a_name_has_room_for_its_end),
         cmocka_unit_test(version_3_is_read),
         cmocka_unit_test(version_2_has_no_feature_bits),
         cmocka_unit_test(extended_l2_halves_the_entries),

@@ -357,6 +357,22 @@ static void an_entry_beyond_the_file_does_no_harm(void **state)
     fixture_free(fixture);
 }
 
+static void the_first_block_can_be_named_twice_too(void **state)
+{
+    struct fixture *fixture = fixture_new(4);
+
+    (void)state;
+    put_entry(fixture, 0, 20 * CLUSTER);
+    put_entry(fixture, 1, 20 * CLUSTER);
+    put_count(fixture, 20 * CLUSTER, 1, 4);
+    fixture_open(fixture);
+    assert_false(fixture->refcounts.whole);
+    assert_int_equal(fixture->findings.total, 1);
+    assert_int_equal(count_of(fixture, 1), 0);
+    assert_int_equal(count_of(fixture, 2049), 0);
+    fixture_free(fixture);
+}
+
 static void a_block_named_twice_counts_for_none(void **state)
 {
     struct fixture *fixture = fixture_new(4);
@@ -431,6 +447,7 @@ int main(void)
         cmocka_unit_test(a_failing_disk_is_an_error),
         cmocka_unit_test(entries_that_are_not_believed),
         cmocka_unit_test(an_entry_beyond_the_file_does_no_harm),
+        cmocka_unit_test(the_first_block_can_be_named_twice_too),
         cmocka_unit_test(a_block_named_twice_counts_for_none),
         cmocka_unit_test(a_table_on_other_metadata_is_not_read),
         cmocka_unit_test(a_missing_table_is_told_with_the_header_alone),
