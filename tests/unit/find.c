@@ -45,6 +45,7 @@ int openat64(int folder, const char *name, int flags, ...)
 /* A folder with "a", "sub/b" and, outside of what is searched, "private/b". */
 struct place {
     char top[64];
+    unsigned n_open; /* descriptors */
     struct io_folder folder;
     char found[8][128]; /* relative paths */
     size_t n_found, n_failed;
@@ -61,6 +62,15 @@ static void write_file(const char *path, const char *text)
     assert_true(fd >= 0);
     assert_int_equal(write(fd, text, strlen(text)), strlen(text));
     close(fd);
+}
+
+static unsigned count_open(void)
+{
+    unsigned n = 0;
+
+    for (int fd = 0; fd < 256; fd++)
+        n += fcntl(fd, F_GETFD) >= 0;
+    return n;
 }
 
 static int set_up(void **state)
@@ -81,6 +91,7 @@ static int set_up(void **state)
     if (place->folder.fd == 0)
         place->folder.fd = fcntl(0, F_DUPFD_CLOEXEC, 3);
     close(0); /* so the first that is opened below it has the number 0 */
+    place->n_open = count_open();
     *state = place;
     return 0;
 }
@@ -90,6 +101,7 @@ static int tear_down(void **state)
     struct place *place = *state;
     char command[128];
 
+    assert_int_equal(count_open(), place->n_open);
     io_folder_close(&place->folder);
     assert_int_equal(chdir("/"), 0);
     snprintf(command, sizeof(command), "rm -rf %s", place->top);

@@ -31,12 +31,25 @@ static void make(struct reads *reads)
     scratch_put("file", numbers, sizeof(numbers));
 }
 
-/* Where one read can be done this way, all can. */
+/* Is the program built with it, and has the kernel any? */
+static bool has_ring(void)
+{
+    static _Alignas(16) char ring[4096];
+    int (*init)(unsigned, void *, unsigned) =
+        (int (*)(unsigned, void *, unsigned))dlsym(RTLD_DEFAULT, "io_uring_queue_init");
+    void (*leave)(void *) = (void (*)(void *))dlsym(RTLD_DEFAULT, "io_uring_queue_exit");
+
+    if (init == NULL || leave == NULL || init(1, ring, 0) < 0)
+        return false;
+    leave(ring);
+    return true;
+}
+
 static void read_all(int fd, struct reads *reads)
 {
-    if (!io_ring_read(fd, reads->list, 1)) {
+    if (!has_ring()) {
         close(fd);
-        skip(); /* built without it, or the kernel has none */
+        skip();
     }
     assert_true(io_ring_read(fd, reads->list, N_READS));
 }
@@ -164,10 +177,11 @@ static void a_ring_that_fails_is_not_tried_again(void **state)
     fd = open("file", O_RDONLY);
     n_submits = 0;
     submit_error = -EBADR;
-    if (!io_ring_read(fd, reads.list, 1)) {
+    if (!has_ring()) {
         close(fd);
         skip();
     }
+    assert_true(io_ring_read(fd, reads.list, 1));
     assert_false(io_ring_read(fd, reads.list, N_READS));
     assert_int_equal(n_submits, 2);
     assert_false(io_ring_read(fd, reads.list, 1));
