@@ -5,6 +5,7 @@
  */
 #include "holds.h"
 
+#include "bits.h"
 #include "clones.h"
 #include "holding.h"
 
@@ -12,8 +13,6 @@
 
 #define BLOCK 64
 #define CLUSTERS_MAX 4 /* of one entry: a blob has at most two clusters, and begins anywhere */
-
-#define IS_NEGATIVE(n) ((int64_t)(n) < 0)
 
 static void flush(const struct space_holds *holds, struct space_holds_batch *batch)
 {

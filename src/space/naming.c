@@ -18,16 +18,12 @@ int space_naming_open(struct space_naming *naming, struct format_image *image,
                                     .rules = format_image_rules(image),
                                     .tables = tables,
                                     .n_tables = n_tables,
-                                    .first_number = first_number,
-                                    .n_slots = 16};
-    while (naming->n_slots < 2 * n_tables)
-        naming->n_slots *= 2;
+                                    .first_number = first_number};
     naming->here = calloc(n_tables, sizeof(*naming->here));
-    naming->slots = calloc(naming->n_slots, sizeof(*naming->slots));
     naming->others = calloc(n_tables, sizeof(*naming->others));
     naming->l1_tables = calloc(n_tables, sizeof(*naming->l1_tables));
-    if (naming->here == NULL || naming->slots == NULL || naming->others == NULL ||
-        naming->l1_tables == NULL)
+    if (naming->here == NULL || naming->others == NULL || naming->l1_tables == NULL ||
+        hash_reserve(&naming->found, n_tables) < 0)
         return err_no_memory(err);
     for (size_t t = 0; t < n_tables; t++)
         naming->l1_tables[t] = (struct table){
@@ -43,20 +39,26 @@ void space_naming_close(struct space_naming *naming)
     tables_overlap_free(&naming->overlap);
     tables_l1_free(&naming->l1);
     free(naming->l1_tables);
-    free(naming->slots);
+    hash_free(&naming->found);
     free(naming->others);
     free(naming->here);
     memset(naming, 0, sizeof(*naming));
 }
 
-void space_naming_rewind(struct space_naming *naming)
+void space_naming_rewind_to(struct space_naming *naming, uint32_t first, uint32_t end)
 {
-    uint32_t end = 0;
+    uint32_t longest = 0;
 
     for (size_t t = 0; t < naming->n_tables; t++)
-        end = naming->tables[t].l1_entries > end ? naming->tables[t].l1_entries : end;
-    tables_l1_set_range(&naming->l1, 0, end);
+        longest = naming->tables[t].l1_entries > longest ? naming->tables[t].l1_entries : longest;
+    end = end < longest ? end : longest;
+    tables_l1_set_range(&naming->l1, first < end ? first : end, end);
     naming->left_out = naming->untold = 0;
+}
+
+void space_naming_rewind(struct space_naming *naming)
+{
+    space_naming_rewind_to(naming, 0, UINT32_MAX);
 }
 
 int space_naming_next(struct space_naming *naming, struct err *err)
@@ -70,19 +72,16 @@ int space_naming_next(struct space_naming *naming, struct err *err)
  */
 static struct space_named_l2 *find(struct space_naming *naming, uint64_t raw)
 {
-    uint64_t off = raw & FORMAT_ENTRY_OFFSET;
-    size_t mask = naming->n_slots - 1;
-    size_t at = (size_t)(off * UINT64_C(0x9e3779b97f4a7c15) >> 32) & mask;
+    uint32_t *at = NULL;
     struct tables_followed followed;
+    bool is_new = true;
 
-    while (naming->n_tables > 1 && naming->slots[at].stamp == naming->stamp) {
-        if (naming->slots[at].off == off)
-            return &naming->here[naming->slots[at].at];
-        at = (at + 1) & mask;
-    }
     if (naming->n_tables > 1)
-        naming->slots[at] =
-            (struct space_naming_slot){off, naming->stamp, (uint32_t)naming->n_here};
+        at = hash_at(&naming->found, raw & FORMAT_ENTRY_OFFSET, &is_new);
+    if (!is_new)
+        return &naming->here[*at];
+    if (at != NULL)
+        *at = (uint32_t)naming->n_here;
     followed = tables_follow(&naming->overlap, &naming->rules, raw);
     naming->here[naming->n_here] = (struct space_named_l2){
         .l2_off = followed.l2_off, .bar = followed.bar, .repeated = followed.repeated};
@@ -149,7 +148,7 @@ void space_naming_at(struct space_naming *naming, uint32_t index)
 {
     size_t n = 0;
 
-    naming->stamp++; /* at most 2^22 indices a walk, and a few hundred walks: no overflow */
+    hash_clear(&naming->found);
     naming->n_here = 0;
     for (size_t i = 0; i < naming->l1.n_live; i++) {
         size_t t = naming->l1.live[i];

@@ -9,6 +9,7 @@
 #include "cells.h"
 #include "entry.h"
 #include "follow.h"
+#include "hash.h"
 #include "l1.h"
 #include "overlap.h"
 
@@ -45,11 +46,6 @@ struct space_named_l2 {
     enum tables_bar bar;
 };
 
-struct space_naming_slot {
-    uint64_t off;
-    uint32_t stamp, at;
-};
-
 struct space_naming {
     struct format_image *image;
     struct format_entry_rules rules;
@@ -65,9 +61,7 @@ struct space_naming {
     uint32_t *others;          /* for each table: the next one that names the same */
     uint64_t left_out, untold; /* damaged L1 entries since the begin */
 
-    struct space_naming_slot *slots; /* an open hash table that forgets by stamp */
-    size_t n_slots;                  /* a power of two, at least twice the tables */
-    uint32_t stamp;
+    struct hash found; /* places in here[], by the offsets that L1 entries have */
 };
 
 /* A group of at most SPACE_NAMING_TABLES_MAX tables. Release with space_naming_close, also on
@@ -77,8 +71,9 @@ int space_naming_open(struct space_naming *naming, struct format_image *image,
                       struct err *err);
 void space_naming_close(struct space_naming *naming);
 
-/* Back to the first index. */
+/* Back to the first index; or to another one, and no further than to @end. */
 void space_naming_rewind(struct space_naming *naming);
+void space_naming_rewind_to(struct space_naming *naming, uint32_t first, uint32_t end);
 
 /* To the next window of indices, which has l1.n of them from l1.first on. As tables_l1_next. */
 int space_naming_next(struct space_naming *naming, struct err *err);

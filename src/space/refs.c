@@ -194,6 +194,12 @@ static int deliver(void *context, const struct tables_chunk *chunk)
     const struct job *job = &refs->jobs[chunk->cookie];
     uint64_t left_out;
 
+    if (chunk->at == 0 && refs->sink->begin_data != NULL) {
+        int ret = refs->sink->begin_data(refs->sink->context, &job->l2, job->l1_index);
+
+        if (ret != 0)
+            return ret;
+    }
     if (chunk->bytes == NULL)
         return 0;
     refs->work_bytes += chunk->len_bytes;
@@ -219,7 +225,8 @@ static int queue(struct space_refs *refs, const struct space_named_l2 *l2, uint3
 {
     int ret;
 
-    if (tables_fetch_in_hole(&refs->fetch, l2->l2_off, (uint32_t)refs->rules.cluster_bytes))
+    if (refs->sink->begin_data == NULL &&
+        tables_fetch_in_hole(&refs->fetch, l2->l2_off, (uint32_t)refs->rules.cluster_bytes))
         return 0;
     ret = refs->n_jobs == TABLES_FETCH_READS ? drain(refs) : 0;
     if (ret < 0)
@@ -241,13 +248,12 @@ static void close_group(struct space_refs *refs)
 
 typedef int take_named(struct space_refs *refs, const struct space_named_l2 *l2, uint32_t l1_index);
 
-/* Calls @take for each L2 table at each index of the group that is open. */
-static int take_all_named(struct space_refs *refs, take_named *take)
+/* Calls @take for each L2 table at each index that is left in the group that is open. */
+static int take_named_from(struct space_refs *refs, take_named *take)
 {
     struct space_naming *naming = &refs->naming;
     int ret;
 
-    space_naming_rewind(naming);
     while ((ret = space_naming_next(naming, refs->err)) == 1) {
         ret = 0;
         refs->work_bytes += naming->l1.n * 8 * (1 + (uint64_t)naming->l1.n_live);
@@ -261,6 +267,12 @@ static int take_all_named(struct space_refs *refs, take_named *take)
             return ret;
     }
     return ret;
+}
+
+static int take_all_named(struct space_refs *refs, take_named *take)
+{
+    space_naming_rewind(&refs->naming);
+    return take_named_from(refs, take);
 }
 
 /* How often a table that is named at several indices is named in all. */
@@ -371,6 +383,34 @@ int space_refs_data(struct space_refs *refs, const struct space_refs_sink *sink,
         if (ret == 0)
             ret = drain(refs); /* while the group is open */
     }
+    return ret;
+}
+
+static int give_entries_as_named(struct space_refs *refs, const struct space_named_l2 *named,
+                                 uint32_t l1_index)
+{
+    const struct space_refs_sink *sink = refs->sink;
+
+    if (sink->wants_data != NULL && !sink->wants_data(sink->context, named))
+        return 0;
+    return queue(refs, named, l1_index);
+}
+
+int space_refs_data_of(struct space_refs *refs, size_t number, uint32_t first, uint32_t end,
+                       const struct space_refs_sink *sink, struct err *err)
+{
+    int ret;
+
+    begin_walk(refs, sink, err);
+    close_group(refs);
+    ret = space_naming_open(&refs->naming, refs->image, &refs->tables[number], 1, number, err);
+    if (ret == 0) {
+        space_naming_rewind_to(&refs->naming, first, end);
+        ret = take_named_from(refs, give_entries_as_named);
+    }
+    if (ret == 0)
+        ret = drain(refs);
+    close_group(refs);
     return ret;
 }
 

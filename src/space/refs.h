@@ -61,6 +61,8 @@ struct space_refs_sink {
     int (*l2)(void *context, const struct space_named_l2 *l2, uint32_t l1_index);
     /* Are the entries of this table wanted? NULL: of each. */
     bool (*wants_data)(void *context, const struct space_named_l2 *l2);
+    /* The entries of this table come now, if it has any that hold something. */
+    int (*begin_data)(void *context, const struct space_named_l2 *l2, uint32_t l1_index);
     void (*data)(void *context, const struct space_refs_data *data);
     /* @n references that cannot be known; damage of which @untold are not told by others. */
     void (*left_out)(void *context, uint64_t n, uint64_t untold);
@@ -82,6 +84,13 @@ int space_refs_metadata(struct space_refs *refs, const struct space_refs_sink *s
                         struct err *err);
 int space_refs_l2(struct space_refs *refs, const struct space_refs_sink *sink, struct err *err);
 int space_refs_data(struct space_refs *refs, const struct space_refs_sink *sink, struct err *err);
+
+/*
+ * The data of one L1 table alone, at the indices [first, end): in their order, and every time that
+ * an L2 table is named there. Its weight is 1.
+ */
+int space_refs_data_of(struct space_refs *refs, size_t number, uint32_t first, uint32_t end,
+                       const struct space_refs_sink *sink, struct err *err);
 
 /*
  * Within the sink's l2: the host offset of the L1 entry of table @number, at first l2->first, that
