@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* argv to one command. The only file that prints messages or exits. */
+#include "aside.h"
 #include "cmd.h"
 #include "err.h"
 #include "help.h"
@@ -44,7 +45,7 @@ static void show_progress(const char *text)
 /* Leaves no temporary file behind, and dies of the signal as the caller expects. */
 static void on_signal(int number)
 {
-    io_output_remove_temporary();
+    io_aside_remove();
     signal(number, SIG_DFL);
     raise(number);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Big-endian loads from unaligned bytes; everything in a qcow2 file is big endian. Pure. */
+/* Big-endian numbers at unaligned places; everything in a qcow2 file is big endian. Pure. */
 #ifndef BASE_BE_H
 #define BASE_BE_H
 
@@ -29,6 +29,12 @@ static inline uint64_t be64_load(const void *p)
 
     memcpy(&n, p, sizeof(n));
     return be64toh(n);
+}
+
+static inline void be64_store(void *p, uint64_t n)
+{
+    n = htobe64(n);
+    memcpy(p, &n, sizeof(n));
 }
 
 #endif

@@ -2,11 +2,11 @@
 /* Owns the writing of results. Must never leave a partial file under the final name. */
 #include "output.h"
 
+#include "aside.h"
 #include "err.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio_ext.h>
 #include <stdlib.h>
@@ -86,69 +86,6 @@ int io_output_check(const struct io_output *output, struct err *err)
                             "choose another name");
 }
 
-/* ---- what is written aside ---- */
-
-/* The one temporary name of this process, for the signal handler. */
-static struct {
-    volatile sig_atomic_t exists;
-    int folder;
-    char name[32];
-} temporary;
-
-void io_output_remove_temporary(void)
-{
-    if (temporary.exists)
-        unlinkat(temporary.folder, temporary.name, 0);
-    temporary.exists = 0;
-}
-
-/* Calls @make with one hidden name after another until there is no such file yet. */
-static int make_temporary(const struct io_output *output, int fd,
-                          int (*make)(int folder, const char *name, int fd))
-{
-    int made = -1;
-
-    temporary.folder = output->target.folder;
-    for (unsigned i = 0; i < 1000; i++) {
-        snprintf(temporary.name, sizeof(temporary.name), ".qcow2frag.%ld.%u", (long)getpid(), i);
-        temporary.exists = 1; /* from before it is made, lest a signal comes between */
-        made = make(temporary.folder, temporary.name, fd);
-        if (made >= 0)
-            return made;
-        temporary.exists = 0;
-        if (errno != EEXIST)
-            break;
-    }
-    return made;
-}
-
-static int create(int folder, const char *name, int unused)
-{
-    (void)unused;
-    return openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-}
-
-static int link_to(int folder, const char *name, int fd)
-{
-    char self[64];
-
-    snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
-    return linkat(AT_FDCWD, self, folder, name, AT_SYMLINK_FOLLOW);
-}
-
-/* A file that has no name yet and can be given one; -1 where that cannot be done. */
-static int open_nameless(int folder)
-{
-    int fd = openat(folder, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
-    char self[64];
-
-    snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
-    if (fd < 0 || access(self, F_OK) == 0)
-        return fd;
-    close(fd);
-    return -1;
-}
-
 int io_output_failed(const struct io_output *output, int code, struct err *err)
 {
     return io_target_refuse(output->path, err, code, strerror(code));
@@ -161,7 +98,7 @@ static int fail(const struct io_output *output, struct err *err)
 
 static void release(struct io_output *output)
 {
-    io_output_remove_temporary();
+    io_aside_remove();
     replaced.exists = false;
     io_target_release(&output->target);
     free(output->path);
@@ -175,9 +112,7 @@ static int open_aside(struct io_output *output, struct err *err)
     int fd;
 
     umask(mask);
-    fd = open_nameless(output->target.folder);
-    if (fd < 0)
-        fd = make_temporary(output, -1, create);
+    fd = io_aside_open(output->target.folder, O_WRONLY, 0600);
     if (fd < 0)
         return fail(output, err);
     output->aside = true;
@@ -238,24 +173,15 @@ static int finish_stream(struct io_output *output, struct err *err)
     return ret;
 }
 
-/* @fd: what was written, if it has no name. A link replaces nothing, so then it takes a rename. */
+/* @fd: what was written. */
 static int put_in_place(struct io_output *output, int fd, struct err *err)
 {
     struct io_target *target = &output->target;
     int ret = io_target_look_again(output->path, target, err);
 
-    if (ret < 0)
-        return ret;
-    if (!temporary.exists) {
-        if (!target->exists && link_to(target->folder, target->name, fd) == 0)
-            return 0;
-        if (make_temporary(output, fd, link_to) < 0)
-            return fail(output, err);
-    }
-    if (renameat(target->folder, temporary.name, target->folder, target->name) != 0)
-        return fail(output, err);
-    temporary.exists = 0;
-    return 0;
+    if (ret == 0 && io_aside_commit(target->folder, target->name, fd, true) < 0)
+        ret = fail(output, err);
+    return ret;
 }
 
 int io_output_commit(struct io_output *output, struct err *err)

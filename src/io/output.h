@@ -49,7 +49,4 @@ int io_output_failed(const struct io_output *output, int code, struct err *err);
 /* Throws away what was written aside, and what was not yet written else. Releases @output. */
 void io_output_abort(struct io_output *output);
 
-/* Removes the temporary file, if it has a name. May be called from a signal handler. */
-void io_output_remove_temporary(void);
-
 #endif

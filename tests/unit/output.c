@@ -4,6 +4,7 @@
  * here, so that the test is no smaller where the file system can do everything.
  */
 #undef _FORTIFY_SOURCE /* the calls below are our own */
+#include "aside.h"
 #include "output.h"
 #include "err.h"
 #include "scratch.h"
@@ -209,10 +210,10 @@ static void a_hidden_name_that_is_there_is_not_taken(void **state)
     scratch_write(name[0], "mine");
     output = open_output("file");
     assert_int_equal(access(name[1], F_OK), 0);
-    io_output_remove_temporary(); /* as a signal does */
+    io_aside_remove(); /* as a signal does */
     assert_int_equal(access(name[1], F_OK), -1);
     scratch_holds(name[0], "mine");
-    io_output_remove_temporary();
+    io_aside_remove();
     scratch_holds(name[0], "mine");
     io_output_abort(&output);
 }

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MIT
+/* Owns the one hidden name of the process. Must never leave it behind. */
+#include "aside.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <unistd.h>
+
+/* For the signal handler. */
+static struct {
+    volatile sig_atomic_t exists;
+    int folder;
+    char name[32];
+} hidden;
+
+void io_aside_remove(void)
+{
+    if (hidden.exists)
+        unlinkat(hidden.folder, hidden.name, 0);
+    hidden.exists = 0;
+}
+
+/* Makes a new file of the hidden name, or gives that to the one of @fd. */
+static int make(int access, mode_t mode, int fd)
+{
+    char self[64];
+
+    if (fd < 0)
+        return openat(hidden.folder, hidden.name,
+                      access | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+    snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+    return linkat(AT_FDCWD, self, hidden.folder, hidden.name, AT_SYMLINK_FOLLOW);
+}
+
+/* One name after another until there is no such file yet. */
+static int make_hidden(int folder, int access, mode_t mode, int fd)
+{
+    int made = -1;
+
+    hidden.folder = folder;
+    for (unsigned i = 0; i < 1000; i++) {
+        snprintf(hidden.name, sizeof(hidden.name), ".qcow2frag.%ld.%u", (long)getpid(), i);
+        hidden.exists = 1; /* from before it is made, lest a signal comes between */
+        made = make(access, mode, fd);
+        if (made >= 0)
+            return made;
+        hidden.exists = 0;
+        if (errno != EEXIST)
+            break;
+    }
+    return made;
+}
+
+/* A file that has no name yet and can be given one; -1 where that cannot be done. */
+static int open_nameless(int folder, int access_mode, mode_t mode)
+{
+    int fd = openat(folder, ".", O_TMPFILE | access_mode | O_CLOEXEC, mode);
+    char self[64];
+
+    snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+    if (fd < 0 || access(self, F_OK) == 0)
+        return fd;
+    close(fd);
+    return -1;
+}
+
+int io_aside_open(int folder, int access, mode_t mode)
+{
+    int fd = open_nameless(folder, access, mode);
+
+    return fd >= 0 ? fd : make_hidden(folder, access, mode, -1);
+}
+
+/* A name that replaces nothing is a link; where there are no links, a rename that looks first. */
+static int commit_new(int folder, const char *name, int fd)
+{
+    char self[64];
+
+    snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+    if (!hidden.exists)
+        return linkat(AT_FDCWD, self, folder, name, AT_SYMLINK_FOLLOW);
+    if (linkat(folder, hidden.name, folder, name, 0) == 0) {
+        io_aside_remove();
+        return 0;
+    }
+    if (errno != EPERM && errno != EOPNOTSUPP)
+        return -1;
+    if (renameat2(folder, hidden.name, folder, name, RENAME_NOREPLACE) < 0)
+        return -1;
+    hidden.exists = 0;
+    return 0;
+}
+
+/* A link replaces nothing: that takes a rename, of a hidden name. */
+static int commit_over(int folder, const char *name, int fd)
+{
+    if (!hidden.exists && make_hidden(folder, 0, 0, fd) < 0)
+        return -1;
+    if (renameat(folder, hidden.name, folder, name) < 0)
+        return -1;
+    hidden.exists = 0;
+    return 0;
+}
+
+int io_aside_commit(int folder, const char *name, int fd, bool replace)
+{
+    int ret = commit_new(folder, name, fd), code;
+
+    if (ret < 0 && errno == EEXIST && replace)
+        ret = commit_over(folder, name, fd);
+    code = errno;
+    if (ret < 0)
+        io_aside_remove();
+    errno = code;
+    return ret;
+}
