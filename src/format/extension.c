@@ -155,6 +155,7 @@ static int read_bitmaps(struct io *io, uint64_t file_bytes, const struct extensi
                             &extension->head_off,
                             "there are bitmaps, but a program that does not know them has written "
                             "to the image since: their contents are no longer valid");
+        header->stale_bitmaps_off = extension->len_bytes == sizeof(raw) ? extension->head_off : 0;
         return 0;
     }
     if (extension->len_bytes != sizeof(raw)) {

@@ -91,13 +91,14 @@ struct format_header {
     uint32_t reftable_clusters;
     uint64_t snapshots_off; /* host offset */
     uint32_t n_snapshots;
-    uint32_t n_bitmaps;     /* 0 when there are none that are valid */
-    bool bitmaps_invalid;   /* there are some, but what says where makes no sense */
-    uint64_t bitmaps_off;   /* host offset of their directory; 0: none */
-    uint64_t bitmaps_word;  /* host offset of the word that says so */
-    uint64_t bitmaps_bytes; /* of the directory */
-    uint64_t luks_off;      /* host offset of the LUKS header; 0: none */
-    uint64_t luks_word;     /* as bitmaps_word */
+    uint32_t n_bitmaps;         /* 0 when there are none that are valid */
+    bool bitmaps_invalid;       /* there are some, but what says where makes no sense */
+    uint64_t bitmaps_off;       /* host offset of their directory; 0: none */
+    uint64_t bitmaps_word;      /* host offset of the word that says so */
+    uint64_t bitmaps_bytes;     /* of the directory */
+    uint64_t stale_bitmaps_off; /* of an extension for bitmaps that no longer counts; 0: none */
+    uint64_t luks_off;          /* host offset of the LUKS header; 0: none */
+    uint64_t luks_word;         /* as bitmaps_word */
     uint64_t luks_bytes;
     struct format_name backing_file;
     struct format_name backing_format;

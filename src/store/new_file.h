@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A new image file: written beside its final name, and given that when it is proven. Until then
+ * whatever ends the program leaves nothing behind, and nobody can open half an image.
+ */
+#ifndef STORE_NEW_FILE_H
+#define STORE_NEW_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+struct err;
+
+struct store_new_file {
+    int fd; /* to read and to write */
+    char *path, *name;
+    int folder; /* an open one: where @name is to be */
+    bool replace;
+};
+
+struct store_new_file_options {
+    bool overwrite; /* a file that has the name is replaced; but never a device, a link, a folder */
+    int like;       /* a descriptor, never written to: whose permissions and nocow are taken over;
+                       it is not to be replaced */
+};
+
+/* On failure there is nothing to release. */
+int store_new_file_open(const char *path, const struct store_new_file_options *options,
+                        struct store_new_file *file, struct err *err);
+
+int store_new_file_set_length(struct store_new_file *file, uint64_t bytes, struct err *err);
+
+/*
+ * The host keeps room for this range, so that it lies in one piece and the disk cannot become full
+ * while it is written. A file system that cannot do that is no error; a full disk is.
+ */
+int store_new_file_reserve(struct store_new_file *file, uint64_t off, uint64_t len,
+                           struct err *err);
+
+int store_new_file_write(struct store_new_file *file, uint64_t off, const void *bytes, size_t len,
+                         struct err *err);
+
+/* All of [off, off + len). Past the end is an error. */
+int store_new_file_read(const struct store_new_file *file, uint64_t off, void *bytes, size_t len,
+                        struct err *err);
+
+/* The device may begin to write this range, while the next is read. Promises nothing. */
+void store_new_file_begin_sync(struct store_new_file *file, uint64_t off, uint64_t len);
+
+/* What was written is on the device. A failure is final: the file is to be thrown away. */
+int store_new_file_sync(struct store_new_file *file, struct err *err);
+
+/*
+ * Another descriptor to read what is on the device, not what is in memory. *@direct: that is so;
+ * else the page cache was asked to forget the file, which it does as far as it can. The caller
+ * closes it. Reads begin at and have multiples of 4096 bytes.
+ */
+int store_new_file_read_back(const struct store_new_file *file, int *fd, bool *direct,
+                             struct err *err);
+
+/* Under its name, durably. Releases @file, also on failure. */
+int store_new_file_commit(struct store_new_file *file, struct err *err);
+
+/* Throws it away. Releases @file. */
+void store_new_file_abort(struct store_new_file *file);
+
+#endif
