@@ -6,6 +6,7 @@
 #include "err.h"
 
 #include <errno.h>
+#include <stdbool.h>
 
 struct options;
 
@@ -21,6 +22,8 @@ struct cmd_console {
     void (*complain)(const char *path, const char *text);
     /* A line that replaces the one before; NULL removes it. */
     void (*progress)(const char *text);
+    /* Told to stop, by SIGINT or SIGTERM: once this was asked, these do not end the program. */
+    bool (*stopped)(void);
 };
 
 /* A reader that went away needs no message: it is how `| head` ends. Everything else does. */
@@ -34,6 +37,7 @@ static inline void cmd_complain(const struct cmd_console *console, const char *p
 /* Each returns the exit status. */
 int cmd_measure(const struct options *options, const struct cmd_console *console);
 int cmd_map(const struct options *options, const struct cmd_console *console);
+int cmd_defrag(const struct options *options, const struct cmd_console *console);
 
 /* The worse of two: with several images the first of 1, 2, 3 that applies to any. */
 static inline int cmd_worse(int a, int b)

@@ -16,11 +16,15 @@
 static const char *const usages[] = {
     [OPTIONS_MEASURE] = "qcow2frag [measure] [options] IMAGE|DIRECTORY ...",
     [OPTIONS_MAP] = "qcow2frag map --list [options] IMAGE",
+    [OPTIONS_DEFRAG] = "qcow2frag defrag [options] -o FILE IMAGE",
 };
 
 static const char *const purposes[] = {
     [OPTIONS_MEASURE] = "Measures the fragmentation of qcow2 disk images. Never writes to them.",
     [OPTIONS_MAP] = "Lists every run of a qcow2 disk image, in the order of the guest disk.",
+    [OPTIONS_DEFRAG] =
+        "Writes a qcow2 disk image anew, in the order of the guest disk, with all that is in it: "
+        "snapshots, saved states, bitmaps. The image itself is only read.",
 };
 
 /* tests/cli/help.bats runs them. */
@@ -37,6 +41,9 @@ static const struct example {
      "where each run lies, in the file and on the device"},
     {OPTIONS_MAP, "qcow2frag map --list --chain --json disk.qcow2",
      "along the backing chain, an object for each run"},
+    {OPTIONS_DEFRAG, "qcow2frag defrag --dry-run disk.qcow2", "what it would gain, and cost"},
+    {OPTIONS_DEFRAG, "qcow2frag defrag -o new.qcow2 disk.qcow2",
+     "the same image in order, proven before it has its name"},
 };
 
 static void print_usage(FILE *stream, enum options_command command)
@@ -55,6 +62,14 @@ static void print_usage(FILE *stream, enum options_command command)
             purposes[command == OPTIONS_NO_COMMAND ? OPTIONS_MEASURE : command]);
 }
 
+/* Of an option that measuring does not have, in the list of all of them: whose it is. */
+static const char *command_mark(const struct options_spec *spec, bool all)
+{
+    if (!all || options_specs_goes_with(spec, OPTIONS_MEASURE))
+        return "";
+    return options_specs_goes_with(spec, OPTIONS_MAP) ? " (map)" : " (defrag)";
+}
+
 static void print_option(FILE *stream, const struct options_spec *spec, bool mark_map)
 {
     char left[64], letter[8] = "    ";
@@ -68,8 +83,7 @@ static void print_option(FILE *stream, const struct options_spec *spec, bool mar
                  (int)strlen(spec->argument) - 2, spec->argument + 1);
     else
         snprintf(left, sizeof(left), "%s--%s %s", letter, spec->name, spec->argument);
-    fprintf(stream, OPTION_LINE, left, spec->help,
-            mark_map && !options_specs_goes_with(spec, OPTIONS_MEASURE) ? " (map)" : "");
+    fprintf(stream, OPTION_LINE, left, spec->help, command_mark(spec, mark_map));
 }
 
 static void print_options(FILE *stream, enum options_command command)
@@ -105,7 +119,7 @@ int help_print(FILE *stream, enum options_command command, unsigned width)
         return -ENOMEM;
     print_usage(flow, command);
     print_options(flow, command);
-    if (command != OPTIONS_MAP)
+    if (command == OPTIONS_MEASURE || command == OPTIONS_NO_COMMAND)
         print_columns(flow);
     print_examples(flow, command);
     fputs("\n" RENDER_PROSE

@@ -50,6 +50,22 @@ static void on_signal(int number)
     raise(number);
 }
 
+static volatile sig_atomic_t stops_softly, stop_number;
+
+/* The first one asks; a second one ends the program. */
+static void on_stop(int number)
+{
+    if (!stops_softly || stop_number != 0)
+        on_signal(number);
+    stop_number = number;
+}
+
+static bool stopped(void)
+{
+    stops_softly = 1;
+    return stop_number != 0;
+}
+
 /* Signals that end nothing if they are not caught, and those that cannot be. */
 static bool is_harmless(int number)
 {
@@ -66,7 +82,7 @@ static void catch_signals(void)
 
         if (!is_harmless(number) && sigaction(number, NULL, &action) == 0 &&
             action.sa_handler == SIG_DFL)
-            signal(number, on_signal);
+            signal(number, number == SIGINT || number == SIGTERM ? on_stop : on_signal);
     }
     /* A reader that went away, or a file that may not grow, is a failed write, and is told so. */
     signal(SIGPIPE, SIG_IGN);
@@ -117,12 +133,19 @@ static int run(const struct options *options)
     const struct cmd_console console = {
         .complain = complain,
         .progress = wants_progress(options) ? show_progress : NULL,
+        .stopped = stopped,
     };
 
     if (options->action == OPTIONS_HELP || options->action == OPTIONS_VERSION)
         return tell_about(options);
-    return options->command == OPTIONS_MAP ? cmd_map(options, &console)
-                                           : cmd_measure(options, &console);
+    switch (options->command) {
+    case OPTIONS_MAP:
+        return cmd_map(options, &console);
+    case OPTIONS_DEFRAG:
+        return cmd_defrag(options, &console);
+    default:
+        return cmd_measure(options, &console);
+    }
 }
 
 struct work {

@@ -81,11 +81,21 @@ static int add_argument(const char *text, size_t before, struct options *options
         return add_path(text, options, err);
     if (before == 1 && find_command(text, &options->help))
         return 0;
-    return err_set(err, EINVAL, "help: there is no command \"%s\"; there are measure and map",
-                   text);
+    return err_set(err, EINVAL,
+                   "help: there is no command \"%s\"; there are measure, map and defrag", text);
 }
 
 /* ---- the whole line ---- */
+
+static int check_defrag(const struct options *options, struct err *err)
+{
+    if (options->n_paths > 1)
+        return err_set(err, EINVAL, "defrag takes one image");
+    if (options->output == NULL && !options->dry_run)
+        return err_set(err, EINVAL,
+                       "defrag needs the name of the new image, --output FILE (or --dry-run)");
+    return 0;
+}
 
 static int check(const struct options *options, unsigned used[OPTIONS_N_SPECS], struct err *err)
 {
@@ -102,12 +112,14 @@ static int check(const struct options *options, unsigned used[OPTIONS_N_SPECS], 
             return err_set(err, EINVAL,
                            "\"-\" is no image: an image must be a file or a block "
                            "device, since it is read out of order");
-    if (options->quiet && options->output != NULL)
+    if (options->quiet && options->output != NULL && options->command != OPTIONS_DEFRAG)
         return err_set(err, EINVAL, "--quiet and --output exclude each other");
     if (options->n_columns > 0 && options->format == OPTIONS_JSON)
         return err_set(err, EINVAL, "--columns goes with the table and with CSV; JSON is whole");
     if (options->sort != NULL && options->format == OPTIONS_JSON)
         return err_set(err, EINVAL, "--sort goes with the table and with CSV");
+    if (options->command == OPTIONS_DEFRAG)
+        return check_defrag(options, err);
     if (options->command != OPTIONS_MAP)
         return 0;
     if (!options->list)

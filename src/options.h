@@ -47,7 +47,10 @@ struct options {
     bool chain;
     bool one_file_system;
     bool asked_by_name; /* "help", not --help */
-    const char *output; /* borrowed from argv, as all texts here; NULL: standard output */
+    bool overwrite, dry_run, force, no_verify, trim, reserve, clear_unknown_autoclear;
+    uint64_t memory_bytes; /* 0: not given */
+    uint64_t rate;         /* bytes a second; 0: no limit */
+    const char *output;    /* borrowed from argv, as all texts here; NULL: standard output */
     const char **snapshots;
     size_t n_snapshots, cap_snapshots;
     const struct render_column *columns[RENDER_COLUMNS_MAX];

@@ -4,18 +4,20 @@
 
 #define ON_MEASURE (1u << OPTIONS_MEASURE)
 #define ON_MAP (1u << OPTIONS_MAP)
-#define ON_ALL (ON_MEASURE | ON_MAP)
+#define ON_DEFRAG (1u << OPTIONS_DEFRAG)
+#define ON_LOOK (ON_MEASURE | ON_MAP)
+#define ON_ALL (ON_LOOK | ON_DEFRAG)
 
 const struct options_spec options_specs[] = {
-    {OPTIONS_ID_SNAPSHOT, "snapshot", "ID-OR-NAME", ON_ALL,
+    {OPTIONS_ID_SNAPSHOT, "snapshot", "ID-OR-NAME", ON_LOOK,
      "this snapshot instead of the active state (id:ID, name:NAME)"},
     {OPTIONS_ID_ALL_SNAPSHOTS, "all-snapshots", NULL, ON_MEASURE,
      "the active state and every snapshot"},
-    {OPTIONS_ID_CHAIN, "chain", NULL, ON_ALL,
+    {OPTIONS_ID_CHAIN, "chain", NULL, ON_LOOK,
      "along the backing chain: opens the files that images name"},
     {OPTIONS_ID_ONE_FILE_SYSTEM, "one-file-system", NULL, ON_MEASURE,
      "do not search what is mounted below a directory"},
-    {OPTIONS_ID_DEVICE, "device", "PROFILE", ON_MEASURE,
+    {OPTIONS_ID_DEVICE, "device", "PROFILE", ON_MEASURE | ON_DEFRAG,
      "reckon with this disk: auto (the default), hdd, ssd or nvme"},
     {OPTIONS_ID_FORMAT, "format", "FORMAT", ON_MEASURE, "text (the default), json or csv"},
     {OPTIONS_ID_JSON, "json", NULL, ON_ALL, "the same as --format json; with map, JSON lines"},
@@ -23,7 +25,7 @@ const struct options_spec options_specs[] = {
      "columns of the table, separated by commas"},
     {OPTIONS_ID_SORT, "sort", "COLUMN", ON_MEASURE,
      "rows by this column: the largest first, texts from A on (-COLUMN: reversed)"},
-    {OPTIONS_ID_RANGE, "range", "START:LENGTH", ON_ALL, "this part of the guest disk only"},
+    {OPTIONS_ID_RANGE, "range", "START:LENGTH", ON_LOOK, "this part of the guest disk only"},
     {OPTIONS_ID_HISTOGRAM, "histogram", NULL, ON_MEASURE, "add the histograms of runs and jumps"},
     {OPTIONS_ID_SPACE, "space", NULL, ON_MEASURE, "add what the space of the file is used for"},
     {OPTIONS_ID_LIST, "list", NULL, ON_MAP, "every run, a line each"},
@@ -33,20 +35,36 @@ const struct options_spec options_specs[] = {
      "status 3 if a disk is slowed down more than so many times"},
     {OPTIONS_ID_MIN_RUN, "min-run", "WARN[,CRIT]", ON_MEASURE,
      "status 3 if a half length is below this size"},
-    {OPTIONS_ID_NO_HOST, "no-host", NULL, ON_ALL, "do not look where the file lies on its device"},
+    {OPTIONS_ID_NO_HOST, "no-host", NULL, ON_LOOK, "do not look where the file lies on its device"},
     {OPTIONS_ID_BYTES, "bytes", NULL, ON_ALL, "sizes in bytes, not in KiB, MiB, ..."},
-    {OPTIONS_ID_NOHEADINGS, "noheadings", NULL, ON_ALL, "no line of column names"},
-    {OPTIONS_ID_OUTPUT, "output", "FILE", ON_ALL, "write the result there, whole or not at all"},
+    {OPTIONS_ID_NOHEADINGS, "noheadings", NULL, ON_LOOK, "no line of column names"},
+    {OPTIONS_ID_OUTPUT, "output", "FILE", ON_ALL,
+     "write the result there, whole or not at all; with defrag, the new image"},
+    {OPTIONS_ID_OVERWRITE, "overwrite", NULL, ON_DEFRAG,
+     "a file that has the name of the new image is replaced"},
+    {OPTIONS_ID_DRY_RUN, "dry-run", NULL, ON_DEFRAG, "the plan only: figures before and after"},
+    {OPTIONS_ID_FORCE, "force", NULL, ON_DEFRAG, "also where it gains nothing"},
+    {OPTIONS_ID_TRIM, "trim", NULL, ON_DEFRAG, "clusters that are all zeros become zero clusters"},
+    {OPTIONS_ID_RESERVE, "reserve", NULL, ON_DEFRAG,
+     "a place in order for each cluster that is not written yet, so that order stays"},
+    {OPTIONS_ID_VERIFY, "verify", "HOW", ON_DEFRAG,
+     "full (the default): the new image is read back and proven; or none"},
+    {OPTIONS_ID_MEMORY, "memory", "SIZE", ON_DEFRAG,
+     "the window in which reads are sorted (default: by the memory there is)"},
+    {OPTIONS_ID_RATE_LIMIT, "rate-limit", "RATE", ON_DEFRAG, "so many bytes a second at most"},
+    {OPTIONS_ID_CLEAR_UNKNOWN_AUTOCLEAR, "clear-unknown-autoclear", NULL, ON_DEFRAG,
+     "go on where unknown autoclear bits are set, and clear them"},
     {OPTIONS_ID_PROGRESS, "progress", "[WHEN]", ON_ALL, "never, auto (the default) or always"},
-    {OPTIONS_ID_QUIET, "quiet", NULL, ON_MEASURE, "no result, only messages and the exit status"},
+    {OPTIONS_ID_QUIET, "quiet", NULL, ON_MEASURE | ON_DEFRAG,
+     "no result, only messages and the exit status"},
     {OPTIONS_ID_THREADS, "threads", "N", ON_MEASURE,
      "at most so many threads (default: the processors)"},
-    {OPTIONS_ID_VERBOSE, "verbose", NULL, ON_MEASURE, "explain each figure"},
+    {OPTIONS_ID_VERBOSE, "verbose", NULL, ON_MEASURE | ON_DEFRAG, "explain each figure"},
     {OPTIONS_ID_HELP, "help", NULL, ON_ALL, "this text"},
     {OPTIONS_ID_VERSION, "version", NULL, ON_ALL, "the version"},
 };
 
-const char *const options_command_names[] = {"measure", "map"};
+const char *const options_command_names[] = {"measure", "map", "defrag"};
 
 const struct options_spec *options_specs_find(int id)
 {
@@ -72,8 +90,10 @@ const char *const *options_specs_words(const struct options_spec *spec)
     static const char *const formats[] = {"text", "json", "csv", NULL};
     static const char *const whens[] = {"auto", "never", "always", NULL};
     static const char *const devices[] = {"auto", "hdd", "ssd", "nvme", NULL};
+    static const char *const verify[] = {"full", "none", NULL};
 
     return spec->id == OPTIONS_ID_FORMAT     ? formats
+           : spec->id == OPTIONS_ID_VERIFY   ? verify
            : spec->id == OPTIONS_ID_PROGRESS ? whens
            : spec->id == OPTIONS_ID_DEVICE   ? devices
                                              : NULL;

@@ -8,10 +8,13 @@
 #include "vec.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define THREADS_MAX 1024
+#define MEMORY_MIN (UINT64_C(8) << 20)
+#define AMOUNT_MAX (UINT64_C(1) << 50)
 
 /* The index of @text among the words of an option, or an error that lists them. */
 static int choose_word(const struct options_spec *spec, const char *text, struct err *err)
@@ -67,6 +70,15 @@ static int parse_threads(const char *text, struct options *options, struct err *
         return err_set(err, EINVAL, "--threads takes a number from 1 to %d, not \"%s\"",
                        THREADS_MAX, text);
     options->threads = (int)n;
+    return 0;
+}
+
+static int parse_amount(const struct options_spec *spec, const char *text, uint64_t least,
+                        uint64_t *bytes, struct err *err)
+{
+    if (!size_parse(text, bytes) || *bytes < least || *bytes > AMOUNT_MAX)
+        return err_set(err, EINVAL, "--%s takes a size of at least %" PRIu64 " bytes, not \"%s\"",
+                       spec->name, least, text);
     return 0;
 }
 
@@ -197,6 +209,32 @@ int options_values_apply(const struct options_spec *spec, const char *argument,
         break;
     case OPTIONS_ID_COLUMNS:
         return parse_columns(argument, options, err);
+    case OPTIONS_ID_CLEAR_UNKNOWN_AUTOCLEAR:
+        options->clear_unknown_autoclear = true;
+        break;
+    case OPTIONS_ID_DRY_RUN:
+        options->dry_run = true;
+        break;
+    case OPTIONS_ID_FORCE:
+        options->force = true;
+        break;
+    case OPTIONS_ID_OVERWRITE:
+        options->overwrite = true;
+        break;
+    case OPTIONS_ID_TRIM:
+        options->trim = true;
+        break;
+    case OPTIONS_ID_RESERVE:
+        options->reserve = true;
+        break;
+    case OPTIONS_ID_VERIFY:
+        word = choose_word(spec, argument, err);
+        options->no_verify = word == 1;
+        break;
+    case OPTIONS_ID_MEMORY:
+        return parse_amount(spec, argument, MEMORY_MIN, &options->memory_bytes, err);
+    case OPTIONS_ID_RATE_LIMIT:
+        return parse_amount(spec, argument, 1, &options->rate, err);
     case OPTIONS_ID_HISTOGRAM:
         options->histogram = true;
         break;

@@ -7,6 +7,7 @@
 
 #include "cause.h"
 #include "json.h"
+#include "json_table.h"
 #include "verdict.h"
 
 #define JSON_SCHEMA 1
@@ -205,9 +206,9 @@ static void put_range(struct json *json, const struct report_range *range)
     json_close_object(json);
 }
 
-static void put_table(struct json *json, const struct report_table *table)
+void render_json_table(struct json *json, const char *key, const struct report_table *table)
 {
-    json_open_object(json, NULL);
+    json_open_object(json, key);
     put_snapshot(json, table);
     json_count(json, "chain_depth", table->chain_depth);
     json_count(json, "virtual_bytes", table->virtual_bytes);
@@ -319,7 +320,7 @@ static void put_image(struct json *json, const struct report_image *image)
     put_format(json, image);
     json_open_array(json, "tables");
     for (size_t i = 0; i < image->n_tables; i++)
-        put_table(json, &image->tables[i]);
+        render_json_table(json, NULL, &image->tables[i]);
     json_close_array(json);
     put_host(json, &image->host);
     put_space(json, image->space);
