@@ -10,6 +10,7 @@
 #include "io.h"
 #include "measure.h"
 #include "options.h"
+#include "output.h"
 #include "render_defrag.h"
 #include "size.h"
 
@@ -255,22 +256,22 @@ static enum cmd_status run(struct work *work)
     return CMD_DONE;
 }
 
-static enum cmd_status print(struct work *work, enum cmd_status status)
+/* Not into the image itself, should it be what standard output leads to. */
+static enum cmd_status print(struct work *work, struct io_output *output, enum cmd_status status)
 {
     const struct options *options = work->options;
-    int ret = 0;
+    struct err err = {0};
 
-    if (options->quiet)
-        return status;
-    if (options->format == OPTIONS_JSON)
-        ret = render_defrag_json(stdout, &work->result);
+    if (io_output_check(output, &err) < 0)
+        io_output_abort(output);
+    else if (options->format == OPTIONS_JSON)
+        render_defrag_json(output->stream, &work->result);
     else
-        ret = render_defrag_text(stdout, &work->result);
-    if (ret < 0 || fflush(stdout) != 0 || ferror(stdout)) {
-        work->console->complain(NULL, "the result could not be written");
-        return CMD_FAILED;
-    }
-    return status;
+        render_defrag_text(output->stream, &work->result);
+    if (err.code == 0 && io_output_commit(output, &err) == 0)
+        return status;
+    cmd_complain(work->console, NULL, &err);
+    return CMD_FAILED;
 }
 
 int cmd_defrag(const struct options *options, const struct cmd_console *console)
@@ -281,15 +282,23 @@ int cmd_defrag(const struct options *options, const struct cmd_console *console)
                         .result = {.path = options->paths[0],
                                    .output = options->dry_run ? NULL : options->output,
                                    .verified = "none",
-                                   .bytes = options->bytes}};
-    enum cmd_status status = run(&work);
+                                   .bytes = options->bytes,
+                                   .verbose = options->verbose}};
+    struct io_output output;
+    enum cmd_status status;
 
+    if (!options->quiet && io_output_open(&output, NULL, &work.err) < 0) {
+        cmd_complain(console, NULL, &work.err);
+        return CMD_FAILED;
+    }
+    status = run(&work);
     if (console->progress != NULL)
         console->progress(NULL);
     if (work.err.code != 0)
         work.result.error = work.err.text;
     cmd_complain(console, work.path, &work.err);
-    status = print(&work, status);
+    if (!options->quiet)
+        status = print(&work, &output, status);
     defrag_free(work.defrag);
     io_close(work.source);
     report_image_free(&work.before);

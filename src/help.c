@@ -70,7 +70,7 @@ static const char *command_mark(const struct options_spec *spec, bool all)
     return options_specs_goes_with(spec, OPTIONS_MAP) ? " (map)" : " (defrag)";
 }
 
-static void print_option(FILE *stream, const struct options_spec *spec, bool mark_map)
+static void print_option(FILE *stream, const struct options_spec *spec, bool mark)
 {
     char left[64], letter[8] = "    ";
 
@@ -83,7 +83,7 @@ static void print_option(FILE *stream, const struct options_spec *spec, bool mar
                  (int)strlen(spec->argument) - 2, spec->argument + 1);
     else
         snprintf(left, sizeof(left), "%s--%s %s", letter, spec->name, spec->argument);
-    fprintf(stream, OPTION_LINE, left, spec->help, command_mark(spec, mark_map));
+    fprintf(stream, OPTION_LINE, left, spec->help, command_mark(spec, mark));
 }
 
 static void print_options(FILE *stream, enum options_command command)
@@ -122,10 +122,12 @@ int help_print(FILE *stream, enum options_command command, unsigned width)
     if (command == OPTIONS_MEASURE || command == OPTIONS_NO_COMMAND)
         print_columns(flow);
     print_examples(flow, command);
-    fputs("\n" RENDER_PROSE
-          "Exit status: 0 done; 1 something could not be done; 2 measured, but an "
-          "image is damaged; 3 a limit is exceeded.\n" RENDER_PROSE
-          "The manual pages are qcow2frag(1) and qcow2frag-json(5).\n",
+    fputs(command == OPTIONS_DEFRAG
+              ? "\n" RENDER_PROSE "Exit status: 0 done, or nothing to do; 1 refused or failed. "
+                "The image is as it was in any case.\n"
+              : "\n" RENDER_PROSE "Exit status: 0 done; 1 something could not be done; 2 measured, "
+                "but an image is damaged; 3 a limit is exceeded.\n",
           flow);
+    fputs(RENDER_PROSE "The manual pages are qcow2frag(1) and qcow2frag-json(5).\n", flow);
     return fclose(flow) == 0 ? 0 : -ENOMEM;
 }

@@ -260,15 +260,30 @@ static void print_zsh(void)
 
 /* ---- fish ---- */
 
+/* Behind which commands it is offered; before any, as behind measure. */
+static void fish_condition(const struct options_spec *spec)
+{
+    bool measure = options_specs_goes_with(spec, OPTIONS_MEASURE);
+    const char *begin = measure ? " -n 'not __fish_seen_subcommand_from" /* the others */
+                                : " -n '__fish_seen_subcommand_from";
+    const char *end = "";
+
+    for (int i = OPTIONS_MEASURE + 1; i < OPTIONS_N_COMMANDS; i++) {
+        if (options_specs_goes_with(spec, (enum options_command)i) == measure)
+            continue;
+        printf("%s %s", begin, options_command_names[i]);
+        begin = "";
+        end = "'";
+    }
+    fputs(end, stdout);
+}
+
 static void fish_option(const struct options_spec *spec)
 {
     enum value value = value_of(spec);
 
     fputs("complete -c qcow2frag", stdout);
-    if (!options_specs_goes_with(spec, OPTIONS_MEASURE))
-        fputs(" -n '__fish_seen_subcommand_from map'", stdout);
-    else if (!options_specs_goes_with(spec, OPTIONS_MAP))
-        fputs(" -n 'not __fish_seen_subcommand_from map'", stdout);
+    fish_condition(spec);
     if (spec->id < 256)
         printf(" -s %c", spec->id);
     printf(" -l %s", spec->name);

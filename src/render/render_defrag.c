@@ -50,10 +50,15 @@ static void put_score(char cell[CELL_MAX], const struct report_table *table)
         strcpy(cell, "-");
 }
 
-static void put_mean(char cell[CELL_MAX], const struct report_table *table)
+static void put_mean(const struct render_defrag *defrag, char cell[CELL_MAX],
+                     const struct report_table *table)
 {
-    if (table->walk.contiguous_run_mean_bytes.known)
-        size_format_mean(cell, table->walk.contiguous_run_mean_bytes.value);
+    struct opt_f64 mean = table->walk.contiguous_run_mean_bytes;
+
+    if (mean.known && defrag->bytes)
+        snprintf(cell, CELL_MAX, "%.0f", mean.value);
+    else if (mean.known)
+        size_format_mean(cell, mean.value);
     else
         strcpy(cell, "-");
 }
@@ -64,6 +69,13 @@ static void put_disk(char cell[CELL_MAX], const struct report_table *table)
         put_seconds(cell, table->disk.seconds);
     else
         strcpy(cell, "-");
+}
+
+/* Of the line above it. */
+static void explain(FILE *stream, const struct render_defrag *defrag, const char *sentence)
+{
+    if (defrag->verbose)
+        fprintf(stream, "      %s\n", sentence);
 }
 
 static void print_figures(FILE *stream, const struct render_defrag *defrag)
@@ -79,24 +91,31 @@ static void print_figures(FILE *stream, const struct render_defrag *defrag)
     put_score(cell[0], before);
     put_score(cell[1], after);
     fprintf(stream, LINE, "fragmentation score", cell[0], cell[1]);
-    snprintf(cell[0], CELL_MAX, "%" PRIu64, before->walk.contiguous_runs);
-    snprintf(cell[1], CELL_MAX, "%" PRIu64, after->walk.contiguous_runs);
+    explain(stream, defrag,
+            "Steps back in the file, read in guest order, for each mapped cluster.");
+    size_format_count(cell[0], before->walk.contiguous_runs);
+    size_format_count(cell[1], after->walk.contiguous_runs);
     fprintf(stream, LINE, "contiguous runs", cell[0], cell[1]);
-    put_mean(cell[0], before);
-    put_mean(cell[1], after);
+    explain(stream, defrag, "Stretches without a jump.");
+    put_mean(defrag, cell[0], before);
+    put_mean(defrag, cell[1], after);
     fprintf(stream, LINE, "  mean length", cell[0], cell[1]);
     put_opt_size(defrag, cell[0], before->walk.contiguous_run_half_bytes);
     put_opt_size(defrag, cell[1], after->walk.contiguous_run_half_bytes);
     fprintf(stream, LINE, "  half of the data in", cell[0], cell[1]);
-    snprintf(cell[0], CELL_MAX, "%" PRIu64, before->walk.breaks);
-    snprintf(cell[1], CELL_MAX, "%" PRIu64, after->walk.breaks);
+    explain(stream, defrag, "Runs of this length or more hold half of the data.");
+    size_format_count(cell[0], before->walk.breaks);
+    size_format_count(cell[1], after->walk.breaks);
     fprintf(stream, LINE, "breaks", cell[0], cell[1]);
+    explain(stream, defrag, "Jumps in either direction, near ones included.");
     put_disk(cell[0], before);
     put_disk(cell[1], after);
     fprintf(stream, LINE, "time to read it all", cell[0], cell[1]);
+    explain(stream, defrag, "By a model of the disk, with the file in one piece on it.");
     put_size(defrag, cell[0], defrag->before->format.file_bytes);
     put_opt_size(defrag, cell[1], defrag->file_bytes_after);
     fprintf(stream, LINE, "length of the file", cell[0], cell[1]);
+    explain(stream, defrag, "Holes count: what the disk has to store may be less.");
 }
 
 static void print_end(FILE *stream, const struct render_defrag *defrag)

@@ -27,6 +27,7 @@ struct render_defrag {
     const char *verified;                /* "direct", "cached" or "none" */
     double seconds;                      /* that it took */
     bool bytes;                          /* sizes in bytes */
+    bool verbose;                        /* each figure is explained */
 };
 
 /* 0 or -ENOMEM; failed writes show in @stream. */

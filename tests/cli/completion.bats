@@ -32,10 +32,12 @@ measurements'
     offers help m
     is offered 'map
 measure'
+    offers d
+    is offered defrag
 }
 
 @test "bash: every option of a command, and no other" {
-    for command in measure map; do
+    for command in measure map defrag; do
         qcow2frag help $command | grep -oE '^  [- ][a-zA-Z ][, ] --[a-z-]+' | grep -oE -- '--[a-z-]+' | sort >expected
         [ "$(wc -l <expected)" -gt 9 ]
         offers $command --
@@ -72,6 +74,9 @@ text'
     is offered 'always
 auto
 never'
+    offers defrag --verify ''
+    is offered 'full
+none'
     offers --progress a # the value of this one is never a word of its own
     not grep -q always offered
 }
@@ -148,7 +153,11 @@ SESSION
 
 @test "fish reads its completion" {
     "$COMPLETIONS" fish >qcow2frag.fish
-    holds qcow2frag.fish "-l all-snapshots"
+    holds qcow2frag.fish "-n 'not __fish_seen_subcommand_from map defrag' -s S -l all-snapshots"
+    holds qcow2frag.fish "-n 'not __fish_seen_subcommand_from map' -l device"
+    holds qcow2frag.fish "-n '__fish_seen_subcommand_from map' -l list"
+    holds qcow2frag.fish "-n '__fish_seen_subcommand_from defrag' -l dry-run"
+    holds qcow2frag.fish "qcow2frag -s j -l json"
     needs fish
     fish --no-execute qcow2frag.fish
     fish -c 'source qcow2frag.fish; complete -C "qcow2frag --hist"' >offered

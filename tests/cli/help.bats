@@ -30,7 +30,14 @@ load helper
     holds measure --histogram
     holds measure '^Columns' || grep -q '^Columns' measure
     not grep -q -e --list measure
-    for command in map measure; do
+    try qcow2frag help defrag
+    mv out defrag
+    holds defrag "Usage: qcow2frag defrag "
+    holds defrag --dry-run
+    holds defrag "Exit status: 0 done, or nothing to do; 1 refused or failed."
+    not grep -e --histogram -e --list -e '^Columns' defrag
+    not grep -e --dry-run map measure
+    for command in map measure defrag; do
         for words in "$command --help" "$command -h" "--help $command" "$command --help image"; do
             qcow2frag $words | diff $command -
         done
@@ -41,7 +48,7 @@ load helper
     try qcow2frag help report.html
     exits 1
     is_empty out
-    is <(sed -n 1p err) 'qcow2frag: help: there is no command "report.html"; there are measure and map'
+    is <(sed -n 1p err) 'qcow2frag: help: there is no command "report.html"; there are measure, map and defrag'
     try qcow2frag help map measure
     exits 1
 }
@@ -60,10 +67,11 @@ load helper
     mv reversed.qcow2 disk.qcow2
     mkdir images
     cp disk.qcow2 images
-    for command in '' map measure; do
+    for command in '' map measure defrag; do
         qcow2frag help $command | sed -n '/^Examples:/,/^$/s/^  \(qcow2frag .*\)/\1/p' >examples
         [ "$(wc -l <examples)" -ge 2 ] || told "help $command has no examples"
         while read -r line; do
+            rm -f new.qcow2
             try bash -c "qcow2frag() { '$QCOW2FRAG' \"\$@\"; }; $line"
             [ -s out ] && { [ "$status" = 0 ] || [ "$status" = 3 ]; } || told "$line: status $status" err
         done <examples
@@ -72,7 +80,7 @@ load helper
 
 @test "no line of help is longer than 100 characters, or than a terminal of 80 columns" {
     needs script stty
-    for command in '' map measure; do
+    for command in '' map measure defrag; do
         qcow2frag help $command | awk 'length > 100' >too_long
         is_empty too_long
         script -qec "stty cols 80 -onlcr; '$QCOW2FRAG' help $command" /dev/null </dev/null >shown
