@@ -12,13 +12,15 @@ setup() {
 }
 
 @test "each folder finds the headers of its own floor and of those below, and no others" {
-    output=$(python3 "$TESTS/cli/fence.py" includes "$BUILD" "$SOURCE" 2>&1)
-    [ "$output" = "" ]
+    try python3 "$TESTS/cli/fence.py" includes "$BUILD" "$SOURCE"
+    is_empty out
+    exits 0
 }
 
 @test "no floor calls into a floor above" {
-    output=$(python3 "$TESTS/cli/fence.py" calls "$BUILD" 2>&1)
-    [ "$output" = "" ]
+    try python3 "$TESTS/cli/fence.py" calls "$BUILD"
+    is_empty out
+    exits 0
 }
 
 # links LIBRARY ...: a program that reads a file, from those libraries alone.
@@ -27,15 +29,14 @@ links() {
 int io_file_open(const char *path, void *io, void *err);
 int main(void) { return io_file_open("x", 0, 0); }
 EOF
-    status=0
-    output=$(cc -o up up.c "$@" $(pkg-config --silence-errors --libs liburing) -lm -lpthread 2>&1) || status=$?
+    try cc -o up up.c "$@" $(pkg-config --silence-errors --libs liburing) -lm -lpthread
 }
 
 @test "a call that goes up does not link: a meter cannot read" {
     [[ "$(nm "$BUILD/libmeter.a")" != *__asan_* ]] || skip "built with sanitizers"
     links "$BUILD/libio.a" "$BUILD/libbase.a"
-    [ "$status" -eq 0 ]
+    exits 0
     links "$BUILD/libmeter.a" "$BUILD/libbase.a"
-    [ "$status" -ne 0 ]
-    [[ "$output" == *"undefined reference to \`io_file_open'"* ]]
+    exits 1
+    holds err "undefined reference to \`io_file_open'"
 }

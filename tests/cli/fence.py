@@ -22,6 +22,8 @@ BELOW = {
     "space": "base io format piece tables",
     "walk": "base io format piece tables chain meter",
     "report": "base io format piece tables chain space meter walk host",
+    "store": "base io format",
+    "defrag": "base io format piece tables space store",
     "render": "base io format piece tables chain space meter walk host report",
 }
 FLOORS = {*BELOW, "piece"}  # which has headers only
