@@ -94,6 +94,8 @@ static int check_defrag(const struct options *options, struct err *err)
     if (options->output == NULL && !options->dry_run)
         return err_set(err, EINVAL,
                        "defrag needs the name of the new image, --output FILE (or --dry-run)");
+    if (options->output != NULL && *options->output == '\0')
+        return err_set(err, EINVAL, "--output: the new image needs a name");
     return 0;
 }
 

@@ -73,12 +73,11 @@ static int parse_threads(const char *text, struct options *options, struct err *
     return 0;
 }
 
-static int parse_amount(const struct options_spec *spec, const char *text, uint64_t least,
-                        uint64_t *bytes, struct err *err)
+static int parse_amount(const struct options_spec *spec, const char *what, uint64_t least,
+                        const char *text, uint64_t *bytes, struct err *err)
 {
     if (!size_parse(text, bytes) || *bytes < least || *bytes > AMOUNT_MAX)
-        return err_set(err, EINVAL, "--%s takes a size of at least %" PRIu64 " bytes, not \"%s\"",
-                       spec->name, least, text);
+        return err_set(err, EINVAL, "--%s takes %s, not \"%s\"", spec->name, what, text);
     return 0;
 }
 
@@ -232,9 +231,11 @@ int options_values_apply(const struct options_spec *spec, const char *argument,
         options->no_verify = word == 1;
         break;
     case OPTIONS_ID_MEMORY:
-        return parse_amount(spec, argument, MEMORY_MIN, &options->memory_bytes, err);
+        return parse_amount(spec, "a size from 8M to 1024T", MEMORY_MIN, argument,
+                            &options->memory_bytes, err);
     case OPTIONS_ID_RATE_LIMIT:
-        return parse_amount(spec, argument, 1, &options->rate, err);
+        return parse_amount(spec, "so many bytes a second, as in 20M", 1, argument, &options->rate,
+                            err);
     case OPTIONS_ID_HISTOGRAM:
         options->histogram = true;
         break;
