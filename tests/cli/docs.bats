@@ -86,7 +86,13 @@ IMAGE
     qcow2frag --json --chain --range 1M:1M backing.qcow2 >range.json
     qcow2frag map --list --json compressed-packed.qcow2 >compressed.jsonl
     qcow2frag map --list --json zero-plain.qcow2 >zero.jsonl
-    lists keys "$format" all.json device.json snapshot.json chain.json range.json compressed.jsonl zero.jsonl
+    local rewrite n=0
+    for rewrite in "-o new.qcow2 snapshot-shared.qcow2" "-o none/new.qcow2 reversed.qcow2" \
+        "--dry-run snapshot-shared.qcow2" "--dry-run v2-zero.qcow2" "--dry-run missing.qcow2"; do
+        try_into "$((++n)).defrag" qcow2frag defrag --json $rewrite
+    done
+    try_into refused.defrag qcow2frag defrag --json --reserve --dry-run snapshot-shared.qcow2
+    lists keys "$format" all.json device.json snapshot.json chain.json range.json compressed.jsonl zero.jsonl *.defrag
 }
 
 @test "docs: the examples print what the pages show" {

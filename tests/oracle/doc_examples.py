@@ -8,7 +8,8 @@
 A block of examples is `.Bd -literal` to `.Ed` in a manual page and ```console to ``` in Markdown. In it
 a line that begins with "$ " is a command for the shell; the lines below it, up to the next command or
 the end of the block, are what it must print, messages included. It must end with status 0. Blanks at
-the ends of lines do not count. Which device the images lie on is not compared: the pages show DEVICE.
+the ends of lines do not count. Which device the images lie on is not compared: the pages show DEVICE; nor how
+long a copy took, and whether it was read past the memory of the host: COPIED.
 
 Commands run in the current folder, which must hold the images that they name.
 """
@@ -18,6 +19,7 @@ import subprocess
 import sys
 
 DEVICE = "/dev/sda2 (ext4, a spinning disk)"
+COPIED = "314 ms; read back from the device and proven"
 
 # How a line of text is written in roff, so that it is shown as it is and can be copied.
 ROFF = (("\\", "\\e"), ("-", "\\-"), ("'", "\\(aq"), ("`", "\\(ga"), ("^", "\\(ha"), ("~", "\\(ti"))
@@ -58,6 +60,7 @@ def run(command):
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120, check=False)
     text = re.sub(r"^(  extents on the host .*, on ).*$", rf"\1{DEVICE}",
                   done.stdout.decode("utf-8", "replace"), flags=re.MULTILINE)
+    text = re.sub(r"^(  copied .* in ).*$", rf"\g<1>{COPIED}", text, flags=re.MULTILINE)
     return [line.rstrip() for line in text.splitlines()], done.returncode
 
 

@@ -7,7 +7,8 @@
     doc_lists.py findings SOURCE PAGE     codes and severities of src/format/finding.h and of
                                           qcow2frag-json(5); each is given somewhere in the source
     doc_lists.py keys PAGE JSON...        keys of each object in their order, and types of values;
-                                          .json is a document, .jsonl the lines of map --list
+                                          .json is a document, .jsonl the lines of map --list, .defrag
+                                          a document of defrag
     doc_lists.py links FILE.md...         relative links lead to a file, and to a heading in it
 
 One line per difference, exit status 1 if there is any.
@@ -112,13 +113,13 @@ TYPES = {"null": type(None), "boolean": bool, "integer": int, "number": float, "
 def keys_of_page(page):
     """place of an object -> {key: the types that its value may have}, in the order of the page."""
     objects = {}
-    for name, prefix in (("DOCUMENT", "."), ("MAP LINES", "map ")):
+    for name, prefix, whole in (("DOCUMENT", "", "."), ("MAP LINES", "", "map "), ("REWRITES", "defrag ", ".")):
         keys = None
         for line in section(page, name):
-            heading = re.match(r"\.Ss .*?(\.images\S*)?$", line)
+            heading = re.match(r"\.Ss .*?(\.(?:images|defrag)\S*)?$", line)
             item = re.match(r"\.It Va (\w+) Pq ([a-z ]+?)(?:, [a-z ]+)?$", line)
             if heading:
-                keys = objects.setdefault(heading[1] or prefix, {})
+                keys = objects.setdefault(prefix + (heading[1] or whole), {})
             elif item:
                 keys[item[1]] = item[2].split(" or ")
             elif line.startswith(".It"):
@@ -128,6 +129,7 @@ def keys_of_page(page):
 
 # Of what these say, the machine decides which of the types of the page there are.
 MACHINE = {".images[].host"}
+TABLE = ".images[].tables[]"    # also what before and after of a rewrite hold
 
 
 class Printed:
@@ -145,7 +147,7 @@ class Printed:
             self.keys[place].add(tuple(value))
             for key, inner in value.items():
                 self.types[place, key].add(next(t for t, kind in TYPES.items() if type(inner) is kind))
-                self.take(inner, f"{place.rstrip('.')}.{key}")
+                self.take(inner, TABLE if key in ("before", "after") else f"{place.rstrip('.')}.{key}")
 
 
 def compare_object(place, documented, printed):
@@ -173,7 +175,7 @@ def keys(page_path, *paths):
             for line in text.splitlines():
                 printed.take(json.loads(line), "map ")
         else:
-            printed.take(json.loads(text), ".")
+            printed.take(json.loads(text), "defrag ." if path.endswith(".defrag") else ".")
     n = differences("object", set(printed.keys), set(documented))
     return n + sum(compare_object(place, documented[place], printed) for place in documented if place in printed.keys)
 
