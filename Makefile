@@ -60,6 +60,13 @@ fuzz:
 	@tools/need-packages build fuzz
 	@tests/fuzz/run $(SECONDS)
 
+# make torture N=100 SEED=1: images with random histories, made by QEMU; defrag must lose nothing.
+N ?= 100
+torture:
+	@tools/need-packages build test
+	@$(MAKE) --no-print-directory all
+	@cd $(BUILD) && QCOW2FRAG="$$PWD/qcow2frag" python3 "$(CURDIR)/tests/cli/torture.py" $(N) $(SEED)
+
 # make mutate SITES=5 SEED=1 FILES="src/base/size.c ...": which small mistakes no unit test notices.
 SITES ?= 5
 SEED ?= 1
@@ -75,4 +82,4 @@ install: all
 clean:
 	@rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-fuzz build-mutate
 
-.PHONY: all run test test-asan test-valgrind bench fuzz mutate install clean
+.PHONY: all run test test-asan test-valgrind bench fuzz torture mutate install clean
