@@ -15,8 +15,9 @@
 #include "size.h"
 
 #include <errno.h>
-#include <math.h>
+#include <libgen.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -182,20 +183,33 @@ static bool may_spin(const struct work *work)
     return table == NULL || !table->disk.known || table->disk.profile == METER_DISK_HDD;
 }
 
+/* What programs can have without another one losing its own: MemAvailable, in bytes. 0: unknown. */
+static uint64_t available_bytes(void)
+{
+    FILE *file = fopen("/proc/meminfo", "re");
+    unsigned long long kib = 0;
+    char line[128];
+
+    while (file != NULL && fgets(line, sizeof(line), file) != NULL)
+        if (sscanf(line, "MemAvailable: %llu kB", &kib) == 1)
+            break;
+    if (file != NULL)
+        fclose(file);
+    return (uint64_t)kib << 10;
+}
+
 /* An eighth of the memory that there is, where sorting saves seeks. */
 static uint64_t memory_bytes(const struct work *work)
 {
-    uint64_t bytes = work->options->memory_bytes, block = DEFRAG_BLOCK_BYTES;
+    uint64_t bytes = work->options->memory_bytes;
 
-    if (bytes == 0 && may_spin(work)) {
-        long pages = sysconf(_SC_AVPHYS_PAGES), page = sysconf(_SC_PAGESIZE);
-
-        bytes = pages > 0 && page > 0 ? (uint64_t)pages * (uint64_t)page / 8 : 0;
-        bytes = bytes < MEMORY_SPINNING_MAX ? bytes : MEMORY_SPINNING_MAX;
-    }
+    if (bytes == 0 && may_spin(work))
+        bytes = available_bytes() / 8;
+    if (work->options->memory_bytes == 0 && bytes > MEMORY_SPINNING_MAX)
+        bytes = MEMORY_SPINNING_MAX;
     if (work->options->memory_bytes == 0 && bytes < MEMORY_DEFAULT)
         bytes = MEMORY_DEFAULT;
-    return bytes / block * block;
+    return bytes / DEFRAG_BLOCK_BYTES * DEFRAG_BLOCK_BYTES;
 }
 
 static double now_seconds(void)
@@ -204,6 +218,46 @@ static double now_seconds(void)
 
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* The folder of a path, opened to be compared. Fails like stat. */
+static int stat_folder(const char *path, struct stat *st)
+{
+    char *copy = strdup(path);
+    int ret = copy == NULL ? -1 : stat(dirname(copy), st);
+
+    free(copy);
+    return ret;
+}
+
+/* QEMU looks for it beside the image, unless it has a root or a protocol. */
+static bool is_relative(const struct format_name *name)
+{
+    const char *slash, *colon;
+
+    if (name->bytes == NULL || name->bytes[0] == '/')
+        return false;
+    slash = strchr(name->bytes, '/');
+    colon = strchr(name->bytes, ':');
+    return colon == NULL || (slash != NULL && slash < colon);
+}
+
+/* What an image names by its own folder would be another file from another one. */
+static int check_names(struct work *work)
+{
+    const struct report_format *format = &work->before.format;
+    const bool backing = is_relative(&format->backing_file);
+    struct stat here, there;
+
+    if (!backing && !is_relative(&format->data_file))
+        return 0;
+    if (stat_folder(work->path, &here) < 0 || stat_folder(work->options->output, &there) < 0 ||
+        (here.st_dev == there.st_dev && here.st_ino == there.st_ino))
+        return 0; /* what is not there is told when the file is made */
+    return err_set(&work->err, ENOTSUP,
+                   "it names its %s by a path that begins in its own folder; the new image must be "
+                   "in the same one",
+                   backing ? "backing file" : "data file");
 }
 
 static int write_new(struct work *work)
@@ -248,6 +302,8 @@ static enum cmd_status run(struct work *work)
         work->result.state = RENDER_DEFRAG_PLANNED;
         return CMD_DONE;
     }
+    if (check_names(work) < 0)
+        return refuse(work, NULL);
     if (write_new(work) < 0) {
         work->result.state = RENDER_DEFRAG_FAILED;
         return CMD_FAILED;

@@ -41,9 +41,10 @@ struct window {
     struct defrag_copied *copied;
     struct err *err;
 
-    unsigned char *bytes; /* memory_bytes */
-    uint64_t begin, end;  /* of the window in the new file */
-    struct part *parts;   /* in the order of the new file; sorted for reading, and back */
+    unsigned char *bytes; /* step of them */
+    uint64_t step;
+    uint64_t begin, end; /* of the window in the new file */
+    struct part *parts;  /* in the order of the new file; sorted for reading, and back */
     size_t n_parts, cap_parts;
     size_t next_cluster, next_blob; /* of the plan's moves */
     unsigned char *scratch;
@@ -267,8 +268,12 @@ static void hash_window(struct window *window)
     for (uint64_t at = window->begin; at < window->end; at += DEFRAG_BLOCK_BYTES) {
         uint64_t left = window->end - at;
         size_t len = left < DEFRAG_BLOCK_BYTES ? (size_t)left : DEFRAG_BLOCK_BYTES;
-        XXH128_hash_t hash = XXH3_128bits(window->bytes + (at - window->begin), len);
+        const unsigned char *block = window->bytes + (at - window->begin);
+        XXH128_hash_t hash;
 
+        if (is_zeros(block, len)) /* most often where nothing is */
+            continue;
+        hash = XXH3_128bits(block, len);
         window->copied->hashes.list[at / DEFRAG_BLOCK_BYTES] =
             (struct defrag_hash){hash.low64, hash.high64};
     }
@@ -306,6 +311,38 @@ static void keep_to_rate(const struct window *window)
     }
 }
 
+/* Where the next thing of the new file begins that is not behind @to; its end if there is none. */
+static uint64_t next_thing(const struct window *window, uint64_t to)
+{
+    const struct defrag_moves *lists[] = {&window->plan->data, &window->plan->blobs};
+    const size_t nexts[] = {window->next_cluster, window->next_blob};
+    uint64_t next = window->plan->file_bytes;
+    struct defrag_extent extent;
+
+    for (size_t i = 0; i < 2; i++) {
+        struct defrag_move move;
+
+        if (nexts[i] == lists[i]->n_list)
+            continue;
+        move = defrag_moves_at(lists[i], nexts[i]);
+        next = move.to < next ? move.to : next;
+    }
+    if (defrag_planned_next(window->planned, to, &extent) && extent.begin < next)
+        next = extent.begin;
+    return next > to ? next : to;
+}
+
+/* To the end of what there is nothing in, in whole blocks: those keep an empty hash. */
+static void pass_over_nothing(struct window *window)
+{
+    uint64_t next = next_thing(window, window->begin);
+
+    if (next < window->plan->file_bytes)
+        next &= ~(DEFRAG_BLOCK_BYTES - 1);
+    if (next > window->begin)
+        window->begin = next;
+}
+
 static int copy_window(struct window *window)
 {
     int ret;
@@ -328,7 +365,7 @@ static int copy_window(struct window *window)
 static int copy_all(struct window *window)
 {
     const struct defrag_watch *watch = &window->options->watch;
-    uint64_t end = window->plan->file_bytes, step = window->options->memory_bytes;
+    uint64_t end = window->plan->file_bytes, step = window->step;
 
     clock_gettime(CLOCK_MONOTONIC, &window->began);
     for (; window->begin < end; window->begin = window->end) {
@@ -336,6 +373,9 @@ static int copy_all(struct window *window)
 
         if (is_stopped(window))
             return -EINTR;
+        pass_over_nothing(window);
+        if (window->begin == end)
+            break;
         window->end = end - window->begin < step ? end : window->begin + step;
         ret = copy_window(window);
         if (ret < 0)
@@ -373,7 +413,10 @@ int defrag_copy(struct defrag_plan *plan, struct io *source, struct io *planned,
     int ret = 0;
 
     *copied = (struct defrag_copied){.read_bytes = 0};
-    window.bytes = window_new(options->memory_bytes);
+    window.step = (plan->file_bytes + DEFRAG_BLOCK_BYTES - 1) & ~(DEFRAG_BLOCK_BYTES - 1);
+    if (window.step > options->memory_bytes)
+        window.step = options->memory_bytes;
+    window.bytes = window_new(window.step);
     window.scratch = malloc(SCRATCH_BYTES);
     if (options->hash) {
         copied->hashes.n_list =

@@ -20,7 +20,7 @@ struct store_new_file;
 #define DEFRAG_MEMORY_MIN (UINT64_C(8) << 20)
 
 struct defrag_hash {
-    uint64_t low, high; /* XXH3, 128 bits */
+    uint64_t low, high; /* XXH3, 128 bits; both 0: the block is zeros */
 };
 
 /* One for each block of the new file, the last one shorter. Free with free(). */
@@ -39,7 +39,7 @@ struct defrag_watch {
 };
 
 struct defrag_copy_options {
-    uint64_t memory_bytes; /* of a window: at least DEFRAG_MEMORY_MIN, a multiple of a block */
+    uint64_t memory_bytes; /* of a window, at most: a multiple of a block */
     uint64_t gap_bytes;    /* so much is read over rather than passed over */
     uint64_t rate;         /* bytes a second at most; 0: no limit */
     bool hash;

@@ -14,10 +14,13 @@
 #include "zero_clusters.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #define METADATA_BYTES (UINT64_C(1) << 20) /* written at a time */
 
@@ -112,6 +115,20 @@ static int make(struct defrag *defrag, const struct defrag_options *options, str
     return ret;
 }
 
+/* A change that follows at once need not show in the stamp of a file just written: so that is given
+ * the moment to grow old. */
+static struct io_stamp settled_stamp(struct io *source)
+{
+    const struct timespec moment = {0, 10 * 1000 * 1000};
+    struct io_stamp stamp = io_stamp(source);
+
+    for (unsigned i = 0; i < 100 && stamp.known && stamp.fresh; i++) {
+        nanosleep(&moment, NULL);
+        stamp = io_stamp(source);
+    }
+    return stamp;
+}
+
 int defrag_new(struct io *source, const struct defrag_options *options, struct defrag **made,
                struct err *err)
 {
@@ -121,7 +138,7 @@ int defrag_new(struct io *source, const struct defrag_options *options, struct d
     if (defrag == NULL)
         return err_no_memory(err);
     defrag->source = source;
-    defrag->stamp = io_stamp(source);
+    defrag->stamp = settled_stamp(source);
     defrag->planned_options.clear_unknown_autoclear = options->clear_unknown_autoclear;
     ret = format_image_open(source, &defrag->image, err);
     if (ret == 0)
@@ -165,7 +182,7 @@ uint64_t defrag_needed_bytes(struct defrag *defrag)
 
     if (stored.known && stored.value < bytes)
         bytes = stored.value;
-    return bytes;
+    return bytes + defrag->plan.metadata_bytes;
 }
 
 /* ---- writing ---- */
@@ -306,6 +323,13 @@ int defrag_write(struct defrag *defrag, const struct defrag_write_options *optio
     int ret;
 
     *written = (struct defrag_written){.verified = DEFRAG_NOT_VERIFIED};
+    if (options->overwrite &&
+        (defrag->image.header.backing_file.bytes != NULL || defrag->image.header.external_data) &&
+        faccessat(AT_FDCWD, options->path, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+        return err_set(err, ENOTSUP,
+                       "cannot make %s: it exists, and might be one of the files that the image is "
+                       "built on; choose another name, or remove it first",
+                       options->path);
     ret = store_new_file_open(options->path, &file_options, &file, err);
     if (ret < 0)
         return ret;

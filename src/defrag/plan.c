@@ -421,6 +421,16 @@ static int size_refcounts(struct making *making, uint64_t others_bytes)
     return 0;
 }
 
+static uint64_t tables_bytes(const struct making *making)
+{
+    const struct defrag_plan *plan = making->plan;
+    uint64_t bytes = plan->reserve ? plan->reserved_off - plan->reserved_l2_off : 0;
+
+    for (size_t i = 0; i < plan->tables.n_list; i++)
+        bytes += defrag_moves_at(&plan->tables, i).bytes;
+    return bytes;
+}
+
 /* Puts the front together, and moves the body behind it. */
 static int place_front(struct making *making)
 {
@@ -464,6 +474,7 @@ static int place_front(struct making *making)
     plan->reserved_l2_off += front;
     plan->reserved_off += front;
     plan->file_bytes = front + making->next;
+    plan->metadata_bytes = front + tables_bytes(making);
     return 0;
 }
 

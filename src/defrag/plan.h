@@ -51,7 +51,8 @@ struct defrag_plan {
     struct defrag_extent active[2]; /* where L2 tables are those of the active L1 table */
     uint64_t file_bytes;
 
-    uint64_t moved_bytes; /* of data, blobs and bits */
+    uint64_t moved_bytes;    /* of data, blobs and bits */
+    uint64_t metadata_bytes; /* of the new file */
 };
 
 struct defrag_plan_options {

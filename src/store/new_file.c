@@ -4,6 +4,7 @@
 
 #include "aside.h"
 #include "err.h"
+#include "io.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -54,6 +55,24 @@ static int find_folder(struct store_new_file *file, struct err *err)
     return 0;
 }
 
+/* A program that has the old file open would go on writing to what is gone. */
+static int check_users(const struct store_new_file *file, struct err *err)
+{
+    struct io_users users;
+    struct io *io;
+    int ret = io_file_open(file->path, &io, err);
+
+    if (ret < 0)
+        return ret;
+    users = io_users(io);
+    io_close(io);
+    if (!users.known || !users.held)
+        return 0;
+    return err_set(err, EBUSY,
+                   "cannot make %s: the file of that name is in use; choose another name",
+                   file->path);
+}
+
 /* What has the name now, if anything. */
 static int check_present(struct store_new_file *file, const struct store_new_file_options *options,
                          const struct stat *like, struct err *err)
@@ -76,7 +95,7 @@ static int check_present(struct store_new_file *file, const struct store_new_fil
                        "it",
                        file->path);
     file->replace = true;
-    return 0;
+    return check_users(file, err);
 }
 
 /* On btrfs: what is written again stays in its place. Only an empty file can be told so. */

@@ -21,9 +21,11 @@ struct store_new_file {
 };
 
 struct store_new_file_options {
-    bool overwrite; /* a file that has the name is replaced; but never a device, a link, a folder */
-    int like;       /* a descriptor, never written to: whose permissions and nocow are taken over;
-                       it is not to be replaced */
+    /* A file that has the name is replaced; but never a device, a link, a folder, and nothing that
+     * somebody has open as an image. */
+    bool overwrite;
+    int like; /* a descriptor, never written to: whose permissions and nocow are taken over;
+                 it is not to be replaced */
 };
 
 /* On failure there is nothing to release. */

@@ -484,3 +484,59 @@ SCRIPT
     is err "qcow2frag: folder/image: cannot write folder/new: File too large"
     is <(ls -A folder) image
 }
+
+# ---- files that others are built on ----
+
+@test "what an image is built on is not replaced, even with --overwrite" {
+    needs qemu-img
+    qemu-img create -q -f qcow2 base.qcow2 1M
+    qemu-img create -q -f qcow2 -b base.qcow2 -F qcow2 top.qcow2
+    cp base.qcow2 before
+    try qcow2frag defrag --force --overwrite -o base.qcow2 top.qcow2
+    exits 1
+    holds err "might be one of the files that the image is built on"
+    cmp base.qcow2 before
+}
+
+@test "a file that somebody has open as an image is not replaced" {
+    needs qemu-io
+    image a.qcow2 <<<'size 1M
+map 3..9 reversed'
+    cp a.qcow2 new.qcow2
+    mkfifo commands
+    qemu-io new.qcow2 <commands >/dev/null 2>&1 &
+    exec 7>commands
+    printf 'write 0 512\n' >&7
+    for _ in $(seq 100); do
+        qcow2frag --json --no-host new.qcow2 >held
+        [ "$(json held 'i[0]["in_use"]')" != True ] || break
+        sleep 0.05
+    done
+    try qcow2frag defrag --force --overwrite -o new.qcow2 a.qcow2
+    exec 7>&-
+    wait
+    exits 1
+    holds err "the file of that name is in use"
+}
+
+@test "a backing file that is named by the folder of the image keeps the new one there" {
+    needs qemu-img
+    mkdir sub
+    qemu-img create -q -f qcow2 base.qcow2 1M
+    qemu-img create -q -f qcow2 -b base.qcow2 -F qcow2 top.qcow2
+    try qcow2frag defrag --force -o sub/new.qcow2 top.qcow2
+    exits 1
+    holds err "the new image must be in the same one"
+    [ ! -e sub/new.qcow2 ]
+    try qcow2frag defrag --force -o new.qcow2 top.qcow2
+    exits 0
+    qemu-img compare -q top.qcow2 new.qcow2
+}
+
+@test "what nothing lies in costs nothing: a place for each cluster of a large disk" {
+    image a.qcow2 <<<'size 200G
+map 3..9 reversed'
+    try timeout 20 "$QCOW2FRAG" defrag --reserve -o new.qcow2 a.qcow2
+    exits 0
+    [ "$(stat -c %b new.qcow2)" -lt 200000 ]
+}
