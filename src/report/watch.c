@@ -114,7 +114,10 @@ static int look(struct report_watch *watch, struct format_image *image,
         watch->users = users_of(watch, backing);
         watch->changed = watch->users.written && watch->written_to;
     }
-    compared = compare(watch, image, backing, written ? &before : NULL, &second);
+    /* Of an attempt that failed the stamps tell as much, where there are some. */
+    compared = ret == 0 || (written && !stamped)
+                   ? compare(watch, image, backing, written ? &before : NULL, &second)
+                   : 0;
     if (written && !stamped)
         watch->written_to = compared < 0 || watch->changed;
     if (ret == 0 && compared < 0)
