@@ -39,7 +39,17 @@ struct work {
     struct defrag *defrag;
     struct err err;
     time_t shown;
+    const char *stage; /* what is being done, and since when */
+    double stage_began;
 };
+
+static double now_seconds(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
 
 static bool stop(void *context)
 {
@@ -48,19 +58,41 @@ static bool stop(void *context)
     return work->console->stopped();
 }
 
+/* How fast it goes, and how long it will go on so; nothing in the first moments. */
+static void put_rate(char *text, size_t room, double seconds, uint64_t done, uint64_t all)
+{
+    char rate[SIZE_TEXT_MAX];
+    double left;
+
+    text[0] = '\0';
+    if (seconds < 1 || done == 0 || done >= all)
+        return;
+    size_format(rate, (uint64_t)((double)done / seconds));
+    left = (double)(all - done) * seconds / (double)done;
+    if (left < 90)
+        snprintf(text, room, ", %s/s, %.0f s left", rate, left);
+    else
+        snprintf(text, room, ", %s/s, %.0f min left", rate, left / 60);
+}
+
 static void progress(void *context, const char *what, uint64_t done, uint64_t all)
 {
     struct work *work = context;
     time_t now = time(NULL);
-    char of[2][SIZE_TEXT_MAX], line[128];
+    char of[2][SIZE_TEXT_MAX], line[160], rate[64];
 
+    if (work->stage != what) {
+        work->stage = what;
+        work->stage_began = now_seconds();
+    }
     if (work->console->progress == NULL || (now == work->shown && done < all))
         return;
     work->shown = now;
     size_format(of[0], done);
     size_format(of[1], all);
-    snprintf(line, sizeof(line), "%s %s of %s (%.0f %%)", what, of[0], of[1],
-             all > 0 ? 100 * (double)done / (double)all : 100);
+    put_rate(rate, sizeof(rate), now_seconds() - work->stage_began, done, all);
+    snprintf(line, sizeof(line), "%s %s of %s (%.0f %%)%s", what, of[0], of[1],
+             all > 0 ? 100 * (double)done / (double)all : 100, rate);
     work->console->progress(line);
 }
 
@@ -210,14 +242,6 @@ static uint64_t memory_bytes(const struct work *work)
     if (work->options->memory_bytes == 0 && bytes < MEMORY_DEFAULT)
         bytes = MEMORY_DEFAULT;
     return bytes / DEFRAG_BLOCK_BYTES * DEFRAG_BLOCK_BYTES;
-}
-
-static double now_seconds(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
 /* The folder of a path, opened to be compared. Fails like stat. */

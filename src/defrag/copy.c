@@ -416,6 +416,9 @@ int defrag_copy(struct defrag_plan *plan, struct io *source, struct io *planned,
     window.step = (plan->file_bytes + DEFRAG_BLOCK_BYTES - 1) & ~(DEFRAG_BLOCK_BYTES - 1);
     if (window.step > options->memory_bytes)
         window.step = options->memory_bytes;
+    if (options->rate > 0 && window.step > options->rate) /* a second's worth, for a steady flow */
+        window.step = options->rate > DEFRAG_BLOCK_BYTES ? options->rate & ~(DEFRAG_BLOCK_BYTES - 1)
+                                                         : DEFRAG_BLOCK_BYTES;
     window.bytes = window_new(window.step);
     window.scratch = malloc(SCRATCH_BYTES);
     if (options->hash) {

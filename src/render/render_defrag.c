@@ -135,6 +135,8 @@ static void print_end(FILE *stream, const struct render_defrag *defrag)
                     : "not verified");
         text_print(stream, defrag->output, strlen(defrag->output));
         fputs(", the old one is as it was\n", stream);
+        if (defrag->before->format.data_file.bytes != NULL)
+            fputs("  both refer to the same external data file, which was left alone\n", stream);
         break;
     case RENDER_DEFRAG_PLANNED:
         fprintf(stream, "\n  to be copied: %s; the new file takes about %s of the disk\n", copied,

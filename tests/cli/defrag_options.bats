@@ -540,3 +540,25 @@ map 3..9 reversed'
     exits 0
     [ "$(stat -c %b new.qcow2)" -lt 200000 ]
 }
+
+@test "a data file is left alone, and that is said" {
+    needs qemu-img qemu-io
+    qemu-img create -q -f qcow2 -o data_file=raw.img a.qcow2 4M
+    qemu-io -c 'write -P 5 1M 64k' a.qcow2 >log
+    cp raw.img before
+    try qcow2frag defrag --force -o new.qcow2 a.qcow2
+    exits 0
+    holds out "both refer to the same external data file, which was left alone"
+    cmp raw.img before
+    qemu-img check -q new.qcow2
+    qemu-img compare -q a.qcow2 new.qcow2
+}
+
+@test "progress tells how fast it goes, and how long it will go on" {
+    needs qemu-img qemu-io
+    qemu-img create -q -f qcow2 a.qcow2 8M
+    qemu-io -c 'write -P 5 4M 4M' -c 'write -P 6 0 4M' a.qcow2 >log
+    try qcow2frag defrag --progress --rate-limit 2M -o new.qcow2 a.qcow2
+    exits 0
+    grep -qE 'copied .* of .* %\), .*/s, [0-9]+ s left' err || told "no rate"
+}
