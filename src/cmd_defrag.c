@@ -167,6 +167,7 @@ static int plan(struct work *work)
     const struct options *options = work->options;
     const struct defrag_options how = {.trim = options->trim,
                                        .reserve = options->reserve,
+                                       .leaks = work->before.space->leaked_bytes.value > 0,
                                        .clear_unknown_autoclear = options->clear_unknown_autoclear,
                                        .watch = watch_of(work)};
     struct report_choice choice = {

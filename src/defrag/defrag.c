@@ -58,6 +58,12 @@ static int refuse_kind(const struct format_header *header, const struct defrag_o
                        "writes must clear them, and what they stand for is lost then; "
                        "--clear-unknown-autoclear does it",
                        header->autoclear & ~known);
+    if (header->unknown_extensions && options->leaks)
+        return err_set(
+            err, ENOTSUP,
+            "it has a header extension that is not known here, and clusters that nothing "
+            "known refers to: they may belong together, and would be lost. If they do "
+            "not, qemu-img check -r leaks frees them");
     if (header->bitmaps_invalid)
         return err_set(err, EINVAL,
                        "the extension of its header for bitmaps is damaged: QEMU does not open it");

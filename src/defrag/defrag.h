@@ -19,6 +19,7 @@ enum defrag_verified { DEFRAG_NOT_VERIFIED, DEFRAG_CACHED, DEFRAG_DIRECT };
 struct defrag_options {
     bool trim;                    /* clusters that are all zeros become zero entries */
     bool reserve;                 /* each guest cluster gets a place of its own */
+    bool leaks;                   /* there are clusters that nothing known refers to */
     bool clear_unknown_autoclear; /* feature bits that nobody here knows are cleared */
     struct defrag_watch watch;
 };

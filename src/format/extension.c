@@ -256,8 +256,11 @@ static int read_one(struct io *io, uint64_t file_bytes, const struct extension *
         return read_crypto(io, file_bytes, extension, header, findings, err);
     case EXTENSION_BITMAPS:
         return read_bitmaps(io, file_bytes, extension, header, findings, err);
+    case EXTENSION_FEATURES:
+        return 0;
     default:
-        return 0; /* the feature names, and whatever others keep there */
+        header->unknown_extensions = true; /* whatever others keep there */
+        return 0;
     }
 }
 

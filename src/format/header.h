@@ -96,6 +96,7 @@ struct format_header {
     uint64_t bitmaps_off;       /* host offset of their directory; 0: none */
     uint64_t bitmaps_word;      /* host offset of the word that says so */
     uint64_t bitmaps_bytes;     /* of the directory */
+    bool unknown_extensions;    /* they may refer to clusters, and nobody here can tell */
     uint64_t stale_bitmaps_off; /* of an extension for bitmaps that no longer counts; 0: none */
     uint64_t luks_off;          /* host offset of the LUKS header; 0: none */
     uint64_t luks_word;         /* as bitmaps_word */

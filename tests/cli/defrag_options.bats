@@ -562,3 +562,37 @@ map 3..9 reversed'
     exits 0
     grep -qE 'copied .* of .* %\), .*/s, [0-9]+ s left' err || told "no rate"
 }
+
+@test "what an unknown extension may refer to is not lost" {
+    image a.qcow2 <<'EOF'
+size 8M
+extension 0x12345678 text "an extension nobody knows"
+map 0..9 reversed
+leak 2
+map 20..29
+EOF
+    try qcow2frag defrag --force -o new.qcow2 a.qcow2
+    exits 1
+    holds err "they may belong together, and would be lost"
+    [ ! -e new.qcow2 ]
+}
+
+@test "an unknown extension alone is kept, and leaks without one are left behind" {
+    image a.qcow2 <<'EOF'
+size 8M
+extension 0x12345678 text "an extension nobody knows"
+map 0..9 reversed
+EOF
+    try qcow2frag defrag --force -o new.qcow2 a.qcow2
+    exits 0
+    grep -aq "an extension nobody knows" new.qcow2
+    image b.qcow2 <<'EOF'
+size 8M
+map 0..9 reversed
+leak 2
+EOF
+    try qcow2frag defrag --force --overwrite -o new.qcow2 b.qcow2
+    exits 0
+    qcow2frag --json --space new.qcow2 >out
+    is <(json out 'i[0]["space"]["leaked_bytes"]') 0
+}
