@@ -6,6 +6,7 @@
 #include "plan.h"
 
 #include "bitmap.h"
+#include "bitset.h"
 #include "blobs.h"
 #include "cells.h"
 #include "checked.h"
@@ -54,21 +55,6 @@ struct making {
     struct defrag_blobs compressed;
 };
 
-static bool bit_of(const uint64_t *bits, uint64_t n)
-{
-    return bits[n / 64] >> (n % 64) & 1;
-}
-
-static void set_bit(uint64_t *bits, uint64_t n)
-{
-    bits[n / 64] |= UINT64_C(1) << (n % 64);
-}
-
-static uint64_t *bits_new(size_t n)
-{
-    return calloc(n / 64 + 1, 8);
-}
-
 static uint64_t round_up(const struct making *making, uint64_t n)
 {
     return (n + making->cluster_bytes - 1) & ~(making->cluster_bytes - 1);
@@ -104,7 +90,7 @@ static uint64_t *mixed_to(struct making *making, uint64_t cluster)
 
 static int remember_mixed(struct making *making, uint64_t cluster, uint64_t to)
 {
-    if (!bit_of(making->blobs, cluster))
+    if (!bitset_has(making->blobs, cluster))
         return 0;
     if (vec_reserve(making, mixed) < 0)
         return -ENOMEM;
@@ -120,10 +106,10 @@ static int place_cluster(struct making *making, uint64_t cluster, uint64_t guest
 
     if (cluster >= plan->n_clusters)
         return err_set(making->err, EBUSY, "the image changes while it is read");
-    if (bit_of(making->placed, cluster))
+    if (bitset_has(making->placed, cluster))
         return 0;
-    set_bit(making->placed, cluster);
-    if (plan->zeros != NULL && bit_of(plan->zeros, cluster))
+    bitset_add(making->placed, cluster);
+    if (plan->zeros != NULL && bitset_has(plan->zeros, cluster))
         return 0;
     close_blobs(making);
     to = making->next;
@@ -171,7 +157,7 @@ static int place_blob(struct making *making, const struct format_holding *blob)
         return 0;
     for (uint64_t cluster = first; cluster <= last && cluster < making->plan->n_clusters;
          cluster++) {
-        if (!bit_of(making->standard, cluster))
+        if (!bitset_has(making->standard, cluster))
             continue;
         if (first == last)
             return place_mixed_blob(making, i, cluster, blob->begin);
@@ -194,7 +180,7 @@ static int collect_entry(struct making *making, const struct space_refs_entry *e
     for (uint64_t cluster = holding->begin >> making->cluster_bits;
          cluster <= (holding->end - 1) >> making->cluster_bits; cluster++)
         if (cluster < making->plan->n_clusters) /* behind the end of the file are zeros */
-            set_bit(bits, cluster);
+            bitset_add(bits, cluster);
     if (!(entry->entry & FORMAT_ENTRY_COMPRESSED))
         return 0;
     return failed(making, defrag_blobs_add(&making->compressed, holding->begin, holding->end));
@@ -212,7 +198,7 @@ static void collect(void *context, const struct space_refs_data *data)
 
         if (batch->dense) {
             if (batch->clusters[i] < making->plan->n_clusters)
-                set_bit(making->standard, batch->clusters[i]);
+                bitset_add(making->standard, batch->clusters[i]);
             continue;
         }
         if (index == last) /* another cluster of the same blob */
@@ -258,9 +244,9 @@ static bool wants_table(void *context, const struct space_named_l2 *l2)
     struct making *making = context;
     uint64_t cluster = l2->l2_off >> making->cluster_bits;
 
-    if (making->ret < 0 || bit_of(making->l2_seen, cluster))
+    if (making->ret < 0 || bitset_has(making->l2_seen, cluster))
         return false;
-    set_bit(making->l2_seen, cluster);
+    bitset_add(making->l2_seen, cluster);
     return true;
 }
 
@@ -485,8 +471,8 @@ static int count_tables(void *context, const struct space_named_l2 *l2, uint32_t
     struct making *making = context;
 
     (void)l1_index;
-    if (!bit_of(making->l2_seen, l2->l2_off >> making->cluster_bits)) {
-        set_bit(making->l2_seen, l2->l2_off >> making->cluster_bits);
+    if (!bitset_has(making->l2_seen, l2->l2_off >> making->cluster_bits)) {
+        bitset_add(making->l2_seen, l2->l2_off >> making->cluster_bits);
         making->next += making->cluster_bytes;
     }
     return 0;
@@ -523,7 +509,7 @@ static void mark_shared(struct making *making, const struct space_cells *cells, 
         space_cells_read(cells, first, n, counts, classes);
         for (size_t i = 0; i < n; i++)
             if (counts[i] > 1)
-                set_bit(making->plan->shared, first + i);
+                bitset_add(making->plan->shared, first + i);
     }
 }
 
@@ -553,21 +539,21 @@ static int allocate(struct making *making, const struct defrag_plan_options *opt
     size_t n = (size_t)div_round_up(image->file_bytes, making->cluster_bytes);
 
     plan->n_clusters = n;
-    plan->shared = bits_new(n);
-    plan->zeros = options->zeros != NULL ? bits_new(n) : NULL;
+    plan->shared = bitset_new(n);
+    plan->zeros = options->zeros != NULL ? bitset_new(n) : NULL;
     plan->snapshot_l1_offs = calloc(image->snapshots.n_list + 1, sizeof(uint64_t));
     plan->bitmap_table_offs = calloc(image->bitmaps.n_list + 1, sizeof(uint64_t));
-    making->placed = bits_new(n);
-    making->standard = bits_new(n);
-    making->blobs = bits_new(n);
-    making->l2_seen = bits_new(n);
+    making->placed = bitset_new(n);
+    making->standard = bitset_new(n);
+    making->blobs = bitset_new(n);
+    making->l2_seen = bitset_new(n);
     if (plan->shared == NULL || (options->zeros != NULL && plan->zeros == NULL) ||
         plan->snapshot_l1_offs == NULL || plan->bitmap_table_offs == NULL ||
         making->placed == NULL || making->standard == NULL || making->blobs == NULL ||
         making->l2_seen == NULL)
         return err_no_memory(making->err);
     if (options->zeros != NULL)
-        memcpy(plan->zeros, options->zeros, (n / 64 + 1) * 8);
+        memcpy(plan->zeros, options->zeros, bitset_bytes(n));
     return 0;
 }
 
@@ -604,7 +590,7 @@ static int make(struct making *making, const struct defrag_plan_options *options
     if (ret == 0)
         ret = size_tables(making);
     if (ret == 0) {
-        memset(making->l2_seen, 0, (making->plan->n_clusters / 64 + 1) * 8);
+        bitset_clear(making->l2_seen, making->plan->n_clusters);
         ret = place_tables(making);
     }
     if (ret == 0)

@@ -6,6 +6,7 @@
 #include "planned.h"
 
 #include "be.h"
+#include "bitset.h"
 #include "checked.h"
 #include "encode.h"
 #include "err.h"
@@ -71,11 +72,6 @@ static int lost(struct err *err, const char *what, uint64_t entry)
                    what, entry);
 }
 
-static bool bit_of(const uint64_t *bits, uint64_t n)
-{
-    return bits[n / 64] >> (n % 64) & 1;
-}
-
 static int move_l1_entry(const struct planned *planned, bool active, uint64_t *entry,
                          struct defrag_hint *hint, struct err *err)
 {
@@ -89,7 +85,7 @@ static int move_l1_entry(const struct planned *planned, bool active, uint64_t *e
     *entry = store_entry_at(*entry, to);
     if (active)
         *entry = store_entry_copied(
-            *entry, !bit_of(planned->plan->shared, off >> planned->rules.cluster_bits));
+            *entry, !bitset_has(planned->plan->shared, off >> planned->rules.cluster_bits));
     return 0;
 }
 
@@ -147,7 +143,7 @@ static int move_l2_entry(const struct planned *planned, bool active, uint64_t *e
         return move_blob(planned, entry, hint, err);
     if (off == 0)
         return 0;
-    if (plan->zeros != NULL && cluster < plan->n_clusters && bit_of(plan->zeros, cluster)) {
+    if (plan->zeros != NULL && cluster < plan->n_clusters && bitset_has(plan->zeros, cluster)) {
         make_zero(planned, entry, bitmap);
         return 0;
     }
@@ -156,7 +152,7 @@ static int move_l2_entry(const struct planned *planned, bool active, uint64_t *e
         return lost(err, "L2", *entry);
     *entry = store_entry_at(*entry, to);
     if (active)
-        *entry = store_entry_copied(*entry, !bit_of(plan->shared, cluster));
+        *entry = store_entry_copied(*entry, !bitset_has(plan->shared, cluster));
     return 0;
 }
 

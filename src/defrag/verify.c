@@ -5,6 +5,7 @@
  */
 #include "verify.h"
 
+#include "bitset.h"
 #include "err.h"
 #include "finding.h"
 #include "image.h"
@@ -62,10 +63,11 @@ static int check_blocks(const struct store_new_file *file, const struct defrag_h
     for (size_t at = 0; at < len; at += DEFRAG_BLOCK_BYTES) {
         size_t n = len - at < DEFRAG_BLOCK_BYTES ? len - at : DEFRAG_BLOCK_BYTES;
         const struct defrag_hash *want = &hashes->list[(off + at) / DEFRAG_BLOCK_BYTES];
-        XXH128_hash_t hash = XXH3_128bits(bytes + at, n);
+        XXH128_hash_t hash;
 
         if (is_empty(want) && is_zeros(bytes + at, n))
             continue;
+        hash = XXH3_128bits(bytes + at, n);
         if (hash.low64 != want->low || hash.high64 != want->high)
             return err_set(err, EIO,
                            "%s: what was read back at offset 0x%" PRIx64 " (of %zu bytes) is not "
@@ -153,7 +155,7 @@ static bool is_left_out(const struct digests *digests, const struct piece *piece
         piece->file != PIECE_FILE_IMAGE)
         return false;
     cluster = piece->begin >> plan->image->header.cluster_bits;
-    return plan->zeros[cluster / 64] >> (cluster % 64) & 1;
+    return bitset_has(plan->zeros, cluster);
 }
 
 static void take_piece(struct digests *digests, const struct piece *piece)

@@ -2,6 +2,7 @@
 /* Owns the reading ahead of a plan. Holes are not trusted: their zeros are read, too. */
 #include "zero_clusters.h"
 
+#include "bitset.h"
 #include "checked.h"
 #include "copy.h"
 #include "err.h"
@@ -44,7 +45,7 @@ static void take_data(void *context, const struct space_refs_data *data)
                 continue;
         }
         if (cluster < looking->n_clusters)
-            looking->data[cluster / 64] |= UINT64_C(1) << (cluster % 64);
+            bitset_add(looking->data, cluster);
     }
 }
 
@@ -57,7 +58,7 @@ static int look(struct looking *looking, uint64_t first, size_t n, unsigned char
 
     for (size_t i = 0; i < n && ret == 0; i++)
         if (!is_zeros(bytes + (i << bits), (size_t)1 << bits))
-            looking->data[(first + i) / 64] &= ~(UINT64_C(1) << ((first + i) % 64));
+            bitset_remove(looking->data, first + i);
     return ret;
 }
 
@@ -71,8 +72,7 @@ static int look_at_all(struct looking *looking, const struct defrag_watch *watch
     for (uint64_t c = 0; c < looking->n_clusters && ret == 0;) {
         size_t n = 0;
 
-        while (n < most && c + n < looking->n_clusters &&
-               looking->data[(c + n) / 64] >> ((c + n) % 64) & 1)
+        while (n < most && c + n < looking->n_clusters && bitset_has(looking->data, c + n))
             n++;
         if (n > 0)
             ret = look(looking, c, n, bytes, err);
@@ -97,7 +97,7 @@ int defrag_zero_clusters_find(struct format_image *image, const struct format_re
     int ret;
 
     looking.n_clusters = (size_t)div_round_up(image->file_bytes, image->header.cluster_bytes);
-    looking.data = calloc(looking.n_clusters / 64 + 1, 8);
+    looking.data = bitset_new(looking.n_clusters);
     ret = looking.data == NULL ? err_no_memory(err) : space_refs_new(image, &options, &refs, err);
     if (ret == 0)
         ret = space_refs_data(refs, &sink, err);
