@@ -23,7 +23,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define REFTABLE_BYTES_MAX (UINT64_C(8) << 20) /* QCOW_MAX_REFTABLE_SIZE */
 #define COUNTS_AT_ONCE 4096
 #define WINDOW_BYTES (UINT64_C(16) << 20) /* of counts, one byte a cluster */
 
@@ -390,8 +389,8 @@ static int size_refcounts(struct making *making, uint64_t others_bytes)
     uint64_t room = round_up(making, 8 * blocks_for(making, full + blocks_for(making, full)));
     uint64_t n_blocks, table_bytes;
 
-    if (room > REFTABLE_BYTES_MAX)
-        room = REFTABLE_BYTES_MAX;
+    if (room > FORMAT_REFTABLE_BYTES_MAX)
+        room = FORMAT_REFTABLE_BYTES_MAX;
     do {
         n_blocks = plan->n_refblocks;
         table_bytes = plan->reftable_bytes;
@@ -401,7 +400,7 @@ static int size_refcounts(struct making *making, uint64_t others_bytes)
         if (plan->reftable_bytes < room)
             plan->reftable_bytes = room;
     } while (plan->n_refblocks != n_blocks || plan->reftable_bytes != table_bytes);
-    if (plan->reftable_bytes > REFTABLE_BYTES_MAX)
+    if (plan->reftable_bytes > FORMAT_REFTABLE_BYTES_MAX)
         return err_set(making->err, EFBIG,
                        "the refcounts of the new file would need a table of more than 8 MiB");
     return 0;

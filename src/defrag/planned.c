@@ -22,12 +22,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define REFTABLE_OFF_WORD 48
-#define REFTABLE_CLUSTERS_WORD 56
-#define L1_WORD 40
-#define SNAPSHOTS_WORD 64
-#define AUTOCLEAR_WORD 88
-
 enum part_kind {
     PART_COPY, /* as in the source, but for patched words */
     PART_L1,   /* the active one */
@@ -492,48 +486,58 @@ static int add_header(struct planned *planned, const struct defrag_planned_optio
 {
     const struct defrag_plan *plan = planned->plan;
     const struct format_header *header = &plan->image->header;
+    const uint64_t known = FORMAT_AUTOCLEAR_BITMAPS | FORMAT_AUTOCLEAR_DATA_FILE_RAW;
+    const uint64_t stale = header->stale_bitmaps_off;
+    const struct {
+        bool wanted;
+        struct patch patch;
+    } list[] = {
+        {true, {FORMAT_FIELD_L1_OFF, plan->l1_off, 8}},
+        {true, {FORMAT_FIELD_REFTABLE_OFF, plan->reftable_off, 8}},
+        {true, {FORMAT_FIELD_REFTABLE_CLUSTERS, plan->reftable_bytes >> header->cluster_bits, 4}},
+        {true, {FORMAT_FIELD_SNAPSHOTS_OFF, plan->snapshots_off, 8}},
+        {header->bitmaps_bytes > 0, {header->bitmaps_word, plan->bitmaps_off, 8}},
+        /* Of bitmaps that no longer count: how many, the length of their directory, its place. */
+        {stale > 0, {stale + 8, 0, 8}},
+        {stale > 0, {stale + 16, 0, 8}},
+        {stale > 0, {stale + 24, 0, 8}},
+        {options->clear_unknown_autoclear, {FORMAT_FIELD_AUTOCLEAR, header->autoclear & known, 8}},
+    };
     int ret = add_part(planned, 0, header->cluster_bytes, PART_COPY, 0);
 
-    if (ret == 0)
-        ret = add_patch(planned, L1_WORD, plan->l1_off, 8);
-    if (ret == 0)
-        ret = add_patch(planned, REFTABLE_OFF_WORD, plan->reftable_off, 8);
-    if (ret == 0)
-        ret = add_patch(planned, REFTABLE_CLUSTERS_WORD,
-                        plan->reftable_bytes >> header->cluster_bits, 4);
-    if (ret == 0)
-        ret = add_patch(planned, SNAPSHOTS_WORD, plan->snapshots_off, 8);
-    if (ret == 0 && header->bitmaps_bytes > 0)
-        ret = add_patch(planned, header->bitmaps_word, plan->bitmaps_off, 8);
-    /* Of bitmaps that no longer count: how many, the length of their directory, and its place. */
-    if (ret == 0 && header->stale_bitmaps_off > 0)
-        ret = add_patch(planned, header->stale_bitmaps_off + 8, 0, 8);
-    if (ret == 0 && header->stale_bitmaps_off > 0)
-        ret = add_patch(planned, header->stale_bitmaps_off + 16, 0, 8);
-    if (ret == 0 && header->stale_bitmaps_off > 0)
-        ret = add_patch(planned, header->stale_bitmaps_off + 24, 0, 8);
-    if (ret == 0 && options->clear_unknown_autoclear)
-        ret = add_patch(
-            planned, AUTOCLEAR_WORD,
-            header->autoclear & (FORMAT_AUTOCLEAR_BITMAPS | FORMAT_AUTOCLEAR_DATA_FILE_RAW), 8);
+    for (size_t i = 0; i < sizeof(list) / sizeof(list[0]) && ret == 0; i++)
+        if (list[i].wanted)
+            ret = add_patch(planned, list[i].patch.off, list[i].patch.value, list[i].patch.bytes);
     return ret;
+}
+
+/* A list of entries, copied but for what each refers to: that is the first word of an entry. */
+struct entries {
+    uint64_t to, from;   /* of the whole list */
+    enum part_kind kind; /* of what its entries refer to */
+};
+
+static int add_entry(struct planned *planned, const struct entries *entries, uint64_t entry_off,
+                     uint64_t to, uint64_t len_bytes, uint64_t from)
+{
+    int ret = add_part(planned, to, len_bytes, entries->kind, from);
+
+    return ret < 0 ? ret : add_patch(planned, entries->to + (entry_off - entries->from), to, 8);
 }
 
 static int add_snapshots(struct planned *planned)
 {
     const struct defrag_plan *plan = planned->plan;
     const struct format_image *image = plan->image;
-    int ret = add_part(planned, plan->snapshots_off, image->snapshots.table_bytes, PART_COPY,
-                       image->header.snapshots_off);
+    const struct entries entries = {plan->snapshots_off, image->header.snapshots_off,
+                                    PART_SNAPSHOT_L1};
+    int ret = add_part(planned, entries.to, image->snapshots.table_bytes, PART_COPY, entries.from);
 
     for (size_t i = 0; i < image->snapshots.n_list && ret == 0; i++) {
         const struct format_snapshot *snapshot = &image->snapshots.list[i];
-        uint64_t word = plan->snapshots_off + (snapshot->entry_off - image->header.snapshots_off);
 
-        ret = add_part(planned, plan->snapshot_l1_offs[i], 8 * (uint64_t)snapshot->l1_entries,
-                       PART_SNAPSHOT_L1, snapshot->l1_off);
-        if (ret == 0)
-            ret = add_patch(planned, word, plan->snapshot_l1_offs[i], 8);
+        ret = add_entry(planned, &entries, snapshot->entry_off, plan->snapshot_l1_offs[i],
+                        8 * (uint64_t)snapshot->l1_entries, snapshot->l1_off);
     }
     return ret;
 }
@@ -542,17 +546,15 @@ static int add_bitmaps(struct planned *planned)
 {
     const struct defrag_plan *plan = planned->plan;
     const struct format_image *image = plan->image;
-    int ret = add_part(planned, plan->bitmaps_off, image->header.bitmaps_bytes, PART_COPY,
-                       image->header.bitmaps_off);
+    const struct entries entries = {plan->bitmaps_off, image->header.bitmaps_off,
+                                    PART_BITMAP_TABLE};
+    int ret = add_part(planned, entries.to, image->header.bitmaps_bytes, PART_COPY, entries.from);
 
     for (size_t i = 0; i < image->bitmaps.n_list && ret == 0; i++) {
         const struct format_bitmap *bitmap = &image->bitmaps.list[i];
-        uint64_t word = plan->bitmaps_off + (bitmap->entry_off - image->header.bitmaps_off);
 
-        ret = add_part(planned, plan->bitmap_table_offs[i], bitmap->table_bytes, PART_BITMAP_TABLE,
-                       bitmap->table_off);
-        if (ret == 0)
-            ret = add_patch(planned, word, plan->bitmap_table_offs[i], 8);
+        ret = add_entry(planned, &entries, bitmap->entry_off, plan->bitmap_table_offs[i],
+                        bitmap->table_bytes, bitmap->table_off);
     }
     return ret;
 }

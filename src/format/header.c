@@ -20,29 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Where each field lies; all are big endian (QEMU docs/interop/qcow2.txt). */
-enum field {
-    FIELD_MAGIC = 0,
-    FIELD_VERSION = 4,
-    FIELD_BACKING_OFF = 8,
-    FIELD_BACKING_SIZE = 16,
-    FIELD_CLUSTER_BITS = 20,
-    FIELD_SIZE = 24,
-    FIELD_CRYPT = 32,
-    FIELD_L1_ENTRIES = 36,
-    FIELD_L1_OFF = 40,
-    FIELD_REFTABLE_OFF = 48,
-    FIELD_REFTABLE_CLUSTERS = 56,
-    FIELD_N_SNAPSHOTS = 60,
-    FIELD_SNAPSHOTS_OFF = 64,
-    FIELD_INCOMPATIBLE = 72,
-    FIELD_COMPATIBLE = 80,
-    FIELD_AUTOCLEAR = 88,
-    FIELD_REFCOUNT_ORDER = 96,
-    FIELD_HEADER_LENGTH = 100,
-    FIELD_COMPRESSION = 104,
-    HEADER_READ_BYTES = 112,
-};
+#define HEADER_READ_BYTES 112 /* all fields that are known, and the padding behind them */
 
 /* Signatures that people meet where they expect qcow2; offset 0 unless said. */
 static const struct {
@@ -96,9 +74,9 @@ static int check_signature(const unsigned char *raw, uint64_t file_bytes,
 {
     uint64_t need;
 
-    if (file_bytes < 4 || be32_load(raw + FIELD_MAGIC) != FORMAT_MAGIC)
+    if (file_bytes < 4 || be32_load(raw + FORMAT_FIELD_MAGIC) != FORMAT_MAGIC)
         return not_qcow2(raw, file_bytes, err);
-    header->version = be32_load(raw + FIELD_VERSION);
+    header->version = be32_load(raw + FORMAT_FIELD_VERSION);
     if (file_bytes >= 8 && header->version == 1)
         return err_set(err, ENOTSUP,
                        "is a qcow image of version 1, not qcow2; `qemu-img convert -f qcow "
@@ -120,7 +98,7 @@ static int check_signature(const unsigned char *raw, uint64_t file_bytes,
 static int decode_cluster_bits(const unsigned char *raw, struct format_header *header,
                                struct err *err)
 {
-    uint32_t bits = be32_load(raw + FIELD_CLUSTER_BITS);
+    uint32_t bits = be32_load(raw + FORMAT_FIELD_CLUSTER_BITS);
 
     if (bits < FORMAT_CLUSTER_BITS_MIN || bits > FORMAT_CLUSTER_BITS_MAX)
         return err_set(err, EINVAL,
@@ -137,14 +115,14 @@ static int decode_version_3(const unsigned char *raw, struct format_header *head
                             struct format_findings *findings, struct err *err)
 {
     uint32_t order;
-    const uint64_t place = FIELD_HEADER_LENGTH;
+    const uint64_t place = FORMAT_FIELD_HEADER_LENGTH;
 
     if (header->version == 2) {
         header->header_bytes = FORMAT_HEADER_V2_BYTES;
         header->refcount_bits = 16;
         return 0;
     }
-    header->header_bytes = be32_load(raw + FIELD_HEADER_LENGTH);
+    header->header_bytes = be32_load(raw + FORMAT_FIELD_HEADER_LENGTH);
     if (header->header_bytes < FORMAT_HEADER_V3_BYTES ||
         header->header_bytes > header->cluster_bytes)
         return err_set(err, EINVAL,
@@ -155,10 +133,10 @@ static int decode_version_3(const unsigned char *raw, struct format_header *head
         format_findings_add(findings, FORMAT_FINDING_HEADER_LENGTH_ODD, "header", &place,
                             "header_length is %" PRIu32 ", not a multiple of 8 as it should be",
                             header->header_bytes);
-    header->incompatible = be64_load(raw + FIELD_INCOMPATIBLE);
-    header->compatible = be64_load(raw + FIELD_COMPATIBLE);
-    header->autoclear = be64_load(raw + FIELD_AUTOCLEAR);
-    order = be32_load(raw + FIELD_REFCOUNT_ORDER);
+    header->incompatible = be64_load(raw + FORMAT_FIELD_INCOMPATIBLE);
+    header->compatible = be64_load(raw + FORMAT_FIELD_COMPATIBLE);
+    header->autoclear = be64_load(raw + FORMAT_FIELD_AUTOCLEAR);
+    order = be32_load(raw + FORMAT_FIELD_REFCOUNT_ORDER);
     if (order > 6)
         return err_set(err, EINVAL, "header: refcount_order is %" PRIu32 "; at most 6 is allowed",
                        order);
@@ -171,7 +149,7 @@ static int decode_compression(const unsigned char *raw, struct format_header *he
                               struct err *err)
 {
     bool flagged = header->incompatible & FORMAT_INCOMPAT_COMPRESSION;
-    unsigned type = header->header_bytes > FIELD_COMPRESSION ? raw[FIELD_COMPRESSION] : FORMAT_ZLIB;
+    unsigned type = header->header_bytes > FORMAT_FIELD_COMPRESSION ? raw[FORMAT_FIELD_COMPRESSION] : FORMAT_ZLIB;
 
     if (type > FORMAT_ZSTD)
         return err_set(err, ENOTSUP,
@@ -187,7 +165,7 @@ static int decode_compression(const unsigned char *raw, struct format_header *he
 
 static int decode_features(const unsigned char *raw, struct format_header *header, struct err *err)
 {
-    uint32_t crypt = be32_load(raw + FIELD_CRYPT);
+    uint32_t crypt = be32_load(raw + FORMAT_FIELD_CRYPT);
     int ret = decode_compression(raw, header, err);
 
     if (ret < 0)
@@ -220,9 +198,9 @@ uint64_t format_l1_needed(const struct format_header *header, uint64_t virtual_b
 static int decode_size(const unsigned char *raw, struct format_header *header,
                        struct format_findings *findings, struct err *err)
 {
-    uint64_t size = be64_load(raw + FIELD_SIZE);
+    uint64_t size = be64_load(raw + FORMAT_FIELD_SIZE);
     uint64_t needed = format_l1_needed(header, size);
-    const uint64_t place = FIELD_SIZE;
+    const uint64_t place = FORMAT_FIELD_SIZE;
 
     if (needed > FORMAT_L1_ENTRIES_MAX)
         return err_set(err, EFBIG,
@@ -266,8 +244,8 @@ static int decode_l1(struct io *io, const unsigned char *raw, uint64_t file_byte
     bool cut;
     int ret;
 
-    header->l1_entries = be32_load(raw + FIELD_L1_ENTRIES);
-    header->l1_off = be64_load(raw + FIELD_L1_OFF);
+    header->l1_entries = be32_load(raw + FORMAT_FIELD_L1_ENTRIES);
+    header->l1_off = be64_load(raw + FORMAT_FIELD_L1_OFF);
     len_bytes = (uint64_t)header->l1_entries * 8;
     if (header->l1_entries > FORMAT_L1_ENTRIES_MAX)
         return err_set(err, EFBIG,
@@ -301,11 +279,11 @@ static int decode_reftable(const unsigned char *raw, uint64_t file_bytes,
                            struct format_header *header, struct format_findings *findings,
                            struct err *err)
 {
-    uint64_t len_bytes, place = FIELD_REFTABLE_OFF;
+    uint64_t len_bytes, place = FORMAT_FIELD_REFTABLE_OFF;
     int ret;
 
-    header->reftable_off = be64_load(raw + FIELD_REFTABLE_OFF);
-    header->reftable_clusters = be32_load(raw + FIELD_REFTABLE_CLUSTERS);
+    header->reftable_off = be64_load(raw + FORMAT_FIELD_REFTABLE_OFF);
+    header->reftable_clusters = be32_load(raw + FORMAT_FIELD_REFTABLE_CLUSTERS);
     len_bytes = (uint64_t)header->reftable_clusters << header->cluster_bits;
     if (header->reftable_clusters == 0) {
         format_findings_add(findings, FORMAT_FINDING_REFTABLE_MISSING, "header", &place,
@@ -335,8 +313,8 @@ static int decode_snapshots(const unsigned char *raw, struct format_header *head
 {
     int ret;
 
-    header->n_snapshots = be32_load(raw + FIELD_N_SNAPSHOTS);
-    header->snapshots_off = be64_load(raw + FIELD_SNAPSHOTS_OFF);
+    header->n_snapshots = be32_load(raw + FORMAT_FIELD_N_SNAPSHOTS);
+    header->snapshots_off = be64_load(raw + FORMAT_FIELD_SNAPSHOTS_OFF);
     if (header->n_snapshots > FORMAT_SNAPSHOTS_MAX)
         return err_set(err, EFBIG,
                        "header: %" PRIu32 " internal snapshots; at most %" PRIu32 " are allowed",
@@ -354,7 +332,7 @@ static int decode_snapshots(const unsigned char *raw, struct format_header *head
 
 static void tell_state(const struct format_header *header, struct format_findings *findings)
 {
-    const uint64_t place = FIELD_INCOMPATIBLE;
+    const uint64_t place = FORMAT_FIELD_INCOMPATIBLE;
 
     if (header->incompatible & FORMAT_INCOMPAT_DIRTY)
         format_findings_add(findings, FORMAT_FINDING_DIRTY, "header", &place,
@@ -369,8 +347,8 @@ static void tell_state(const struct format_header *header, struct format_finding
 static int decode(struct io *io, const unsigned char *raw, uint64_t file_bytes,
                   struct format_header *header, struct format_findings *findings, struct err *err)
 {
-    struct format_backing backing = {.name_off = be64_load(raw + FIELD_BACKING_OFF),
-                                     .name_bytes = be32_load(raw + FIELD_BACKING_SIZE)};
+    struct format_backing backing = {.name_off = be64_load(raw + FORMAT_FIELD_BACKING_OFF),
+                                     .name_bytes = be32_load(raw + FORMAT_FIELD_BACKING_SIZE)};
     int ret = check_signature(raw, file_bytes, header, err);
 
     if (ret == 0)

@@ -4,11 +4,6 @@
 
 #include "image.h"
 
-/* Where the header keeps them (docs/interop/qcow2.txt). */
-#define L1_WORD 40
-#define REFTABLE_WORD 48
-#define SNAPSHOTS_WORD 64
-
 const char *format_metadata_name(enum format_metadata_kind kind)
 {
     static const char *const names[] = {
@@ -39,13 +34,13 @@ static int give_of_header(const struct format_image *image, format_take_referenc
     const struct format_header *header = &image->header;
     const struct format_reference list[] = {
         {FORMAT_META_HEADER, FORMAT_NO_WORD, 0, header->cluster_bytes, 0},
-        {FORMAT_META_L1, L1_WORD, header->l1_off, 8 * (uint64_t)header->l1_entries, 0},
-        {FORMAT_META_REFTABLE, REFTABLE_WORD, header->reftable_off,
+        {FORMAT_META_L1, FORMAT_FIELD_L1_OFF, header->l1_off, 8 * (uint64_t)header->l1_entries, 0},
+        {FORMAT_META_REFTABLE, FORMAT_FIELD_REFTABLE_OFF, header->reftable_off,
          (uint64_t)header->reftable_clusters << header->cluster_bits, 0},
         {FORMAT_META_LUKS_HEADER, header->luks_word, header->luks_off, header->luks_bytes, 0},
         {FORMAT_META_BITMAP_DIRECTORY, header->bitmaps_word, header->bitmaps_off,
          header->bitmaps_bytes, 0},
-        {FORMAT_META_SNAPSHOT_TABLE, SNAPSHOTS_WORD, header->snapshots_off,
+        {FORMAT_META_SNAPSHOT_TABLE, FORMAT_FIELD_SNAPSHOTS_OFF, header->snapshots_off,
          image->snapshots.table_bytes, 0},
     };
     int ret = 0;
