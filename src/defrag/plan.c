@@ -170,42 +170,53 @@ static int place_blob(struct making *making, const struct format_holding *blob)
     return 0;
 }
 
-/* What an entry holds that is looked at for the first time: its cluster, or its blob. */
-static int collect_entry(struct making *making, const struct space_refs_entry *entry)
-{
-    const struct format_holding *holding = &entry->holding;
-    uint64_t *bits = entry->entry & FORMAT_ENTRY_COMPRESSED ? making->blobs : making->standard;
+/* What an entry holds: a cluster, or @blob if that is not NULL. */
+typedef int take_held(struct making *making, uint64_t cluster, const struct format_holding *blob,
+                      uint64_t guest_cluster);
 
-    for (uint64_t cluster = holding->begin >> making->cluster_bits;
-         cluster <= (holding->end - 1) >> making->cluster_bits; cluster++)
-        if (cluster < making->plan->n_clusters) /* behind the end of the file are zeros */
-            bitset_add(bits, cluster);
-    if (!(entry->entry & FORMAT_ENTRY_COMPRESSED))
-        return 0;
-    return failed(making, defrag_blobs_add(&making->compressed, holding->begin, holding->end));
-}
-
-static void collect(void *context, const struct space_refs_data *data)
+static void take_each(struct making *making, const struct space_refs_data *data, take_held *take)
 {
-    struct making *making = context;
     const struct space_holds_batch *batch = data->batch;
+    uint64_t first = (uint64_t)data->l1_index * making->image->header.l2_entries;
     uint32_t last = UINT32_MAX;
 
     for (size_t i = 0; i < batch->n && making->ret == 0; i++) {
         uint32_t index = space_holds_entry(batch, i);
         struct space_refs_entry entry;
+        bool is_blob;
 
         if (batch->dense) {
-            if (batch->clusters[i] < making->plan->n_clusters)
-                bitset_add(making->standard, batch->clusters[i]);
+            making->ret = take(making, batch->clusters[i], NULL, first + index);
             continue;
         }
         if (index == last) /* another cluster of the same blob */
             continue;
         last = index;
         entry = space_refs_entry_of(data, index);
-        making->ret = collect_entry(making, &entry);
+        is_blob = entry.entry & FORMAT_ENTRY_COMPRESSED;
+        making->ret =
+            take(making, batch->clusters[i], is_blob ? &entry.holding : NULL, first + index);
     }
+}
+
+static int collect_held(struct making *making, uint64_t cluster, const struct format_holding *blob,
+                        uint64_t guest_cluster)
+{
+    (void)guest_cluster;
+    if (blob == NULL) {
+        if (cluster < making->plan->n_clusters)
+            bitset_add(making->standard, cluster);
+        return 0;
+    }
+    for (; cluster <= (blob->end - 1) >> making->cluster_bits; cluster++)
+        if (cluster < making->plan->n_clusters) /* behind the end of the file are zeros */
+            bitset_add(making->blobs, cluster);
+    return failed(making, defrag_blobs_add(&making->compressed, blob->begin, blob->end));
+}
+
+static void collect(void *context, const struct space_refs_data *data)
+{
+    take_each(context, data, collect_held);
 }
 
 static int collect_all(struct making *making)
@@ -260,29 +271,15 @@ static int begin_table(void *context, const struct space_named_l2 *l2, uint32_t 
     return making->ret;
 }
 
+static int place_held(struct making *making, uint64_t cluster, const struct format_holding *blob,
+                      uint64_t guest_cluster)
+{
+    return blob != NULL ? place_blob(making, blob) : place_cluster(making, cluster, guest_cluster);
+}
+
 static void take_data(void *context, const struct space_refs_data *data)
 {
-    struct making *making = context;
-    const struct space_holds_batch *batch = data->batch;
-    uint64_t first = (uint64_t)data->l1_index * making->image->header.l2_entries;
-    uint32_t last = UINT32_MAX;
-
-    for (size_t i = 0; i < batch->n && making->ret == 0; i++) {
-        uint32_t index = space_holds_entry(batch, i);
-        struct space_refs_entry entry;
-
-        if (batch->dense) {
-            making->ret = place_cluster(making, batch->clusters[i], first + index);
-            continue;
-        }
-        if (index == last) /* another cluster of the same blob */
-            continue;
-        last = index;
-        entry = space_refs_entry_of(data, index);
-        making->ret = entry.entry & FORMAT_ENTRY_COMPRESSED
-                          ? place_blob(making, &entry.holding)
-                          : place_cluster(making, batch->clusters[i], first + index);
-    }
+    take_each(context, data, place_held);
 }
 
 static struct space_refs_sink sink_of(struct making *making)

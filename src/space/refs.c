@@ -346,16 +346,23 @@ static int give_l2(struct space_refs *refs, const struct space_named_l2 *l2, uin
     return refs->sink->l2(refs->sink->context, l2, l1_index);
 }
 
+static int give_entries_as_named(struct space_refs *refs, const struct space_named_l2 *named,
+                                 uint32_t l1_index)
+{
+    const struct space_refs_sink *sink = refs->sink;
+
+    if (sink->wants_data != NULL && !sink->wants_data(sink->context, named))
+        return 0;
+    return queue(refs, named, l1_index);
+}
+
+/* Once for all who name it. */
 static int give_entries(struct space_refs *refs, const struct space_named_l2 *named,
                         uint32_t l1_index)
 {
-    const struct space_refs_sink *sink = refs->sink;
     struct space_named_l2 l2;
 
-    if (!turn_of(refs, named, &l2) ||
-        (sink->wants_data != NULL && !sink->wants_data(sink->context, &l2)))
-        return 0;
-    return queue(refs, &l2, l1_index);
+    return turn_of(refs, named, &l2) ? give_entries_as_named(refs, &l2, l1_index) : 0;
 }
 
 int space_refs_l2(struct space_refs *refs, const struct space_refs_sink *sink, struct err *err)
@@ -384,16 +391,6 @@ int space_refs_data(struct space_refs *refs, const struct space_refs_sink *sink,
             ret = drain(refs); /* while the group is open */
     }
     return ret;
-}
-
-static int give_entries_as_named(struct space_refs *refs, const struct space_named_l2 *named,
-                                 uint32_t l1_index)
-{
-    const struct space_refs_sink *sink = refs->sink;
-
-    if (sink->wants_data != NULL && !sink->wants_data(sink->context, named))
-        return 0;
-    return queue(refs, named, l1_index);
 }
 
 int space_refs_data_of(struct space_refs *refs, size_t number, uint32_t first, uint32_t end,
