@@ -133,11 +133,8 @@ static const char *why_not(const struct report_image *image)
         return image->error;
     if (image->being_written || image->changing)
         return "somebody has it open to write; stop that program first";
-    if (image->format.corrupt)
-        return "it is marked as corrupt; repair it with qemu-img check -r all";
-    if (image->format.dirty)
-        return "it was not closed properly, and its refcounts are not up to date; repair it with "
-               "qemu-img check -r all";
+    if (image->format.corrupt || image->format.dirty) /* refused before it is planned */
+        return NULL;
     for (size_t i = 0; i < image->findings.n_list; i++)
         if (bars(image->findings.list[i].code))
             return "it is damaged: qcow2frag measure tells where. Copy the file as it is first; "
@@ -146,6 +143,12 @@ static const char *why_not(const struct report_image *image)
         return "not all that it refers to could be found, so nothing of it is moved; qemu-img "
                "check tells what is wrong";
     return NULL;
+}
+
+static bool has_leaks(const struct report_image *image)
+{
+    return image->space != NULL && image->space->leaked_bytes.known &&
+           image->space->leaked_bytes.value > 0;
 }
 
 static int measure_before(struct work *work)
@@ -167,7 +170,7 @@ static int plan(struct work *work)
     const struct options *options = work->options;
     const struct defrag_options how = {.trim = options->trim,
                                        .reserve = options->reserve,
-                                       .leaks = work->before.space->leaked_bytes.value > 0,
+                                       .leaks = has_leaks(&work->before),
                                        .clear_unknown_autoclear = options->clear_unknown_autoclear,
                                        .watch = watch_of(work)};
     struct report_choice choice = {

@@ -40,11 +40,6 @@ static int refuse_kind(const struct format_header *header, const struct defrag_o
 {
     uint64_t known = FORMAT_AUTOCLEAR_BITMAPS | FORMAT_AUTOCLEAR_DATA_FILE_RAW;
 
-    if (header->crypt == FORMAT_CRYPT_LUKS)
-        return err_set(err, ENOTSUP,
-                       "it is encrypted with LUKS, whose keystream depends on where each cluster "
-                       "lies: moved as they are, the data would be lost. qemu-img convert, given "
-                       "the key, writes it anew, without its internal snapshots");
     if (header->incompatible & FORMAT_INCOMPAT_CORRUPT)
         return err_set(err, EINVAL,
                        "it is marked as corrupt; repair it with qemu-img check -r all");
@@ -52,6 +47,11 @@ static int refuse_kind(const struct format_header *header, const struct defrag_o
         return err_set(err, EINVAL,
                        "it was not closed properly, and its refcounts are not up to date; repair "
                        "it with qemu-img check -r all");
+    if (header->crypt == FORMAT_CRYPT_LUKS)
+        return err_set(err, ENOTSUP,
+                       "it is encrypted with LUKS, whose keystream depends on where each cluster "
+                       "lies: moved as they are, the data would be lost. qemu-img convert, given "
+                       "the key, writes it anew, without its internal snapshots");
     if ((header->autoclear & ~known) != 0 && !options->clear_unknown_autoclear)
         return err_set(err, ENOTSUP,
                        "it has autoclear feature bits that are not known here (0x%" PRIx64 "): who "

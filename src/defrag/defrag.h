@@ -27,8 +27,9 @@ struct defrag_options {
 struct defrag;
 
 /*
- * Makes the plan. @source is borrowed until defrag_free; the image in it has been measured, and no
- * finding was an error. The error says why it cannot be rewritten, and what can be done.
+ * Makes the plan. @source is borrowed until defrag_free; the image in it has been measured, and is
+ * neither in use nor damaged, but perhaps marked as such. The error says why it cannot be
+ * rewritten, and what can be done.
  */
 int defrag_new(struct io *source, const struct defrag_options *options, struct defrag **defrag,
                struct err *err);

@@ -2,6 +2,7 @@
 /* Owns the look of what a rewrite did, or would do. */
 #include "render_defrag.h"
 
+#include "duration.h"
 #include "json.h"
 #include "json_table.h"
 #include "size.h"
@@ -11,6 +12,7 @@
 #include <string.h>
 
 #define CELL_MAX SIZE_TEXT_MAX
+_Static_assert(CELL_MAX >= DURATION_TEXT_MAX, "a cell holds a duration");
 #define LINE "  %-24s %-16s %s\n"
 
 /* ---- the page ---- */
@@ -30,16 +32,6 @@ static void put_opt_size(const struct render_defrag *defrag, char cell[CELL_MAX]
         put_size(defrag, cell, bytes.value);
     else
         strcpy(cell, "-");
-}
-
-static void put_seconds(char cell[CELL_MAX], double seconds)
-{
-    if (seconds < 1)
-        snprintf(cell, CELL_MAX, "%.0f ms", seconds * 1000);
-    else if (seconds < 10)
-        snprintf(cell, CELL_MAX, "%.1f s", seconds);
-    else
-        snprintf(cell, CELL_MAX, "%.0f s", seconds);
 }
 
 static void put_score(char cell[CELL_MAX], const struct report_table *table)
@@ -66,7 +58,7 @@ static void put_mean(const struct render_defrag *defrag, char cell[CELL_MAX],
 static void put_disk(char cell[CELL_MAX], const struct report_table *table)
 {
     if (table->disk.known)
-        put_seconds(cell, table->disk.seconds);
+        duration_format(cell, table->disk.seconds);
     else
         strcpy(cell, "-");
 }
@@ -124,7 +116,7 @@ static void print_end(FILE *stream, const struct render_defrag *defrag)
 
     put_size(defrag, copied, defrag->copied_bytes);
     put_size(defrag, needed, defrag->needed_bytes);
-    put_seconds(seconds, defrag->seconds);
+    duration_format(seconds, defrag->seconds);
     switch (defrag->state) {
     case RENDER_DEFRAG_DONE:
         fprintf(stream, "\n  copied %s in %s; %s\n  the new image is ", copied, seconds,
@@ -171,14 +163,6 @@ static void put_table(struct json *json, const char *key, const struct report_ta
         render_json_table(json, key, table);
 }
 
-static void put_name(struct json *json, const char *key, const struct format_name *name)
-{
-    if (name->bytes == NULL)
-        json_null(json, key);
-    else
-        json_text(json, key, name->bytes, name->len);
-}
-
 /* Both are in the order of the image's list, the active state first. */
 static void put_snapshots(struct json *json, const struct render_defrag *defrag)
 {
@@ -189,8 +173,8 @@ static void put_snapshots(struct json *json, const struct render_defrag *defrag)
         if (!table->is_snapshot)
             continue;
         json_open_object(json, NULL);
-        put_name(json, "id", &table->id);
-        put_name(json, "name", &table->name);
+        json_text(json, "id", table->id.bytes, table->id.len);
+        json_text(json, "name", table->name.bytes, table->name.len);
         put_table(json, "before", table);
         put_table(json, "after",
                   defrag->after != NULL && i < defrag->after->n_tables ? &defrag->after->tables[i]
