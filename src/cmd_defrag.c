@@ -26,8 +26,6 @@
 #define GAIN_MIN 0.02 /* of the seconds: less is not worth a rewrite */
 #define MEMORY_DEFAULT (UINT64_C(64) << 20)
 #define MEMORY_SPINNING_MAX (UINT64_C(1) << 30)
-#define GAP_SPINNING (UINT64_C(768) << 10) /* read over in 5 ms, which a seek takes at least */
-#define GAP_ELSE (UINT64_C(16) << 10)
 
 struct work {
     const struct options *options;
@@ -219,6 +217,18 @@ static bool may_spin(const struct work *work)
     return table == NULL || !table->disk.known || table->disk.profile == METER_DISK_HDD;
 }
 
+/* Who says how much memory there is says that it is to be used for sorting. */
+static enum defrag_disk disk_of(const struct work *work)
+{
+    const struct report_table *table = report_active_table(&work->before);
+
+    if (!may_spin(work))
+        return DEFRAG_DISK_FAST;
+    return work->options->memory_bytes == 0 && (table == NULL || table->disk.assumed)
+               ? DEFRAG_DISK_UNKNOWN
+               : DEFRAG_DISK_SPINS;
+}
+
 /* What programs can have without another one losing its own: MemAvailable, in bytes. 0: unknown. */
 static uint64_t available_bytes(void)
 {
@@ -296,7 +306,7 @@ static int write_new(struct work *work)
                                              .like = io_descriptor(work->source),
                                              .verify = !options->no_verify,
                                              .memory_bytes = memory_bytes(work),
-                                             .gap_bytes = may_spin(work) ? GAP_SPINNING : GAP_ELSE,
+                                             .disk = disk_of(work),
                                              .rate = options->rate,
                                              .watch = watch_of(work)};
     static const char *const verified[] = {

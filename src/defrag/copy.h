@@ -6,22 +6,18 @@
 #ifndef DEFRAG_COPY_H
 #define DEFRAG_COPY_H
 
+#include "lay.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct defrag_plan;
 struct err;
-struct host_map;
 struct io;
 struct store_new_file;
 
-#define DEFRAG_BLOCK_BYTES (UINT64_C(1) << 20) /* of the new file, for each hash */
 #define DEFRAG_MEMORY_MIN (UINT64_C(8) << 20)
-
-struct defrag_hash {
-    uint64_t low, high; /* XXH3, 128 bits; both 0: the block is zeros */
-};
 
 /* One for each block of the new file, the last one shorter. Free with free(). */
 struct defrag_hashes {
@@ -38,10 +34,20 @@ struct defrag_watch {
     void *context;
 };
 
+/*
+ * The disk under the source. On one that spins all memory is one window, which is read to its end
+ * before it is written. Else there are several: one is read while others are written.
+ */
+enum defrag_disk {
+    DEFRAG_DISK_FAST,
+    DEFRAG_DISK_SPINS,
+    DEFRAG_DISK_UNKNOWN /* taken as fast until reads turn out to be slow */
+};
+
 struct defrag_copy_options {
-    uint64_t memory_bytes; /* of a window, at most: a multiple of a block */
-    uint64_t gap_bytes;    /* so much is read over rather than passed over */
-    uint64_t rate;         /* bytes a second at most; 0: no limit */
+    uint64_t memory_bytes; /* of all windows: a multiple of a block */
+    enum defrag_disk disk;
+    uint64_t rate; /* bytes a second at most; 0: no limit */
     bool hash;
     struct defrag_watch watch;
 };

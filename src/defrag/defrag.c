@@ -8,6 +8,7 @@
 #include "new_file.h"
 #include "plan.h"
 #include "planned.h"
+#include "read_back.h"
 #include "recount.h"
 #include "refcount.h"
 #include "verify.h"
@@ -256,7 +257,7 @@ static int write_all(struct defrag *defrag, struct io *planned, struct store_new
                      struct err *err)
 {
     const struct defrag_copy_options copy = {.memory_bytes = options->memory_bytes,
-                                             .gap_bytes = options->gap_bytes,
+                                             .disk = options->disk,
                                              .rate = options->rate,
                                              .hash = options->verify,
                                              .watch = options->watch};
@@ -283,14 +284,19 @@ static int write_all(struct defrag *defrag, struct io *planned, struct store_new
     return ret;
 }
 
-static int verify(struct defrag *defrag, struct store_new_file *file,
+static int verify(struct defrag *defrag, struct io *planned, struct store_new_file *file,
                   const struct defrag_write_options *options, const struct defrag_copied *copied,
                   struct defrag_written *result, struct err *err)
 {
+    const struct defrag_read_back read_back = {.file = file,
+                                               .hashes = &copied->hashes,
+                                               .watch = &options->watch,
+                                               .plan = &defrag->plan,
+                                               .source = defrag->source,
+                                               .planned = planned};
     struct io *written = NULL;
     bool direct = false;
-    int ret = defrag_verify_bytes(file, defrag->plan.file_bytes, &copied->hashes, &options->watch,
-                                  &direct, err);
+    int ret = defrag_read_back(&read_back, &direct, err);
 
     if (ret == 0)
         ret = open_written(file, &written, err);
@@ -343,7 +349,7 @@ int defrag_write(struct defrag *defrag, const struct defrag_write_options *optio
     if (ret == 0)
         ret = write_all(defrag, planned, &file, options, &copied, err);
     if (ret == 0 && options->verify)
-        ret = verify(defrag, &file, options, &copied, written, err);
+        ret = verify(defrag, planned, &file, options, &copied, written, err);
     if (ret == 0)
         ret = check_unchanged(defrag, err);
     io_close(planned);

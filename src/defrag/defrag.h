@@ -49,7 +49,8 @@ struct defrag_write_options {
     bool overwrite;
     int like; /* see new_file.h */
     bool verify;
-    uint64_t memory_bytes, gap_bytes, rate; /* see copy.h */
+    uint64_t memory_bytes, rate; /* see copy.h */
+    enum defrag_disk disk;
     struct defrag_watch watch;
 };
 

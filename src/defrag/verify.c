@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Owns the proof. The mapping is walked by the code that measures, which knows nothing of how it
- * was written.
+ * Owns the proof of the mapping. It is walked by the code that measures, which knows nothing of how
+ * it was written.
  */
 #include "verify.h"
 
@@ -9,126 +9,15 @@
 #include "err.h"
 #include "finding.h"
 #include "image.h"
-#include "new_file.h"
 #include "owner.h"
 #include "plan.h"
 #include "scan.h"
 #include "table.h"
-#include "zeros.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-#include <xxhash.h>
-
-#define READ_BLOCKS 4
-#define DIRECT_BYTES 4096
-
-/* ---- bytes ---- */
-
-/* What is read ends at the end of the file, or is whole blocks; @want bytes of it are to be there.
- */
-static int read_blocks(const struct store_new_file *file, int fd, uint64_t off, void *bytes,
-                       size_t len, size_t want, struct err *err)
-{
-    size_t done = 0;
-
-    while (done < want) {
-        ssize_t n = pread(fd, (char *)bytes + done, len - done, (off_t)(off + done));
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return err_set(err, n < 0 ? errno : EIO,
-                           "cannot read %s back at offset 0x%" PRIx64 ": %s", file->path,
-                           off + done,
-                           n < 0 ? strerror(errno) : "it is shorter than what was written");
-        done += (size_t)n;
-        if (done < want && done % DIRECT_BYTES != 0) /* a direct read goes on at a block */
-            done -= done % DIRECT_BYTES;
-    }
-    return 0;
-}
-
-static bool is_empty(const struct defrag_hash *hash)
-{
-    return hash->low == 0 && hash->high == 0;
-}
-
-static int check_blocks(const struct store_new_file *file, const struct defrag_hashes *hashes,
-                        uint64_t off, const unsigned char *bytes, size_t len, struct err *err)
-{
-    for (size_t at = 0; at < len; at += DEFRAG_BLOCK_BYTES) {
-        size_t n = len - at < DEFRAG_BLOCK_BYTES ? len - at : DEFRAG_BLOCK_BYTES;
-        const struct defrag_hash *want = &hashes->list[(off + at) / DEFRAG_BLOCK_BYTES];
-        XXH128_hash_t hash;
-
-        if (is_empty(want) && is_zeros(bytes + at, n))
-            continue;
-        hash = XXH3_128bits(bytes + at, n);
-        if (hash.low64 != want->low || hash.high64 != want->high)
-            return err_set(err, EIO,
-                           "%s: what was read back at offset 0x%" PRIx64 " (of %zu bytes) is not "
-                           "what was written; the disk, its cable or the memory is not to be "
-                           "trusted",
-                           file->path, off + at, n);
-    }
-    return 0;
-}
-
-/* Does the file have nothing there, as it should? Where it has something, that is read. */
-static bool is_hole(int fd, uint64_t begin, uint64_t end)
-{
-    off_t data = lseek(fd, (off_t)begin, SEEK_DATA);
-
-    return data < 0 ? errno == ENXIO : (uint64_t)data >= end;
-}
-
-/* The first block from @off on that is to be read, as a byte; else the end of all. */
-static uint64_t first_to_read(int fd, const struct defrag_hashes *hashes, uint64_t off)
-{
-    size_t i = (size_t)(off / DEFRAG_BLOCK_BYTES);
-
-    for (; i < hashes->n_list && is_empty(&hashes->list[i]); i++)
-        if (!is_hole(fd, i * DEFRAG_BLOCK_BYTES, (i + 1) * DEFRAG_BLOCK_BYTES))
-            break;
-    return i < hashes->n_list ? i * DEFRAG_BLOCK_BYTES : UINT64_MAX;
-}
-
-int defrag_verify_bytes(const struct store_new_file *file, uint64_t file_bytes,
-                        const struct defrag_hashes *hashes, const struct defrag_watch *watch,
-                        bool *direct, struct err *err)
-{
-    size_t room = READ_BLOCKS * DEFRAG_BLOCK_BYTES;
-    unsigned char *bytes = aligned_alloc(DIRECT_BYTES, room);
-    int fd = -1, ret = bytes == NULL ? err_no_memory(err) : 0;
-
-    if (ret == 0)
-        ret = store_new_file_read_back(file, &fd, direct, err);
-    for (uint64_t off = ret == 0 ? first_to_read(fd, hashes, 0) : 0; off < file_bytes && ret == 0;
-         off = first_to_read(fd, hashes, off + room)) {
-        size_t want = file_bytes - off < room ? (size_t)(file_bytes - off) : room;
-
-        if (watch->stop != NULL && watch->stop(watch->context))
-            ret = -EINTR;
-        if (ret == 0)
-            ret = read_blocks(file, fd, off, bytes, room, want, err);
-        if (ret == 0)
-            ret = check_blocks(file, hashes, off, bytes, want, err);
-        if (ret == 0 && watch->progress != NULL)
-            watch->progress(watch->context, "verified", off + want, file_bytes);
-    }
-    if (ret == 0 && watch->progress != NULL) /* the end may be a hole */
-        watch->progress(watch->context, "verified", file_bytes, file_bytes);
-    if (fd >= 0)
-        close(fd);
-    free(bytes);
-    return ret;
-}
-
-/* ---- mapping ---- */
 
 /* What is mapped below each L1 entry, as a number. */
 struct digests {

@@ -12,6 +12,14 @@ int io_read_batch(struct io *io, struct io_request *requests, size_t n, struct e
     return io->ops->read(io, requests, n, err);
 }
 
+void io_read_cached(struct io *io, struct io_request *requests, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        requests[i].got = 0;
+    if (io->ops->read_cached != NULL)
+        io->ops->read_cached(io, requests, n);
+}
+
 int io_read(struct io *io, uint64_t off, void *buf, size_t len, struct err *err)
 {
     struct io_request request = {.off = off, .len = len, .buf = buf};

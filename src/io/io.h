@@ -59,6 +59,13 @@ struct io_ops {
     int (*read)(struct io *io, struct io_request *requests, size_t n, struct err *err);
 
     /*
+     * Of @n requests only what is in memory already, without waiting for a device: got tells how
+     * much, from the front on, and the rest of a buffer holds anything. Never fails. May be NULL:
+     * nothing is in memory.
+     */
+    void (*read_cached)(struct io *io, struct io_request *requests, size_t n);
+
+    /*
      * The first offset from @off on that is not in a hole, or UINT64_MAX behind the last one. A
      * hole reads as zeros. What knows no holes says @off. Never fails.
      */
@@ -102,6 +109,7 @@ struct io {
 
 int io_size(struct io *io, uint64_t *bytes, struct err *err);
 int io_read_batch(struct io *io, struct io_request *requests, size_t n, struct err *err);
+void io_read_cached(struct io *io, struct io_request *requests, size_t n);
 
 /* One request; bytes past the end of the image are zero. */
 int io_read(struct io *io, uint64_t off, void *buf, size_t len, struct err *err);

@@ -138,6 +138,12 @@ static int file_read(struct io *io, struct io_request *requests, size_t n, struc
     return 0;
 }
 
+static void file_read_cached(struct io *io, struct io_request *requests, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        read_cached(file_of(io), &requests[i]);
+}
+
 static uint64_t file_next_data(struct io *io, uint64_t off)
 {
     off_t found;
@@ -247,6 +253,7 @@ static void file_close(struct io *io)
 static const struct io_ops file_ops = {
     .size = file_size,
     .read = file_read,
+    .read_cached = file_read_cached,
     .next_data = file_next_data,
     .next_hole = file_next_hole,
     .identity = file_identity,

@@ -16,6 +16,9 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#define DIRECT_ALIGN 4096            /* of the file, the memory and the length */
+#define DIRECT_BYTES_MIN (128 << 10) /* a shorter one waits longer for the disk than it writes */
+
 static int fail(const struct store_new_file *file, const char *what, struct err *err)
 {
     return err_set(err, errno, "cannot %s %s: %s", what, file->path, strerror(errno));
@@ -26,11 +29,13 @@ static void release(struct store_new_file *file)
     io_aside_remove();
     if (file->fd >= 0)
         close(file->fd);
+    if (file->direct >= 0)
+        close(file->direct);
     if (file->folder >= 0)
         close(file->folder);
     free(file->path);
     free(file->name);
-    *file = (struct store_new_file){.fd = -1, .folder = -1};
+    *file = (struct store_new_file){.fd = -1, .direct = -1, .folder = -1};
 }
 
 /* Folder and name of the path; both are new. */
@@ -110,6 +115,15 @@ static void take_over_nocow(int fd, int like)
     }
 }
 
+/* Another descriptor of the same file, or -1. */
+static int open_again(const struct store_new_file *file, int flags)
+{
+    char self[64];
+
+    snprintf(self, sizeof(self), "/proc/self/fd/%d", file->fd);
+    return open(self, flags | O_CLOEXEC);
+}
+
 static int make(struct store_new_file *file, const struct store_new_file_options *options,
                 struct err *err)
 {
@@ -126,6 +140,7 @@ static int make(struct store_new_file *file, const struct store_new_file_options
     if (S_ISREG(like.st_mode) && fchmod(file->fd, like.st_mode & 0777) < 0)
         return fail(file, "make", err);
     take_over_nocow(file->fd, options->like);
+    file->direct = open_again(file, O_WRONLY | O_DIRECT);
     return 0;
 }
 
@@ -134,7 +149,7 @@ int store_new_file_open(const char *path, const struct store_new_file_options *o
 {
     int ret;
 
-    *file = (struct store_new_file){.fd = -1, .folder = -1, .path = strdup(path)};
+    *file = (struct store_new_file){.fd = -1, .direct = -1, .folder = -1, .path = strdup(path)};
     ret = file->path == NULL ? err_no_memory(err) : make(file, options, err);
     if (ret < 0)
         release(file);
@@ -160,11 +175,11 @@ int store_new_file_reserve(struct store_new_file *file, uint64_t off, uint64_t l
                : 0;
 }
 
-int store_new_file_write(struct store_new_file *file, uint64_t off, const void *bytes, size_t len,
-                         struct err *err)
+static int write_by(const struct store_new_file *file, int fd, uint64_t off, const void *bytes,
+                    size_t len, struct err *err)
 {
     for (size_t done = 0; done < len;) {
-        ssize_t n = pwrite(file->fd, (const char *)bytes + done, len - done, (off_t)(off + done));
+        ssize_t n = pwrite(fd, (const char *)bytes + done, len - done, (off_t)(off + done));
 
         if (n < 0 && errno == EINTR)
             continue;
@@ -175,6 +190,52 @@ int store_new_file_write(struct store_new_file *file, uint64_t off, const void *
         done += (size_t)n;
     }
     return 0;
+}
+
+int store_new_file_write(struct store_new_file *file, uint64_t off, const void *bytes, size_t len,
+                         struct err *err)
+{
+    return write_by(file, file->fd, off, bytes, len, err);
+}
+
+/* How much of it was written so. 0: it cannot be done this way, or only the usual way tells why. */
+static size_t write_direct(struct store_new_file *file, uint64_t off, const void *bytes, size_t len)
+{
+    ssize_t n;
+
+    if (file->direct < 0 || atomic_load(&file->no_direct))
+        return 0;
+    do
+        n = pwrite(file->direct, bytes, len, (off_t)off);
+    while (n < 0 && errno == EINTR);
+    if (n < 0 && errno == EINVAL)
+        atomic_store(&file->no_direct, true);
+    return n < 0 ? 0 : (size_t)n & ~(size_t)(DIRECT_ALIGN - 1);
+}
+
+/* What begins or ends inside a page, and what is short, the page cache collects better. */
+int store_new_file_write_through(struct store_new_file *file, uint64_t off, const void *bytes,
+                                 size_t len, struct err *err)
+{
+    uint64_t begin = (off + DIRECT_ALIGN - 1) & ~(uint64_t)(DIRECT_ALIGN - 1);
+    uint64_t end = (off + len) & ~(uint64_t)(DIRECT_ALIGN - 1);
+    const char *from = bytes;
+    size_t done;
+    int ret;
+
+    if (end <= begin || end - begin < DIRECT_BYTES_MIN ||
+        (uintptr_t)(from + (begin - off)) % DIRECT_ALIGN != 0)
+        return write_by(file, file->fd, off, from, len, err);
+    ret = write_by(file, file->fd, off, from, (size_t)(begin - off), err);
+    done = (size_t)(begin - off);
+    while (ret == 0 && off + done < end) {
+        size_t n = write_direct(file, off + done, from + done, (size_t)(end - (off + done)));
+
+        if (n == 0)
+            break;
+        done += n;
+    }
+    return ret < 0 ? ret : write_by(file, file->fd, off + done, from + done, len - done, err);
 }
 
 int store_new_file_read(const struct store_new_file *file, uint64_t off, void *bytes, size_t len,
@@ -207,14 +268,11 @@ int store_new_file_sync(struct store_new_file *file, struct err *err)
 int store_new_file_read_back(const struct store_new_file *file, int *fd, bool *direct,
                              struct err *err)
 {
-    char self[64];
-
-    snprintf(self, sizeof(self), "/proc/self/fd/%d", file->fd);
-    *fd = open(self, O_RDONLY | O_DIRECT | O_CLOEXEC);
+    *fd = open_again(file, O_RDONLY | O_DIRECT);
     *direct = *fd >= 0;
     if (*fd >= 0)
         return 0;
-    *fd = open(self, O_RDONLY | O_CLOEXEC);
+    *fd = open_again(file, O_RDONLY);
     if (*fd < 0)
         return fail(file, "read back", err);
     posix_fadvise(*fd, 0, 0, POSIX_FADV_DONTNEED);

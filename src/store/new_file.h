@@ -6,6 +6,7 @@
 #ifndef STORE_NEW_FILE_H
 #define STORE_NEW_FILE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -14,7 +15,9 @@
 struct err;
 
 struct store_new_file {
-    int fd; /* to read and to write */
+    int fd;                /* to read and to write */
+    int direct;            /* to write past the page cache; -1: cannot be done here */
+    atomic_bool no_direct; /* it turned out that it cannot */
     char *path, *name;
     int folder; /* an open one: where @name is to be */
     bool replace;
@@ -43,6 +46,14 @@ int store_new_file_reserve(struct store_new_file *file, uint64_t off, uint64_t l
 
 int store_new_file_write(struct store_new_file *file, uint64_t off, const void *bytes, size_t len,
                          struct err *err);
+
+/*
+ * The same for much at once: past the page cache if the file system can do that, as what is written
+ * is not wanted again. @bytes is aligned in memory as @off is in a page, if that is to be so.
+ * Several threads may call it.
+ */
+int store_new_file_write_through(struct store_new_file *file, uint64_t off, const void *bytes,
+                                 size_t len, struct err *err);
 
 /* All of [off, off + len). Past the end is an error. */
 int store_new_file_read(const struct store_new_file *file, uint64_t off, void *bytes, size_t len,

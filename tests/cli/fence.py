@@ -23,7 +23,7 @@ BELOW = {
     "walk": "base io format piece tables chain meter",
     "report": "base io format piece tables chain space meter walk host",
     "store": "base io format",
-    "defrag": "base io format piece tables space store",
+    "defrag": "base io format piece tables space store host",
     "render": "base io format piece tables chain space meter walk host report",
 }
 FLOORS = {*BELOW, "piece"}  # which has headers only
