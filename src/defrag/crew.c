@@ -89,11 +89,9 @@ int defrag_crew_end(struct defrag_crew *crew, int ret, struct err *err)
     pthread_cond_destroy(&crew->done);
     pthread_cond_destroy(&crew->given);
     pthread_mutex_destroy(&crew->lock);
-    if (ret < 0 || crew->ret == 0)
-        return ret;
-    if (err->code == 0)
+    if (crew->ret < 0 && err->code == 0)
         *err = crew->err;
-    return crew->ret;
+    return ret < 0 ? ret : crew->ret;
 }
 
 void defrag_crew_give(struct defrag_crew *crew, struct defrag_window *window)

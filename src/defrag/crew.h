@@ -48,8 +48,10 @@ struct defrag_crew {
 
 void defrag_crew_begin(struct defrag_crew *crew, defrag_share *work, void *context);
 
-/* Waits for all that was given. @ret of its owner, or if that is 0 the first failure of the work,
- * with its error. */
+/*
+ * Waits for all that was given. Returns @ret of its owner, or if that is 0 the first failure of the
+ * work, whose error is taken over if @err is none yet.
+ */
 int defrag_crew_end(struct defrag_crew *crew, int ret, struct err *err);
 
 /* The window is the crew's until it is done. */

@@ -17,7 +17,7 @@ struct defrag_read_back {
     const struct defrag_hashes *hashes;
     const struct defrag_watch *watch;
     /* What it was made of, to tell the byte: read only where a hash differs. */
-    const struct defrag_plan *plan;
+    const struct defrag_plan *plan; /* sorted by where things were */
     struct io *source, *planned;
 };
 
