@@ -25,6 +25,10 @@ REWRITES = ("image", "both", "snapshots")
 K, M, G, T = 1 << 10, 1 << 20, 1 << 30, 1 << 40
 
 
+# QEMU's tools do not wait for the disk.
+QEMU = {**os.environ, "LD_PRELOAD": os.environ["HASTE"]} if os.environ.get("HASTE") else None
+
+
 def out(*command):
     return subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout.decode()
 
@@ -86,7 +90,7 @@ def copies(path, before):
         command = said or before[path, profile].rewriting(path)
         if command not in made:
             made[command] = f"{path}.copy{len(made)}"
-            subprocess.run(command, shell=True, check=True, stdout=subprocess.DEVNULL)
+            subprocess.run(command, shell=True, check=True, stdout=subprocess.DEVNULL, env=QEMU)
             os.rename(path + ".new", made[command])
         result[profile] = made[command], said is not None
     return result
@@ -121,7 +125,7 @@ def judge(program, images, options):
 
 
 def qemu_img(*arguments):
-    subprocess.run(["qemu-img", *map(str, arguments)], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(["qemu-img", *map(str, arguments)], check=True, stdout=subprocess.DEVNULL, env=QEMU)
 
 
 def create(name, size, options="", backing=None):
@@ -133,7 +137,7 @@ def create(name, size, options="", backing=None):
 
 def qemu_io(name, commands, *options):
     subprocess.run(["qemu-io", "-t", "unsafe", "-f", "qcow2", *options, name], check=True,
-                   input="".join(command + "\n" for command in commands), text=True, stdout=subprocess.DEVNULL)
+                   input="".join(command + "\n" for command in commands), text=True, stdout=subprocess.DEVNULL, env=QEMU)
 
 
 def write(offset, size, flag=""):
@@ -307,11 +311,11 @@ GROUPS = {
         "one for each table": lambda name: large(name, 200 * G, 512 * M, 390, flag="-c"),
     },
     "tables": {
-        "a bit everywhere on 4 TiB": lambda name: large(name, 4 * T, 8 * G, 512),
-        "the same, shuffled": lambda name: large(name, 4 * T, 8 * G, 512, order=shuffled(512, 512)),
-        "1 TiB, shuffled": lambda name: large(name, T, 512 * M, 1000, order=shuffled(1000, 2000)),
-        "1 TiB, subclusters": lambda name: large(name, T, 512 * M, 600, "extended_l2=on", shuffled(600, 2000)),
-        "64 GiB, small clusters": lambda name: large(name, 64 * G, 64 * M, 600, "cluster_size=4k", shuffled(600, 1000)),
+        "a bit everywhere on 4 TiB": lambda name: large(name, 4 * T, 25 * G, 160),
+        "the same, shuffled": lambda name: large(name, 4 * T, 25 * G, 160, order=shuffled(160, 160)),
+        "1 TiB, shuffled": lambda name: large(name, T, 512 * M, 540, order=shuffled(540, 2000)),
+        "1 TiB, subclusters": lambda name: large(name, T, 512 * M, 300, "extended_l2=on", shuffled(300, 2000)),
+        "64 GiB, small clusters": lambda name: large(name, 64 * G, 64 * M, 300, "cluster_size=4k", shuffled(300, 1000)),
         "many, nothing between": lambda name: written(name, 16 * G, 2 * M, (), "cluster_size=4k") or
         qemu_io(name, [write(number * 2 * M, 4 * K) for number in shuffled(1500, 8192)]),
         "emptied": emptied_tables,

@@ -18,13 +18,9 @@ page_of() {
 }
 
 # follow: runs the commands. qemu-img of some versions fails now and then to make a LUKS image on a
-# busy machine: its fault, and tried again. Where $quick says so, a passphrase may be easy to guess,
-# since to open an image whose passphrase is hard to guess takes seconds.
-quick=
+# busy machine: its fault, and tried again.
 follow() {
     local line attempt failed
-
-    [ -z "${quick:-}" ] || sed -i 's/encrypt.format=luks,/&encrypt.iter-time=10,/g' commands
 
     while IFS= read -r line; do
         for attempt in 1 2 3 4 5 6; do
