@@ -3,6 +3,7 @@
 #include "moves.h"
 
 #include "search.h"
+#include "sort.h"
 #include "vec.h"
 
 #include <errno.h>
@@ -86,61 +87,11 @@ int defrag_moves_add(struct defrag_moves *moves, uint64_t from, uint64_t to, uin
 
 /* ---- order ---- */
 
-static uint64_t key_of(const struct defrag_packed *packed, bool by_to)
-{
-    return by_to ? packed->to : packed->from;
-}
-
-static bool is_sorted(const struct defrag_packed *list, size_t n, bool by_to)
-{
-    for (size_t i = 1; i < n; i++)
-        if (key_of(&list[i - 1], by_to) > key_of(&list[i], by_to))
-            return false;
-    return true;
-}
-
-static void insert(struct defrag_packed *list, size_t n, bool by_to)
-{
-    for (size_t i = 1; i < n; i++) {
-        struct defrag_packed one = list[i];
-        size_t at = i;
-
-        for (; at > 0 && key_of(&list[at - 1], by_to) > key_of(&one, by_to); at--)
-            list[at] = list[at - 1];
-        list[at] = one;
-    }
-}
-
-/* Radix exchange: in place, since the list may be most of the memory that there is. The depth is at
- * most the number of bits. */
-static void sort_by_bit(struct defrag_packed *list, size_t n, unsigned bit, bool by_to)
-{
-    size_t low = 0, high = n;
-
-    if (n < 16) {
-        insert(list, n, by_to);
-        return;
-    }
-    while (low < high) {
-        if (key_of(&list[low], by_to) >> bit & 1) {
-            struct defrag_packed swap = list[--high];
-
-            list[high] = list[low];
-            list[low] = swap;
-        } else {
-            low++;
-        }
-    }
-    if (bit > 0) {
-        sort_by_bit(list, low, bit - 1, by_to);
-        sort_by_bit(list + low, n - low, bit - 1, by_to);
-    }
-}
-
 void defrag_sort(struct defrag_packed *list, size_t n, bool by_to)
 {
-    if (n > 1 && !is_sorted(list, n, by_to))
-        sort_by_bit(list, n, 63, by_to);
+    _Static_assert(sizeof(*list) == 2 * sizeof(uint64_t), "it is two words");
+    if (n > 0)
+        sort_records(&list->from, n, 2, by_to ? 1 : 0);
 }
 
 void defrag_moves_sort_by_from(struct defrag_moves *moves)

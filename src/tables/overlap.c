@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: MIT
-/* Owns the list of all L2 tables while it is searched; keeps only those named more than once. */
+/*
+ * Owns the memory of all L2 tables while it is found out which are named more than once: a bit for
+ * each cluster of the file, or where those are too many a list. Keeps only the repeated ones.
+ */
 #include "overlap.h"
 
+#include "bitset.h"
 #include "err.h"
 #include "hash.h"
 #include "image.h"
 #include "l1.h"
 #include "scan.h"
 #include "search.h"
+#include "sort.h"
 #include "vec.h"
 
 #include <stdlib.h>
@@ -16,9 +21,16 @@
 /* Beyond that many overlaps are not looked for: all that one L1 table can name, in 32 MiB. */
 #define TABLES_MAX (UINT32_C(1) << 22)
 
+/* Clusters of a file that has a bit for each: 8 MiB twice, of which only those near tables are
+ * used. */
+#define CLUSTERS_MAX (UINT64_C(1) << 26)
+
 struct offsets {
-    uint64_t *list;
+    unsigned cluster_bits;
+    uint64_t *named, *repeated; /* sets of clusters; NULL: there is a list instead */
+    uint64_t *list;             /* of all tables; with the sets only of those that are repeated */
     size_t n_list, cap_list;
+    size_t n_tables;  /* of all */
     struct hash seen; /* at the present L1 index */
 };
 
@@ -31,6 +43,28 @@ static bool is_first_at_index(struct offsets *offsets, uint64_t l2_off)
     return is_new;
 }
 
+static void end_sets(struct offsets *offsets)
+{
+    free(offsets->named);
+    free(offsets->repeated);
+    offsets->named = offsets->repeated = NULL;
+}
+
+/* Does the table at @cluster belong into the list? */
+static bool is_wanted(struct offsets *offsets, uint64_t cluster)
+{
+    if (offsets->named == NULL)
+        return true;
+    if (!bitset_has(offsets->named, cluster)) {
+        bitset_add(offsets->named, cluster);
+        return false;
+    }
+    if (bitset_has(offsets->repeated, cluster))
+        return false;
+    bitset_add(offsets->repeated, cluster);
+    return true;
+}
+
 static int add_index(struct offsets *offsets, const struct format_entry_rules *rules,
                      const struct tables_l1 *l1, uint32_t index, struct err *err)
 {
@@ -39,14 +73,31 @@ static int add_index(struct offsets *offsets, const struct format_entry_rules *r
         uint64_t raw = tables_l1_entry(l1, l1->live[i], index);
         uint64_t l2_off = format_l1_entry_of(rules, raw).l2_off;
 
-        if (l2_off == 0 || offsets->n_list > TABLES_MAX ||
+        if (l2_off == 0 || offsets->n_tables > TABLES_MAX ||
             (l1->n_live > 1 && !is_first_at_index(offsets, l2_off)))
+            continue;
+        offsets->n_tables++;
+        if (!is_wanted(offsets, l2_off >> offsets->cluster_bits))
             continue;
         if (vec_reserve(offsets, list) < 0)
             return err_no_memory(err);
         offsets->list[offsets->n_list++] = l2_off;
     }
     return 0;
+}
+
+/* Without the memory for both sets there is a list. */
+static void begin_sets(struct offsets *offsets, const struct format_entry_rules *rules)
+{
+    uint64_t n = rules->file_bytes >> rules->cluster_bits;
+
+    offsets->cluster_bits = rules->cluster_bits;
+    if (n > CLUSTERS_MAX)
+        return;
+    offsets->named = bitset_new(n);
+    offsets->repeated = bitset_new(n);
+    if (offsets->named == NULL || offsets->repeated == NULL)
+        end_sets(offsets);
 }
 
 static int collect(struct format_image *image, const struct format_entry_rules *rules,
@@ -65,92 +116,6 @@ static int collect(struct format_image *image, const struct format_entry_rules *
     }
     tables_l1_free(&l1);
     return ret;
-}
-
-static bool is_sorted(const uint64_t *list, size_t n)
-{
-    for (size_t i = 1; i < n; i++)
-        if (list[i - 1] > list[i])
-            return false;
-    return true;
-}
-
-#define DIGIT_BITS 8
-#define DIGITS (1u << DIGIT_BITS)
-#define FEW 32
-
-static void sort_few(uint64_t *list, size_t n)
-{
-    for (size_t i = 1; i < n; i++) {
-        uint64_t moved = list[i];
-        size_t at = i;
-
-        for (; at > 0 && list[at - 1] > moved; at--)
-            list[at] = list[at - 1];
-        list[at] = moved;
-    }
-}
-
-static size_t digit(uint64_t value, unsigned shift)
-{
-    return value >> shift & (DIGITS - 1);
-}
-
-/* Where those with each digit end, from those with the first on. */
-static void find_ends(const uint64_t *list, size_t n, unsigned shift, uint32_t ends[DIGITS])
-{
-    memset(ends, 0, DIGITS * sizeof(*ends));
-    for (size_t i = 0; i < n; i++)
-        ends[digit(list[i], shift)]++;
-    for (size_t i = 1; i < DIGITS; i++)
-        ends[i] += ends[i - 1];
-}
-
-/*
- * Radix sort from the highest digit down: in place, since the list may fill half of the memory that
- * we allow ourselves; it has at most TABLES_MAX. Each is put where those with its digit stand, and
- * what was there is taken up in turn. The depth is at most the number of digits.
- */
-static void sort_by_digits(uint64_t *list, size_t n, unsigned shift)
-{
-    uint32_t ends[DIGITS], free_at[DIGITS];
-
-    if (n <= FEW) {
-        sort_few(list, n);
-        return;
-    }
-    find_ends(list, n, shift, ends);
-    for (size_t i = 0; i < DIGITS; i++)
-        free_at[i] = i > 0 ? ends[i - 1] : 0;
-    for (size_t i = 0; i < DIGITS; i++)
-        while (free_at[i] < ends[i]) {
-            uint64_t moved = list[free_at[i]];
-            size_t to;
-
-            while ((to = digit(moved, shift)) != i) {
-                uint64_t there = list[free_at[to]];
-
-                list[free_at[to]++] = moved;
-                moved = there;
-            }
-            list[free_at[i]++] = moved;
-        }
-    for (size_t i = 0; shift > 0 && i < DIGITS; i++) {
-        uint32_t begin = i > 0 ? ends[i - 1] : 0;
-
-        sort_by_digits(list + begin, ends[i] - begin, shift > DIGIT_BITS ? shift - DIGIT_BITS : 0);
-    }
-}
-
-static void sort(uint64_t *list, size_t n)
-{
-    uint64_t differ = 0;
-    unsigned bits;
-
-    for (size_t i = 1; i < n; i++)
-        differ |= list[i] ^ list[0];
-    bits = differ != 0 ? 64 - (unsigned)__builtin_clzll(differ) : 0;
-    sort_by_digits(list, n, bits > DIGIT_BITS ? bits - DIGIT_BITS : 0);
 }
 
 /* Keeps one of each offset that occurs several times. */
@@ -176,30 +141,40 @@ static void keep_list(struct offsets *offsets, struct tables_overlap *overlap)
         overlap->repeated = offsets->list;
 }
 
+static void find_repeated(struct offsets *offsets, struct tables_overlap *overlap)
+{
+    bool all_repeated = offsets->named != NULL;
+
+    end_sets(offsets);
+    if (offsets->n_tables <= TABLES_MAX) {
+        sort_records(offsets->list, offsets->n_list, 1, 0);
+        overlap->n_repeated =
+            all_repeated ? offsets->n_list : keep_repeated(offsets->list, offsets->n_list);
+    }
+    keep_list(offsets, overlap);
+}
+
 int tables_overlap_find(struct format_image *image, const struct format_entry_rules *rules,
                         const struct table *walked, size_t n_tables, struct tables_overlap *overlap,
                         struct err *err)
 {
-    struct offsets *offsets = calloc(1, sizeof(*offsets));
+    struct offsets offsets = {.list = NULL};
     bool all_refblocks;
     int ret;
 
     memset(overlap, 0, sizeof(*overlap));
-    if (offsets == NULL)
-        return err_no_memory(err);
+    begin_sets(&offsets, rules);
     ret = format_image_metadata(image, &overlap->metadata, &all_refblocks, err);
     if (ret == 0)
-        ret = collect(image, rules, walked, n_tables, offsets, err);
-    overlap->n_tables = offsets->n_list;
-    overlap->looked = all_refblocks && offsets->n_list <= TABLES_MAX;
-    if (ret == 0 && offsets->n_list <= TABLES_MAX) {
-        if (!is_sorted(offsets->list, offsets->n_list))
-            sort(offsets->list, offsets->n_list);
-        overlap->n_repeated = keep_repeated(offsets->list, offsets->n_list);
-    }
-    keep_list(offsets, overlap);
-    hash_free(&offsets->seen);
-    free(offsets);
+        ret = collect(image, rules, walked, n_tables, &offsets, err);
+    overlap->n_tables = offsets.n_tables;
+    overlap->looked = all_refblocks && offsets.n_tables <= TABLES_MAX;
+    if (ret == 0)
+        find_repeated(&offsets, overlap);
+    else
+        free(offsets.list);
+    end_sets(&offsets);
+    hash_free(&offsets.seen);
     return ret;
 }
 
