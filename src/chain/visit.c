@@ -81,7 +81,7 @@ static int fill_subclusters(struct chain_visit *visit, const struct format_entry
                                     .begin =
                                         has_cluster ? entry->begin + stretch.first * sub_bytes : 0};
 
-        if (stretch.alloc || stretch.zero)
+        if ((entry->alloc | entry->zero) >> stretch.first & 1)
             ret = chain_visit_fill(visit, &range, false, visible);
     }
     return ret;

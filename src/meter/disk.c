@@ -68,6 +68,8 @@ static double moves_seconds(enum meter_direction direction, const struct meter_m
 {
     struct meter_jumps jumps;
 
+    if (moves->used == 0)
+        return 0;
     memset(&jumps, 0, sizeof(jumps));
     meter_moves_pour(moves, &jumps);
     return jumps_seconds(direction, &jumps);
@@ -79,14 +81,18 @@ static double moves_seconds(enum meter_direction direction, const struct meter_m
  */
 static double way_seconds(const struct meter *meter)
 {
+    const struct meter_head *head = &meter->head;
     struct meter_jumps way[METER_N_DIRECTIONS];
     double seconds = 0;
 
+    if (!meter_has_jumps(meter) && (head->holes.used | head->detours[METER_BACKWARD].used |
+                                    head->detours[METER_FORWARD].used) == 0)
+        return 0;
     memset(way, 0, sizeof(way));
     meter_pour_jumps(meter, way);
-    meter_moves_pour(&meter->head.holes, &way[METER_FORWARD]);
+    meter_moves_pour(&head->holes, &way[METER_FORWARD]);
     for (unsigned direction = 0; direction < METER_N_DIRECTIONS; direction++) {
-        meter_moves_pour(&meter->head.detours[direction], &way[direction]);
+        meter_moves_pour(&head->detours[direction], &way[direction]);
         seconds += jumps_seconds((enum meter_direction)direction, &way[direction]);
     }
     return seconds;

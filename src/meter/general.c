@@ -32,7 +32,7 @@ static void arrive_at(struct meter *meter, const struct piece_batch *batch, uint
 
     if (i == batch->n - 1)
         edge.source = batch->source_end;
-    meter_step_arrive(meter, &edge, batch->guest_bytes[i]);
+    meter_step_arrive(meter, edge, batch->guest_bytes[i]);
 }
 
 static void take_piece(struct meter *meter, const struct piece_batch *batch, uint32_t i)

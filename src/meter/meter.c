@@ -87,6 +87,12 @@ void meter_take(struct meter *meter, const struct piece_batch *batch)
                               batch->again_bytes, batch->again_blob_bytes);
 }
 
+bool meter_has_jumps(const struct meter *meter)
+{
+    return (meter->moves[METER_BACKWARD].used | meter->moves[METER_FORWARD].used) != 0 ||
+           meter->tally != NULL;
+}
+
 void meter_pour_jumps(const struct meter *meter, struct meter_jumps jumps[METER_N_DIRECTIONS])
 {
     struct meter_tallied found;

@@ -83,6 +83,9 @@ void meter_settle(struct meter *meter);
 void meter_join(struct meter *left, const struct meter *right, uint64_t shift);
 void meter_add_inner(struct meter *left, const struct meter *right, uint64_t times);
 
+/* False: there are none to be added. */
+bool meter_has_jumps(const struct meter *meter);
+
 /* Adds all jumps between pieces, switches from file to file aside. */
 void meter_pour_jumps(const struct meter *meter, struct meter_jumps jumps[METER_N_DIRECTIONS]);
 

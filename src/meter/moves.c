@@ -8,24 +8,30 @@
 
 void meter_moves_free(struct meter_moves *moves)
 {
-    for (unsigned i = 0; i < METER_MOVE_ROWS; i++)
-        free(moves->row[i]);
+    for (; moves->made != 0; moves->made &= moves->made - 1)
+        free(moves->row[__builtin_ctzll(moves->made)]);
+    moves->used = 0;
 }
 
 void meter_moves_clear(struct meter_moves *moves)
 {
-    for (unsigned i = 0; i < METER_MOVE_ROWS; i++)
-        if (moves->row[i] != NULL)
-            memset(moves->row[i], 0, sizeof(*moves->row[i]));
+    for (; moves->used != 0; moves->used &= moves->used - 1)
+        memset(moves->row[__builtin_ctzll(moves->used)], 0, sizeof(struct meter_move_row));
 }
 
 static struct meter_move_row *row_of(struct meter_moves *moves, unsigned i)
 {
-    if (moves->row[i] == NULL) {
+    const uint64_t bit = UINT64_C(1) << i;
+
+    if ((moves->made & bit) == 0) {
         moves->row[i] = calloc(1, sizeof(*moves->row[i]));
-        if (moves->row[i] == NULL)
+        if (moves->row[i] == NULL) {
             moves->error = -ENOMEM;
+            return NULL;
+        }
+        moves->made |= bit;
     }
+    moves->used |= bit;
     return moves->row[i];
 }
 
@@ -36,35 +42,41 @@ void meter_moves_add_bin(struct meter_moves *moves, unsigned bin, uint64_t count
 
     if (row == NULL)
         return;
+    row->used |= 1u << bin % 16;
     row->count[bin % 16] += count;
     row->sum[bin % 16] += sum;
 }
 
-void meter_moves_add(struct meter_moves *moves, uint64_t distance, int times)
+static void merge_row(struct meter_move_row *sum, const struct meter_move_row *more, uint64_t times)
 {
-    meter_moves_add_bin(moves, meter_jump_bin_of(distance), (uint64_t)times,
-                        (unsigned __int128)times * distance);
+    sum->used |= more->used;
+    for (uint32_t used = more->used; used != 0; used &= used - 1) {
+        unsigned i = (unsigned)__builtin_ctz(used);
+
+        sum->count[i] += times * more->count[i];
+        sum->sum[i] += times * more->sum[i];
+    }
 }
 
 void meter_moves_merge(struct meter_moves *sum, const struct meter_moves *more, uint64_t times)
 {
     if (more->error != 0)
         sum->error = more->error;
-    for (unsigned i = 0; i < METER_MOVE_ROWS; i++) {
-        const struct meter_move_row *from = more->row[i];
-        struct meter_move_row *to = from != NULL ? row_of(sum, i) : NULL;
+    for (uint64_t used = more->used; used != 0; used &= used - 1) {
+        unsigned i = (unsigned)__builtin_ctzll(used);
+        struct meter_move_row *row = row_of(sum, i);
 
-        for (unsigned j = 0; to != NULL && j < 16; j++) {
-            to->count[j] += times * from->count[j];
-            to->sum[j] += times * from->sum[j];
-        }
+        if (row != NULL)
+            merge_row(row, more->row[i], times);
     }
 }
 
 void meter_moves_pour(const struct meter_moves *moves, struct meter_jumps *jumps)
 {
-    for (unsigned i = 0; i < METER_MOVE_ROWS; i++) {
-        for (unsigned j = 0; moves->row[i] != NULL && j < 16; j++) {
+    for (uint64_t used = moves->used; used != 0; used &= used - 1) {
+        unsigned i = (unsigned)__builtin_ctzll(used);
+
+        for (unsigned j = 0; j < 16; j++) {
             jumps->bin[16 * i + j].count += moves->row[i]->count[j];
             jumps->bin[16 * i + j].sum += moves->row[i]->sum[j];
         }

@@ -12,28 +12,45 @@
 
 #define METER_MOVE_ROWS (METER_JUMP_BINS / 16)
 
+_Static_assert(METER_MOVE_ROWS <= 64, "a word has a bit for each row");
+
 /* Modulo 2^64 and 2^128: what was taken back before it was added is nothing special. */
 struct meter_move_row {
+    uint32_t used; /* bits of the bins that something was added to; the others are 0 */
     uint64_t count[16];
     unsigned __int128 sum[16]; /* of the distances in bytes */
 };
 
 struct meter_moves {
-    struct meter_move_row *row[METER_MOVE_ROWS]; /* [bin / 16]; NULL: nothing in it */
+    uint64_t made;                               /* bits of the rows that there are, */
+    uint64_t used;                               /* and of those with something in them */
+    struct meter_move_row *row[METER_MOVE_ROWS]; /* [bin / 16] */
     int error;                                   /* -ENOMEM, once it has happened */
 };
 
 void meter_moves_free(struct meter_moves *moves);
 
-/* Forgets all, keeps the memory. */
+/* Forgets all, keeps the memory. Like merging it takes as long as there is something in it. */
 void meter_moves_clear(struct meter_moves *moves);
-
-/* Adds a jump, or with @times -1 takes one back. */
-void meter_moves_add(struct meter_moves *moves, uint64_t distance, int times);
 
 /* Adds @count jumps of one bin, @sum bytes in all. */
 void meter_moves_add_bin(struct meter_moves *moves, unsigned bin, uint64_t count,
                          unsigned __int128 sum);
+
+/* Adds a jump, or with @times -1 takes one back. */
+static inline void meter_moves_add(struct meter_moves *moves, uint64_t distance, int times)
+{
+    uint32_t bin = meter_jump_bin_of(distance);
+    unsigned __int128 sum = times < 0 ? -(unsigned __int128)distance : distance;
+    struct meter_move_row *row = moves->row[bin / 16];
+
+    if ((moves->used >> bin / 16 & 1) == 0 || (row->used >> bin % 16 & 1) == 0) {
+        meter_moves_add_bin(moves, bin, (uint64_t)times, sum);
+        return;
+    }
+    row->count[bin % 16] += (uint64_t)times;
+    row->sum[bin % 16] += sum;
+}
 
 /* Adds @more @times times. */
 void meter_moves_merge(struct meter_moves *sum, const struct meter_moves *more, uint64_t times);

@@ -145,13 +145,3 @@ void meter_step_to(struct meter *meter, const struct meter_edge *after, uint16_t
     }
     meter->last_file = number;
 }
-
-void meter_step_arrive(struct meter *meter, const struct meter_edge *edge, uint64_t guest_bytes)
-{
-    struct meter_edge *last = &meter->files[meter->last_file].last;
-
-    *last = *edge;
-    last->guest_off += guest_bytes;
-    meter->head.at = (struct meter_place){meter->last_file, edge->read_end};
-    meter->head.strayed = false;
-}

@@ -41,7 +41,17 @@ void meter_step_count_jump(struct meter *meter, struct meter_step jump);
 void meter_step_to(struct meter *meter, const struct meter_edge *after, uint16_t number,
                    bool there);
 
-/* After the step to it: the piece is the last one, and has been read. */
-void meter_step_arrive(struct meter *meter, const struct meter_edge *edge, uint64_t guest_bytes);
+/* After the step to it: the piece is the last one, and has been read. Inline, as an edge that was
+ * just put together is slow to copy. */
+static inline void meter_step_arrive(struct meter *meter, struct meter_edge edge,
+                                     uint64_t guest_bytes)
+{
+    struct meter_edge *last = &meter->files[meter->last_file].last;
+
+    edge.guest_off += guest_bytes;
+    *last = edge;
+    meter->head.at = (struct meter_place){meter->last_file, edge.read_end};
+    meter->head.strayed = false;
+}
 
 #endif

@@ -142,7 +142,7 @@ CLONES void meter_uniform_take(struct meter *meter, const struct piece_batch *ba
             i += 64;
         }
     }
-    meter_step_arrive(meter, &last, cluster_bytes);
+    meter_step_arrive(meter, last, cluster_bytes);
     file->runs += meter->breaks - breaks_before;
     file->bytes += batch->n * cluster_bytes;
     meter->head.read_bytes += batch->n * cluster_bytes;

@@ -90,24 +90,32 @@ static uint64_t sum_bytes(const struct meter_length *runs, size_t n)
     return sum;
 }
 
-static void count_runs(const struct meter *meter,
-                       const struct meter_jumps jumps[METER_N_DIRECTIONS], uint64_t pieces,
-                       struct report_walk *walk)
+/* Most of the tables of a hostile image have no break, and then there is no bin to look through. */
+static int count_jumps(const struct meter *meter, struct report_walk *walk)
 {
-    struct meter_jump_total backward = meter_jumps_total(&jumps[METER_BACKWARD]);
-    struct meter_jump_total forward = meter_jumps_total(&jumps[METER_FORWARD]);
-    double mapped_bytes = (double)walk->mapped_bytes;
+    struct meter_jumps jumps[METER_N_DIRECTIONS] = {0};
+    struct meter_jump_total backward, forward;
 
+    meter_pour_jumps(meter, jumps);
+    backward = meter_jumps_total(&jumps[METER_BACKWARD]);
+    forward = meter_jumps_total(&jumps[METER_FORWARD]);
     walk->backward_steps = backward.count;
     walk->forward_jumps = forward.count;
+    walk->backward_jump_mean_bytes = mean_of(backward);
+    walk->forward_jump_mean_bytes = mean_of(forward);
+    return jump_histogram(jumps, &walk->jump_histogram);
+}
+
+static void count_runs(const struct meter *meter, uint64_t pieces, struct report_walk *walk)
+{
+    double mapped_bytes = (double)walk->mapped_bytes;
+
     walk->near_jumps = meter->near_jumps;
     walk->breaks = meter->breaks;
     walk->file_switches = meter->file_switches;
-    walk->backward_jump_mean_bytes = mean_of(backward);
-    walk->forward_jump_mean_bytes = mean_of(forward);
     walk->pieces = pieces;
-    walk->fragmentation_score = opt_ratio((double)backward.count, (double)pieces);
-    walk->ascending_runs = meter->any ? backward.count + 1 : 0;
+    walk->fragmentation_score = opt_ratio((double)walk->backward_steps, (double)pieces);
+    walk->ascending_runs = meter->any ? walk->backward_steps + 1 : 0;
     walk->contiguous_runs = meter->any ? meter->breaks + 1 : 0;
     walk->ascending_run_mean_bytes = opt_ratio(mapped_bytes, (double)walk->ascending_runs);
     walk->contiguous_run_mean_bytes = opt_ratio(mapped_bytes, (double)walk->contiguous_runs);
@@ -115,22 +123,20 @@ static void count_runs(const struct meter *meter,
 
 int report_figures(const struct meter *meter, uint64_t pieces, struct report_walk *walk)
 {
-    struct meter_jumps jumps[METER_N_DIRECTIONS] = {0};
     size_t n;
     struct meter_length *runs = meter_runs_sorted(meter, &n);
     int ret;
 
     if (runs == NULL && n > 0)
         return -ENOMEM;
-    walk->mapped_bytes = sum_bytes(runs, n);
-    meter_pour_jumps(meter, jumps);
-    count_runs(meter, jumps, pieces, walk);
+    *walk = (struct report_walk){.mapped_bytes = sum_bytes(runs, n)};
     walk->contiguous_run_half_bytes = half_length(runs, n, walk->mapped_bytes);
     walk->contiguous_run_max_bytes = n > 0 ? opt_u64_of(runs[0].bytes) : (struct opt_u64){0};
     ret = run_histogram(runs, n, &walk->run_histogram);
     free(runs);
-    if (ret == 0)
-        ret = jump_histogram(jumps, &walk->jump_histogram);
+    if (ret == 0 && meter_has_jumps(meter))
+        ret = count_jumps(meter, walk);
+    count_runs(meter, pieces, walk);
     if (ret < 0) {
         free(walk->run_histogram.list);
         walk->run_histogram = (struct report_run_histogram){0};

@@ -35,14 +35,6 @@ int tables_l2_read_slice(struct tables_l2_walk *walk, uint32_t index)
     return ret;
 }
 
-/* Of the clusters of a block, those that begin a request or a slice if the first one does. */
-static uint64_t block_borders(uint64_t clusters)
-{
-    if (clusters <= 1)
-        return UINT64_MAX;
-    return clusters >= L2_BLOCK ? 1 : UINT64_MAX / ((UINT64_C(1) << clusters) - 1);
-}
-
 /* The entry at @off of a table that begins at @guest_off, or its border on that side. */
 static uint32_t entry_of(const struct tables_l2_rules *rules, uint64_t guest_off, uint64_t off,
                          uint64_t round_up)
@@ -67,8 +59,6 @@ void tables_l2_begin(struct tables_l2_walk *walk, const struct tables_l2_rules *
         left >= table_bytes ? rules->entries : (uint32_t)div_round_up(left, cluster_bytes);
     uint32_t whole = left >= table_bytes ? rules->entries : (uint32_t)(left / cluster_bytes);
     uint32_t span_end = entry_of(rules, guest_off, rules->span.end, cluster_bytes - 1);
-    uint64_t slice_span = cluster_bytes * rules->slice_entries; /* of the guest disk */
-    uint64_t request_bytes = slice_span < PIECE_REQUEST_BYTES ? slice_span : PIECE_REQUEST_BYTES;
 
     piece_batch_clear(batch);
     batch->cluster_bytes = cluster_bytes;
@@ -85,8 +75,6 @@ void tables_l2_begin(struct tables_l2_walk *walk, const struct tables_l2_rules *
         .whole = whole < span_end ? whole : span_end,
         .last_bytes = left % cluster_bytes,
         .adjacent_end = L2_NONE,
-        .request_bytes = request_bytes,
-        .borders = block_borders(request_bytes / cluster_bytes),
         .batch = batch,
     };
 }

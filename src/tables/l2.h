@@ -59,6 +59,8 @@ struct tables_l2_rules {
     uint32_t slice_entries;  /* a power of two */
     uint64_t slice_bytes;    /* slice_entries of them */
     uint64_t read_bytes_max; /* see tables_l2_read_bytes_max */
+    uint64_t request_bytes;  /* guest bytes between two borders of requests or slices */
+    uint64_t borders;        /* those in a block of 64 entries that begins with one, as bits */
     uint16_t table_file;     /* that the tables lie in, */
     uint16_t data_file;      /* and the clusters */
     bool detail; /* pieces for zero clusters, too, and for each stretch of subclusters */
@@ -99,8 +101,6 @@ struct tables_l2_walk {
     /* Where the read under way began on the guest disk, and where it would have without any break;
      * kept only if reads are cut short. */
     uint64_t read_begin, unbroken_begin;
-    uint64_t request_bytes; /* guest bytes between two borders of requests or slices */
-    uint64_t borders;       /* those in a block of 64 entries that begins with one, as bits */
     struct piece_batch *batch;
 };
 

@@ -91,7 +91,8 @@ CLONES_PART void count_block(struct tables_l2_walk *walk, uint64_t first, uint64
                              uint64_t guest_off)
 {
     struct piece_counts *counts = walk->output.counts;
-    uint64_t borders = (guest_off & (walk->request_bytes - 1)) == 0 ? walk->borders : 0;
+    uint64_t borders =
+        (guest_off & (walk->rules->request_bytes - 1)) == 0 ? walk->rules->borders : 0;
     uint64_t halves = walk->rules->entry.cluster_bytes > PIECE_REQUEST_BYTES ? L2_BLOCK : 0;
     uint64_t inner = breaks & ~UINT64_C(1);
 
@@ -156,7 +157,8 @@ CLONES_PART void count_block_reads(struct tables_l2_walk *walk, const struct tab
                                    uint64_t guest_off)
 {
     struct piece_counts *counts = walk->output.counts;
-    uint64_t borders = (guest_off & (walk->request_bytes - 1)) == 0 ? walk->borders : 0;
+    uint64_t borders =
+        (guest_off & (walk->rules->request_bytes - 1)) == 0 ? walk->rules->borders : 0;
     uint64_t first_parts = block->standard, last_parts = block->standard, starts = 0, goes_on;
     uint64_t touches = block->touches | (block->begin[0] == walk->adjacent_end);
 

@@ -124,7 +124,7 @@ static void count_reads(struct tables_l2_walk *walk, const struct format_entry *
     const struct format_entry_rules *rules = &walk->rules->entry;
     struct piece_counts *counts = walk->output.counts;
     uint32_t starts = alloc & ~(alloc << 1);
-    uint32_t borders = (guest_off & (walk->request_bytes - 1)) == 0 ? 1 : 0;
+    uint32_t borders = (guest_off & (walk->rules->request_bytes - 1)) == 0 ? 1 : 0;
     bool goes_on = (alloc & 1) && walk->adjacent_end != L2_NONE && borders == 0;
 
     if (rules->cluster_bytes > PIECE_REQUEST_BYTES) /* 2 MiB: a request begins in its middle, too */
@@ -140,7 +140,8 @@ static void count_reads(struct tables_l2_walk *walk, const struct format_entry *
 static void count_short_reads(struct tables_l2_walk *walk, const struct format_entry *entry,
                               uint64_t guest_off, uint32_t alloc)
 {
-    const struct tables_read_limits limits = {walk->request_bytes, walk->rules->read_bytes_max};
+    const struct tables_read_limits limits = {walk->rules->request_bytes,
+                                              walk->rules->read_bytes_max};
     uint64_t part_bytes = walk->rules->entry.cluster_bytes / FORMAT_SUBCLUSTERS;
     struct piece_counts *counts = walk->output.counts;
     struct piece_stretch stretch = {0};

@@ -77,6 +77,7 @@ struct tables_scan {
     /* The table being walked. */
     struct piece_batch batch;
     struct tables_l2_walk l2;
+    bool counted; /* something of it was no hole: only then the next two can be other than empty */
     struct piece_counts counts; /* of that table alone */
     struct piece_lost lost;     /* likewise */
 };
@@ -119,8 +120,11 @@ static void begin_table(struct tables_scan *scan, const struct job *job)
         .context = scan,
     };
 
-    memset(&scan->counts, 0, sizeof(scan->counts));
-    scan->lost = (struct piece_lost){.ranges = 0};
+    if (scan->counted) {
+        memset(&scan->counts, 0, sizeof(scan->counts));
+        scan->lost = (struct piece_lost){.ranges = 0};
+    }
+    scan->counted = false;
     tables_l2_begin(&scan->l2, &scan->rules, output, &scan->batch, job->l2_off, job->l1_index,
                     job->virtual_bytes);
 }
@@ -162,9 +166,11 @@ static int end_table(struct tables_scan *scan, const struct job *job)
 {
     int ret = tables_l2_end(&scan->l2);
 
-    scan->counts.l2_mapped = scan->counts.mapped_clusters > 0;
-    scan->counts.l2_zero = scan->counts.mapped_clusters == 0 && scan->counts.zero_clusters > 0;
-    add_walk(scan, job, &scan->counts, &scan->lost, 0);
+    if (scan->counted) {
+        scan->counts.l2_mapped = scan->counts.mapped_clusters > 0;
+        scan->counts.l2_zero = scan->counts.mapped_clusters == 0 && scan->counts.zero_clusters > 0;
+        add_walk(scan, job, &scan->counts, &scan->lost, 0);
+    }
     if (job->kept != TABLES_NOT_KEPT)
         scan->kept[job->kept] = (struct kept){true, scan->l2.guest_off, scan->counts, scan->lost};
     if (ret < 0 || scan->visitor->end == NULL)
@@ -197,6 +203,7 @@ static int deliver(void *context, const struct tables_chunk *chunk)
         return repeat_table(scan, job);
     if (chunk->at == 0)
         begin_table(scan, job);
+    scan->counted |= chunk->bytes != NULL;
     ret = tables_l2_chunk(&scan->l2, chunk->bytes, chunk->len_bytes);
     if (ret == 0 && chunk->at + chunk->len_bytes == scan->entry_rules.cluster_bytes)
         ret = end_table(scan, job);

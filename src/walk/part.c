@@ -75,8 +75,8 @@ static struct piece_sink begin(void *context, struct tables_members members, siz
     uint64_t virtual_bytes = part->tables[members.list[0]].virtual_bytes; /* alike for all */
 
     part->into = &part->shared;
-    if (part->n_tables == 1 && keep == TABLES_NOT_KEPT)
-        part->into = &part->meters[0];
+    if (members.n == 1 && keep == TABLES_NOT_KEPT)
+        part->into = &part->meters[members.list[0]];
     else if (part->shared.plain != NULL)
         meter_pair_clear(&part->shared);
     else if (new_pair(part, virtual_bytes, &part->shared) < 0)

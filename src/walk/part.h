@@ -23,7 +23,7 @@ struct walk_part {
     const struct piece_stage *stage; /* of them; may be NULL */
     void *stage_state;
     struct meter_pair *meters;
-    struct meter_pair shared; /* with several tables, for each L2 table; made when first needed */
+    struct meter_pair shared; /* for each L2 table of several; made when first needed */
     struct meter_pair *into;  /* where pieces go */
     struct walk_kept **kept;  /* [TABLES_KEPT_MAX], for L2 tables named several times; likewise */
 };
