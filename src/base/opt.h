@@ -2,6 +2,8 @@
 /*
  * Values that may be unknown. Unknown is a state of its own: it is printed as null or "-", and is
  * never a zero.
+ *
+ * Packed, since a report has some twenty for each of up to 65,536 snapshots.
  */
 #ifndef BASE_OPT_H
 #define BASE_OPT_H
@@ -12,12 +14,12 @@
 struct opt_u64 {
     bool known;
     uint64_t value;
-};
+} __attribute__((packed));
 
 struct opt_f64 {
     bool known;
     double value;
-};
+} __attribute__((packed));
 
 struct opt_bool {
     bool known;

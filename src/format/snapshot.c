@@ -24,14 +24,22 @@
 #define EXTRA_BYTES_NEEDED 16  /* in version 3: the sizes of VM state and disk */
 #define EXTRA_BYTES_WRITTEN 24 /* by QEMU, at least: struct QCowSnapshotExtraData */
 
+/* Of a page, which the kernel reads whole: what cannot be read beside the table does no harm. */
+#define WINDOW_BYTES 4096
+
 struct reader {
     struct io *io;
     uint64_t file_bytes;
     const struct format_header *header;
+    struct arena *names;
     struct format_findings *findings;
     struct err *err;
     uint64_t off; /* of the next entry */
     size_t index; /* of that entry */
+    /* What lies around the last place: there may be 65,536 entries of 72 bytes. */
+    uint64_t window_off;
+    size_t window_bytes;
+    unsigned char window[WINDOW_BYTES];
 };
 
 struct entry_lengths {
@@ -39,16 +47,48 @@ struct entry_lengths {
 };
 
 /* What was looked for inside the file is there, or somebody has cut it off meanwhile. */
+static int check_read(const struct reader *reader, bool whole)
+{
+    if (whole)
+        return 0;
+    return err_set(reader->err, EIO,
+                   "the file became shorter while it was read: the snapshot table at offset "
+                   "0x%" PRIx64 " is gone; measure again when nobody changes it",
+                   reader->header->snapshots_off);
+}
+
+/* Moves the window to the one that holds @off. */
+static int move_window(struct reader *reader, uint64_t off)
+{
+    struct io_request request = {
+        .off = off - off % WINDOW_BYTES, .len = WINDOW_BYTES, .buf = reader->window};
+    int ret;
+
+    if (reader->window_bytes > 0 && reader->window_off == request.off)
+        return 0;
+    ret = io_read_batch(reader->io, &request, 1, reader->err);
+    reader->window_off = request.off;
+    reader->window_bytes = ret == 0 ? request.got : 0;
+    return ret;
+}
+
 static int read_bytes(struct reader *reader, uint64_t off, void *buf, size_t len)
 {
     struct io_request request = {.off = off, .len = len, .buf = buf};
-    int ret = io_read_batch(reader->io, &request, 1, reader->err);
+    size_t at = off % WINDOW_BYTES;
+    int ret;
 
-    if (ret == 0 && request.got < len)
-        return err_set(reader->err, EIO,
-                       "the file became shorter while it was read: the snapshot table at offset "
-                       "0x%" PRIx64 " is gone; measure again when nobody changes it",
-                       reader->header->snapshots_off);
+    if (len == 0)
+        return 0;
+    if (at + len > WINDOW_BYTES) { /* it lies in two */
+        ret = io_read_batch(reader->io, &request, 1, reader->err);
+        return ret == 0 ? check_read(reader, request.got == len) : ret;
+    }
+    ret = move_window(reader, off);
+    if (ret == 0)
+        ret = check_read(reader, at + len <= reader->window_bytes);
+    if (ret == 0)
+        memcpy(buf, reader->window + at, len);
     return ret;
 }
 
@@ -124,24 +164,35 @@ static uint32_t rewritten_bytes(const struct entry_lengths *lengths)
 }
 
 /* At most @max bytes are kept: a hostile table of 64 MiB must not become as much memory. */
-static int read_text(struct reader *reader, uint64_t off, size_t len, size_t max,
-                     struct format_name *name)
+static size_t kept_bytes(struct reader *reader, size_t len, size_t max)
 {
-    if (len > max) {
-        char where[64];
+    char where[64];
 
-        snprintf(where, sizeof(where), "snapshot[%zu]", reader->index);
-        format_findings_add(reader->findings, FORMAT_FINDING_SNAPSHOT_NAME, where, &reader->off,
-                            "its %s has %zu bytes, more than the %zu that QEMU can give it",
-                            max == FORMAT_SNAPSHOT_ID_MAX ? "id" : "name", len, max);
-        len = max;
-    }
-    name->bytes = malloc(len + 1);
-    if (name->bytes == NULL)
+    if (len <= max)
+        return len;
+    snprintf(where, sizeof(where), "snapshot[%zu]", reader->index);
+    format_findings_add(reader->findings, FORMAT_FINDING_SNAPSHOT_NAME, where, &reader->off,
+                        "its %s has %zu bytes, more than the %zu that QEMU can give it",
+                        max == FORMAT_SNAPSHOT_ID_MAX ? "id" : "name", len, max);
+    return max;
+}
+
+/* Both in one piece of memory. */
+static int read_texts(struct reader *reader, uint64_t off, const struct entry_lengths *lengths,
+                      struct format_snapshot *snapshot)
+{
+    size_t id = kept_bytes(reader, lengths->id, FORMAT_SNAPSHOT_ID_MAX);
+    size_t name = kept_bytes(reader, lengths->name, FORMAT_SNAPSHOT_NAME_MAX);
+    char *bytes = arena_alloc(reader->names, id + name + 2);
+    int ret;
+
+    if (bytes == NULL)
         return err_no_memory(reader->err);
-    name->len = len;
-    name->bytes[len] = '\0';
-    return read_bytes(reader, off, name->bytes, len);
+    snapshot->id = (struct format_name){bytes, id};
+    snapshot->name = (struct format_name){bytes + id + 1, name};
+    bytes[id] = bytes[id + 1 + name] = '\0';
+    ret = read_bytes(reader, off, snapshot->id.bytes, id);
+    return ret == 0 ? read_bytes(reader, off + lengths->id, snapshot->name.bytes, name) : ret;
 }
 
 /* QEMU checks a snapshot's L1 table only when it is used. */
@@ -221,10 +272,7 @@ static int read_entry(struct reader *reader, struct format_snapshot *snapshot)
     ret = read_disk_size(reader, lengths.extra, snapshot);
     text_off = reader->off + ENTRY_BYTES + lengths.extra;
     if (ret == 0)
-        ret = read_text(reader, text_off, lengths.id, FORMAT_SNAPSHOT_ID_MAX, &snapshot->id);
-    if (ret == 0)
-        ret = read_text(reader, text_off + lengths.id, lengths.name, FORMAT_SNAPSHOT_NAME_MAX,
-                        &snapshot->name);
+        ret = read_texts(reader, text_off, &lengths, snapshot);
     if (ret < 0)
         return ret;
     check_l1(reader, snapshot);
@@ -413,7 +461,13 @@ int format_snapshots_read(struct io *io, uint64_t file_bytes, const struct forma
                           struct err *err)
 {
     struct format_findings of_entries = {0};
-    struct reader reader = {io, file_bytes, header, &of_entries, err, header->snapshots_off, 0};
+    struct reader reader = {.io = io,
+                            .file_bytes = file_bytes,
+                            .header = header,
+                            .names = &snapshots->names,
+                            .findings = &of_entries,
+                            .err = err,
+                            .off = header->snapshots_off};
     const char *problem = header->n_snapshots > 0 ? misplaced(header, file_bytes) : NULL;
     int ret = 0;
 
@@ -439,10 +493,7 @@ int format_snapshots_read(struct io *io, uint64_t file_bytes, const struct forma
 
 void format_snapshots_free(struct format_snapshots *snapshots)
 {
-    for (size_t i = 0; i < snapshots->n_list; i++) {
-        free(snapshots->list[i].id.bytes);
-        free(snapshots->list[i].name.bytes);
-    }
+    arena_free(&snapshots->names);
     free(snapshots->list);
     memset(snapshots, 0, sizeof(*snapshots));
 }

@@ -3,6 +3,7 @@
 #ifndef FORMAT_SNAPSHOT_H
 #define FORMAT_SNAPSHOT_H
 
+#include "arena.h"
 #include "header.h"
 
 #include <stdbool.h>
@@ -33,6 +34,7 @@ struct format_snapshot {
 struct format_snapshots {
     struct format_snapshot *list;
     size_t n_list, cap_list;
+    struct arena names;   /* where ids and names lie */
     uint64_t table_bytes; /* from the header's offset on; of the entries in the list */
     bool whole; /* false: there are more, but the table could not be followed to its end */
 };

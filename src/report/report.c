@@ -16,8 +16,6 @@ void report_walk_free(struct report_walk *walk)
 
 static void table_free(struct report_table *table)
 {
-    free(table->id.bytes);
-    free(table->name.bytes);
     free(table->lost);
     report_walk_free(&table->walk);
     report_walk_free(&table->end_to_end.walk);
@@ -44,6 +42,7 @@ void report_image_free(struct report_image *image)
     for (size_t i = 0; i < image->n_tables; i++)
         table_free(&image->tables[i]);
     free(image->tables);
+    arena_free(&image->names);
     space_free(image->space);
     free(image->format.backing_file.bytes);
     free(image->format.backing_format.bytes);

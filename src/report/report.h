@@ -7,6 +7,7 @@
 #ifndef REPORT_REPORT_H
 #define REPORT_REPORT_H
 
+#include "arena.h"
 #include "beside.h"
 #include "bitmap.h"
 #include "disk.h"
@@ -120,7 +121,7 @@ struct report_range {
 /* One L1 table: the active one or that of a snapshot. */
 struct report_table {
     bool is_snapshot;
-    struct format_name id, name; /* of the snapshot */
+    struct format_name id, name; /* of the snapshot; they lie in the image's names */
     uint32_t chain_depth;
     uint64_t virtual_bytes;
     struct report_range range;
@@ -274,6 +275,7 @@ struct report_image {
     struct report_format format;
     struct report_table *tables;
     size_t n_tables;
+    struct arena names; /* of the tables */
     struct report_host host;
     struct report_space *space; /* NULL: not asked for, or not known */
     struct report_verdict verdict;

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Walked at once: a meter takes 64 KiB, and a hostile image can have 65,536 snapshots. */
 #define GROUP_TABLES TABLES_SCAN_MAX
@@ -42,17 +43,30 @@ static struct report_range range_of(const struct tables_span *span, uint64_t vir
                                  .len_bytes = end > span->begin ? end - span->begin : 0};
 }
 
-static int begin_table(const struct report_work *work, const struct format_snapshot *snapshot,
+/* Both in one piece of memory: there may be 65,536 pairs. */
+static int copy_names(struct report_work *work, const struct format_snapshot *snapshot,
+                      struct report_table *table)
+{
+    size_t id = snapshot->id.len, name = snapshot->name.len;
+    char *bytes = arena_alloc(&work->report->names, id + name + 2);
+
+    if (bytes == NULL)
+        return err_no_memory(work->err);
+    memcpy(bytes, snapshot->id.bytes, id + 1);
+    memcpy(bytes + id + 1, snapshot->name.bytes, name + 1);
+    table->id = (struct format_name){bytes, id};
+    table->name = (struct format_name){bytes + id + 1, name};
+    return 0;
+}
+
+static int begin_table(struct report_work *work, const struct format_snapshot *snapshot,
                        uint64_t virtual_bytes, struct report_table *table)
 {
     *table = (struct report_table){.is_snapshot = snapshot != NULL,
                                    .chain_depth = 1,
                                    .virtual_bytes = virtual_bytes,
                                    .range = range_of(work->choice->walk.span, virtual_bytes)};
-    if (snapshot != NULL && (format_name_copy(&snapshot->id, &table->id) < 0 ||
-                             format_name_copy(&snapshot->name, &table->name) < 0))
-        return err_no_memory(work->err);
-    return 0;
+    return snapshot != NULL ? copy_names(work, snapshot, table) : 0;
 }
 
 /* The index of @table among those to be walked; a new one if none of them is the same. */

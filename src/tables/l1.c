@@ -77,16 +77,26 @@ static int became_shorter(const struct table *table, struct err *err)
                    table->l1_off);
 }
 
+/* The hole at @at; tables lie beside one another, so what was found for one may do for the next. */
+static int find_hole(struct tables_l1 *l1, uint64_t at, struct err *err)
+{
+    if (at >= l1->hole_begin && at < l1->hole_end)
+        return 0;
+    l1->hole_begin = at;
+    l1->hole_end = io_next_data(l1->image->io, at);
+    if (l1->hole_end != UINT64_MAX)
+        return 0;
+    return io_size(l1->image->io, &l1->file_bytes, err);
+}
+
 /* The table was inside the file when that was opened; behind its last data is a hole, or nothing.
  */
 static int check_end(const struct tables_l1 *l1, size_t t, struct err *err)
 {
     const struct table *table = &l1->tables[t];
-    uint64_t file_bytes;
-    int ret = io_size(l1->image->io, &file_bytes, err);
 
-    if (ret < 0 || table->l1_off + 8 * (uint64_t)l1->places[t].entries <= file_bytes)
-        return ret;
+    if (table->l1_off + 8 * (uint64_t)l1->places[t].entries <= l1->file_bytes)
+        return 0;
     return became_shorter(table, err);
 }
 
@@ -95,25 +105,23 @@ static int find_next(struct tables_l1 *l1, size_t t, uint32_t first, struct err 
 {
     struct tables_l1_place *place = &l1->places[t];
     uint64_t at = l1->tables[t].l1_off + 8 * (uint64_t)first, n_empty = 0;
+    int ret = 0;
 
     place->next = UINT32_MAX;
     if (first >= place->entries)
         return 0;
     if (at < place->hole_begin || at >= place->hole_end) {
+        ret = find_hole(l1, at, err);
         place->hole_begin = at;
-        place->hole_end = io_next_data(l1->image->io, at);
-        if (place->hole_end == UINT64_MAX) {
-            int ret = check_end(l1, t, err);
-
-            if (ret < 0)
-                return ret;
-        }
+        place->hole_end = l1->hole_end;
+        if (ret == 0 && place->hole_end == UINT64_MAX)
+            ret = check_end(l1, t, err);
     }
     if (place->hole_end > at)
         n_empty = (place->hole_end - at) / 8;
     if (n_empty < place->entries - first)
         place->next = first + (uint32_t)n_empty;
-    return 0;
+    return ret;
 }
 
 /* Passes over what no table has an entry in: holes may be longer than all that is stored. */

@@ -21,12 +21,14 @@ struct tables_l1 {
     struct format_image *image;
     const struct table *tables; /* borrowed */
     size_t n_tables;
-    uint32_t end;            /* of the walk: no table has an entry from here on */
-    uint32_t first, n;       /* the window */
-    uint32_t window_entries; /* its most */
-    unsigned char *bytes;    /* n_tables times window_entries entries, as in the file */
+    uint32_t end;                   /* of the walk: no table has an entry from here on */
+    uint32_t first, n;              /* the window */
+    uint32_t window_entries;        /* its most */
+    unsigned char *bytes;           /* n_tables times window_entries entries, as in the file */
     struct tables_l1_place *places; /* of each table */
-    size_t *live;            /* the tables with an entry in the window that is not 0, rising */
+    uint64_t hole_begin, hole_end;  /* the last hole that was looked for, for any of them, */
+    uint64_t file_bytes;            /* and where the file ended then, if no data follow */
+    size_t *live; /* the tables with an entry in the window that is not 0, rising */
     size_t n_live;
 };
 
