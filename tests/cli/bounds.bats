@@ -29,6 +29,19 @@ stays_bounded() {
 
 @test "400 snapshots whose L1 tables are holes" { stays_bounded snapshots-in-holes; }
 
+# snapshots_stay_bounded KIND: an image of that kind, of which all states are measured.
+snapshots_stay_bounded() {
+    python3 "$TESTS/cli/hostile.py" "$1" hostile.qcow2 2>err || skip "no file can be so long here: $(tail -n 1 err)"
+    bounded --quiet --no-host --threads=1 --all-snapshots hostile.qcow2
+    exits 0
+}
+
+@test "8 snapshots with 4 million L2 tables each, at no place the same" { snapshots_stay_bounded snapshots-apart; }
+
+@test "65,535 snapshots with an L1 table each that is a hole" { snapshots_stay_bounded snapshots-empty; }
+
+@test "65,535 snapshots with an L2 table each" { snapshots_stay_bounded snapshots-many; }
+
 @test "data in 126 places far apart, beside L1 tables in holes" { stays_bounded windows; }
 
 @test "data all over a very long file" {
@@ -56,6 +69,8 @@ chain_stays_bounded() {
 @test "a chain of 4 images with L2 tables of 2 MiB in holes" { chain_stays_bounded chain-tables; }
 
 @test "a chain of images with L2 tables in holes in any order" { chain_stays_bounded chain-tables-shuffled; }
+
+@test "a chain of 4 images with 4 million L2 tables each in a hole" { chain_stays_bounded chain-tables-many; }
 
 @test "a chain of 1,000 images" { chain_stays_bounded chain-long; }
 

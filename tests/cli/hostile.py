@@ -6,6 +6,7 @@
 
 Written byte by byte: mkqcow2 makes no such images. Each kind says what it is.
 """
+import array
 import os
 import struct
 import sys
@@ -16,9 +17,9 @@ CLUSTER_BITS_MOST = 21
 
 
 def header(cluster_bits, virtual, l1_entries, l1_off, snapshots=0, snapshots_off=0, reftable=(0, 0),
-           backing=b"", backing_off=0):
+           backing=b"", backing_off=0, incompatible=0):
     return struct.pack(">IIQIIQIIQQIIQQQQIIQ", 0x514649FB, 3, backing_off if backing else 0, len(backing), cluster_bits, virtual, 0, l1_entries, l1_off,
-                       reftable[0], reftable[1], snapshots, snapshots_off, 0, 0, 0, 4, 112, 0)
+                       reftable[0], reftable[1], snapshots, snapshots_off, incompatible, 0, 0, 4, 112, 0)
 
 
 def words(values):
@@ -40,6 +41,55 @@ def snapshots_in_holes(out):
     out.seek(64 * cluster)
     out.write(b"".join(snapshot(n, base + n * (32 << 20), L1_MOST, virtual) for n in range(400)))
     out.truncate(base + 400 * (32 << 20))
+
+
+def in_strides(first, step, n):
+    """@n words that lie @step apart from @first on, in the order 0, 61, 122 ... 1, 62 ..., as bytes."""
+    order = array.array("Q")
+    for begin in range(61):
+        order.extend(range(first + begin * step, first + n * step, 61 * step))
+    order.byteswap()
+    return order.tobytes()
+
+
+def snapshots_apart(out):
+    """Eight snapshots with L1 tables of 32 MiB that are stored, and name the same L2 tables in a hole, but at no
+    L1 index two of them the same."""
+    cluster, n, snapshots, apart = 512, L1_MOST, 8, 12345
+    l1, base = 1 << 24, (1 << 24) + snapshots * 8 * n
+    out.write(header(9, n * 64 * cluster, n, l1, snapshots, 64 * cluster))
+    out.seek(64 * cluster)
+    out.write(b"".join(snapshot(s, l1 + 8 * n * s, n, n * 64 * cluster) for s in range(snapshots)))
+    order = in_strides(base, cluster, n)
+    for s in range(snapshots):
+        out.seek(l1 + 8 * n * s)
+        out.write(order[8 * s * apart:])
+        out.write(order[:8 * s * apart])
+    out.truncate(base + n * cluster)
+
+
+def snapshots_empty(out):
+    """As many snapshots as there may be, each with an L1 table of its own in a hole."""
+    cluster, n = 512, 65535
+    virtual, tables = 64 * cluster, 1 << 24
+    out.write(header(9, virtual, 1, tables, n, 64 * cluster))
+    out.seek(64 * cluster)
+    out.write(b"".join(snapshot(s, tables + cluster * s, 1, virtual) for s in range(n)))
+    out.truncate(tables + n * cluster)
+
+
+def snapshots_many(out):
+    """As many snapshots as there may be, each with an L1 table of its own of one entry."""
+    cluster, n = 512, 65535
+    virtual, tables = 64 * cluster, 1 << 24
+    base = tables + n * cluster
+    out.write(header(9, virtual, 1, tables, n, 64 * cluster))
+    out.seek(64 * cluster)
+    out.write(b"".join(snapshot(s, tables + cluster * s, 1, virtual) for s in range(n)))
+    for s in range(n):
+        out.seek(tables + cluster * s)
+        out.write(words([base + s * 7919 % n * cluster]))
+    out.truncate(base + n * cluster)
 
 
 def windows(out):
@@ -175,6 +225,33 @@ def chain_tables_shuffled(out):
     chain_tables(out, 16, 2, L1_MOST // 4, lambda k, n: k * 7919 % n)
 
 
+def chain_tables_many(out):
+    """Four images, each with four million L2 tables in a hole, in any order."""
+    cluster, n, base = 512, L1_MOST, 1 << 26
+    order = in_strides(COPIED | base, cluster, n)
+    for image, backing, behind in backed_by(out, 4):
+        image.write(header(9, n * 64 * cluster, n, 1 << 21, **backing))
+        image.write(behind)
+        image.seek(1 << 21)
+        image.write(order)
+        image.truncate(base + n * cluster)
+
+
+def chain_subclusters(out):
+    """Two images with extended L2 tables that are stored, each with every other subcluster of each cluster."""
+    cluster, entries, l2_bytes = 1 << 14, 1024, 1 << 14
+    for number, (image, backing, behind) in enumerate(backed_by(out, 2)):
+        image.write(header(14, entries * (l2_bytes // 16) * cluster, entries, cluster, incompatible=16, **backing))
+        image.write(behind)
+        image.seek(cluster)
+        image.write(words(COPIED | (k + 2) * cluster for k in range(entries)))
+        for k in range(entries):
+            image.seek((k + 2) * cluster)
+            first = (entries + 2 + k * 1024) * cluster
+            image.write(b"".join(struct.pack(">QQ", COPIED | (first + e * 7919 % 1024 * cluster), 0x55555555 << number) for e in range(1024)))
+        image.truncate((entries + 2 + entries * 1024) * cluster)
+
+
 def chain_long(out):
     """A thousand images, each with 512 L2 tables in a hole."""
     chain_tables(out, 16, 1000, 512)
@@ -211,8 +288,8 @@ def chain_patches(out):
 
 def main(argv):
     kinds = {kind.__name__.replace("_", "-"): kind for kind in
-             (snapshots_in_holes, windows, far_and_wide, l2_backwards, l2_to_and_fro, refcounts_in_holes, locked, findings,
-              named_often, chain, chain_tables, chain_tables_shuffled, chain_long, chain_repeats, chain_patches)}
+             (snapshots_in_holes, snapshots_apart, snapshots_empty, snapshots_many, windows, far_and_wide, l2_backwards, l2_to_and_fro, refcounts_in_holes, locked, findings,
+              named_often, chain, chain_tables, chain_tables_shuffled, chain_tables_many, chain_subclusters, chain_long, chain_repeats, chain_patches)}
     with open(argv[2], "wb") as out:
         kinds[argv[1]](out)
 
