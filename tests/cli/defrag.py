@@ -2,13 +2,18 @@
 # SPDX-License-Identifier: MIT
 """Images of every kind are defragmented: what is written is what there was, or there is a refusal.
 
-Fixtures, and a part of the damaged images, one after the other. A result is judged by QEMU: qemu-img
-check finds nothing, and qemu-img compare no difference. A refusal is one line, status 1, and leaves no
-file. Either way the image itself is as it was.
+    defrag.py [COUNT [SEED]]        with so many mutated images (30), the first of them made of this number (1)
+
+Fixtures, a part of the damaged images, and fixtures of which a few words of the metadata are changed at
+random, one after the other. A result is judged by QEMU: qemu-img check finds nothing, and qemu-img
+compare no difference. A refusal is one line, status 1, and leaves no file. Either way the image itself
+is as it was.
 """
 import glob
 import os
+import random
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -16,12 +21,18 @@ import tempfile
 QCOW2FRAG, MKQCOW2, TESTS = (os.environ[name] for name in ("QCOW2FRAG", "MKQCOW2", "TESTS"))
 EVERY = 15  # of the damaged ones
 LONGEST = 1 << 34  # bytes of a file that is compared
+FILLED = 1 << 25   # bytes of a file whose clusters of data are told apart
 
 # What QEMU cannot read, though the image is sound: data that are no compressed ones, files that are not
 # there, disks that it would read for years.
 UNREADABLE = {"backing", "compressed-1bit", "compressed-packed", "compressed-padded",
               "compressed-random-sizes", "compressed-reversed", "compressed-zstd", "last-blob-cut",
               "two-eib-empty", "126-two-eib", "126-two-eib-last"}
+
+
+# Small ones with something of everything, of which the mutated ones are made.
+MUTATED = ["bitmaps", "compressed-packed", "extended-l2-partial", "interleaved-writers", "refcount-bits-2",
+           "shared-cluster", "snapshot-shared", "snapshot-l1-longer", "v2-plain", "vm-state", "zero-allocated"]
 
 
 class Bad(Exception):
@@ -62,22 +73,85 @@ def check(name, path, damaged):
     return "is rewritten, and the same"
 
 
+def make(text, path):
+    """The data have a text each, by which they can be told from others, if that is not too much."""
+    subprocess.run([MKQCOW2, text, path], check=True, capture_output=True)
+    lines = open(text, encoding="utf-8").read()
+    if os.stat(path).st_size <= FILLED and "\nfill" not in lines:
+        done = subprocess.run([MKQCOW2, "-", path], input="fill\n" + lines, text=True, capture_output=True)
+        if done.returncode != 0:
+            raise Bad(done.stderr)
+
+
+def words(image, place, n):
+    """The places of @n words of 8 bytes, as far as the file has them."""
+    return [place + 8 * i for i in range(n) if place + 8 * i + 8 <= len(image)]
+
+
+def tables(image, place, entries):
+    """The words of an L1 table, and the first and some other ones of the tables that it names."""
+    found = words(image, place, min(entries, 64))
+    for at in list(found):
+        l2 = struct.unpack_from(">Q", image, at)[0] & 0x00FFFFFFFFFFFE00
+        if l2:
+            found += words(image, l2, 64)
+    return found
+
+
+def metadata(image):
+    """The places of words that say something, by table: each is as likely to be changed."""
+    bits, = struct.unpack_from(">I", image, 20)
+    l1_entries, l1, refcounts = struct.unpack_from(">IQQ", image, 36)
+    snapshots, at = struct.unpack_from(">IQ", image, 60)
+    kinds = [words(image, 0, 15), tables(image, l1, l1_entries), words(image, refcounts, 4)]
+    block, = struct.unpack_from(">Q", image, refcounts)
+    kinds.append(words(image, block, 64 if bits > 9 else 16))
+    for _ in range(snapshots):
+        place, entries, id_len, name_len = struct.unpack_from(">QIHH", image, at)
+        extra, = struct.unpack_from(">I", image, at + 36)
+        kinds += [words(image, at, 6), tables(image, place, entries)]
+        at += (40 + extra + id_len + name_len + 7) // 8 * 8
+    return [kind for kind in kinds if kind]
+
+
+def mutate(dice, path):
+    """One to three words become others."""
+    with open(path, "r+b") as file:
+        image = file.read(32 << 20)
+        kinds = metadata(image)
+        for _ in range(dice.choice([1, 1, 2, 3])):
+            at, other = dice.choice(dice.choice(kinds)), dice.choice(dice.choice(kinds))
+            word, = struct.unpack_from(">Q", image, at)
+            word = dice.choice([word ^ 1 << dice.randrange(64), struct.unpack_from(">Q", image, other)[0],
+                                word + dice.choice([-1, 1]) * 65536, 0, dice.getrandbits(64)])
+            file.seek(at)
+            file.write(struct.pack(">Q", word % (1 << 64)))
+
+
 def main():
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 30
+    first = int(sys.argv[2]) if len(sys.argv) > 2 else 1
     if shutil.which("qemu-img") is None:
         print("1..0 # skip no qemu-img")
         return 0
     texts = sorted(glob.glob(os.path.join(TESTS, "images", "*.txt")))
     damaged = sorted(glob.glob(os.path.join(TESTS, "images", "damage", "*.txt")))[::EVERY]
+    trials = [(os.path.basename(text)[:-len(".txt")], text, None) for text in texts + damaged]
+    for seed in range(first, first + count):
+        name = MUTATED[seed % len(MUTATED)]
+        trials.append((f"{name}, mutated by {seed}", os.path.join(TESTS, "images", name + ".txt"), seed))
     failed = 0
-    print(f"1..{len(texts) + len(damaged)}")
+    print(f"1..{len(trials)}")
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
-        for i, text in enumerate(texts + damaged):
-            name = os.path.basename(text)[:-len(".txt")]
-            path = name + ".qcow2"
+        for i, (name, text, seed) in enumerate(trials):
+            path = "image.qcow2"
             try:
-                subprocess.run([MKQCOW2, text, path], check=True, capture_output=True)
-                print(f"ok {i + 1} - {name} {check(name, path, text in damaged)}", flush=True)
+                make(text, path)
+                if seed is not None:
+                    mutate(random.Random(seed), path)
+                said = check(name, path, text in damaged or seed is not None)
+                print(f"ok {i + 1} - {name} {said}", flush=True)
             except (Bad, OSError, subprocess.SubprocessError) as error:
                 failed += 1
                 print(f"not ok {i + 1} - {name}\n# {error!r}", flush=True)
