@@ -3,6 +3,9 @@
 #ifndef BASE_DURATION_H
 #define BASE_DURATION_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #define DURATION_TEXT_MAX 32
 
 /*
@@ -10,5 +13,12 @@
  * "40 h". Never more precise than a model can be. Not negative; rounds half up.
  */
 void duration_format(char text[DURATION_TEXT_MAX], double seconds);
+
+/*
+ * Reads "90", "90s", "15m", "2h", "1h30m", "1d": numbers, each with s, m, h or d behind it, the
+ * larger ones first; without one they are seconds. False when the text is anything else, or is more
+ * than a hundred years.
+ */
+bool duration_parse(const char *text, uint64_t *seconds);
 
 #endif
