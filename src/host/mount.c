@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Owns the search among mounts. libmount reads mountinfo; which mount a path lies on is decided here,
- * by its text alone, since libmount would follow it, and that may wait for a server.
+ * Owns the search among mounts. libmount reads mountinfo; which mount a path lies on is decided
+ * here, by its text alone, since libmount would follow it, and that may wait for a server.
  */
 #include "mount.h"
 
@@ -44,12 +44,34 @@ static struct libmnt_fs *choose(struct libmnt_table *table, int id, const char *
     return chosen;
 }
 
+static bool has_option(struct libmnt_fs *fs, const char *name)
+{
+    return mnt_fs_get_option(fs, name, NULL, NULL) == 0;
+}
+
+/* NFS without its locks, or with those of this host alone; likewise SMB; sshfs knows no locks. */
+static bool has_local_locks(struct libmnt_fs *fs)
+{
+    const char *type = mnt_fs_get_fstype(fs);
+    size_t len = 0;
+    char *value = NULL;
+
+    if (strcmp(type, "nfs") == 0 || strcmp(type, "nfs4") == 0)
+        return has_option(fs, "nolock") ||
+               (mnt_fs_get_option(fs, "local_lock", &value, &len) == 0 && value != NULL &&
+                strncmp(value, "none", len) != 0 && strncmp(value, "flock", len) != 0);
+    if (strcmp(type, "cifs") == 0 || strcmp(type, "smb3") == 0)
+        return has_option(fs, "nobrl");
+    return strcmp(type, "fuse.sshfs") == 0;
+}
+
 static bool keep(struct libmnt_fs *fs, struct host_mount *mount)
 {
     mount->filesystem = strdup(mnt_fs_get_fstype(fs));
     mount->source = strdup(mnt_fs_get_source(fs));
     mount->major = major(mnt_fs_get_devno(fs));
     mount->minor = minor(mnt_fs_get_devno(fs));
+    mount->locks_are_local = has_local_locks(fs);
     return mount->filesystem != NULL && mount->source != NULL;
 }
 

@@ -9,6 +9,7 @@ struct host_mount {
     char *filesystem; /* its type: "ext4", "fuse.sshfs" */
     char *source;     /* what was mounted: "/dev/sda2", "server:/export", "tmpfs" */
     unsigned major, minor;
+    bool locks_are_local; /* of a file system that others have as well: they see none of them */
 };
 
 /*
