@@ -16,7 +16,7 @@
 static const char *const usages[] = {
     [OPTIONS_MEASURE] = "qcow2frag [measure] [options] IMAGE|DIRECTORY ...",
     [OPTIONS_MAP] = "qcow2frag map --list [options] IMAGE",
-    [OPTIONS_DEFRAG] = "qcow2frag defrag [options] -o FILE IMAGE",
+    [OPTIONS_DEFRAG] = "qcow2frag defrag [options] IMAGE|DIRECTORY ...",
 };
 
 static const char *const purposes[] = {
@@ -24,7 +24,8 @@ static const char *const purposes[] = {
     [OPTIONS_MAP] = "Lists every run of a qcow2 disk image, in the order of the guest disk.",
     [OPTIONS_DEFRAG] =
         "Writes a qcow2 disk image anew, in the order of the guest disk, with all that is in it: "
-        "snapshots, saved states, bitmaps. The image itself is only read.",
+        "snapshots, saved states, bitmaps. The new one takes the place of the old one when it is "
+        "proven; with --output it is a second file.",
 };
 
 /* tests/cli/help.bats runs them. */
@@ -43,7 +44,9 @@ static const struct example {
      "along the backing chain, an object for each run"},
     {OPTIONS_DEFRAG, "qcow2frag defrag --dry-run disk.qcow2", "what it would gain, and cost"},
     {OPTIONS_DEFRAG, "qcow2frag defrag -o new.qcow2 disk.qcow2",
-     "the same image in order, proven before it has its name"},
+     "the same image in order as a second file"},
+    {OPTIONS_DEFRAG, "qcow2frag defrag --keep-original disk.qcow2",
+     "in the place of the old one, which is disk.qcow2.orig then"},
 };
 
 static void print_usage(FILE *stream, enum options_command command)

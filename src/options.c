@@ -89,13 +89,21 @@ static int add_argument(const char *text, size_t before, struct options *options
 
 static int check_defrag(const struct options *options, struct err *err)
 {
-    if (options->n_paths > 1)
-        return err_set(err, EINVAL, "defrag takes one image");
-    if (options->output == NULL && !options->dry_run)
+    if (options->output == NULL && options->overwrite)
         return err_set(err, EINVAL,
-                       "defrag needs the name of the new image, --output FILE (or --dry-run)");
-    if (options->output != NULL && *options->output == '\0')
+                       "--overwrite goes with --output: without that the image itself "
+                       "is replaced");
+    if (options->output == NULL)
+        return 0;
+    if (*options->output == '\0')
         return err_set(err, EINVAL, "--output: the new image needs a name");
+    if (options->n_paths > 1)
+        return err_set(err, EINVAL, "--output is one new image, so one old one goes with it");
+    if (options->keep_suffix != NULL || options->break_hard_links)
+        return err_set(err, EINVAL,
+                       "--%s does not go with --output, which leaves the old image "
+                       "where it is",
+                       options->keep_suffix != NULL ? "keep-original" : "break-hard-links");
     return 0;
 }
 

@@ -48,9 +48,14 @@ struct options {
     bool one_file_system;
     bool asked_by_name; /* "help", not --help */
     bool overwrite, dry_run, force, no_verify, trim, reserve, clear_unknown_autoclear;
-    uint64_t memory_bytes; /* 0: not given */
-    uint64_t rate;         /* bytes a second; 0: no limit */
-    const char *output;    /* borrowed from argv, as all texts here; NULL: standard output */
+    bool break_hard_links, has_if_score, has_if_slowdown;
+    double if_score, if_slowdown; /* a fraction, a factor */
+    uint64_t max_seconds;         /* 0: without end */
+    const char *keep_suffix;      /* NULL: the original goes */
+    const char *check_command;    /* NULL: none */
+    uint64_t memory_bytes;        /* 0: not given */
+    uint64_t rate;                /* bytes a second; 0: no limit */
+    const char *output;           /* borrowed from argv, as all texts here; NULL: standard output */
     const char **snapshots;
     size_t n_snapshots, cap_snapshots;
     const struct render_column *columns[RENDER_COLUMNS_MAX];

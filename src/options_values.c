@@ -3,6 +3,7 @@
 #include "options_values.h"
 
 #include "checked.h"
+#include "duration.h"
 #include "err.h"
 #include "size.h"
 #include "vec.h"
@@ -149,6 +150,44 @@ static int parse_threshold(const struct options_spec *spec, const char *text,
     return 0;
 }
 
+/* A limit that images must be above. */
+static int parse_if(const struct options_spec *spec, const char *text, enum options_limit limit,
+                    bool *given, double *value, struct err *err)
+{
+    *given = parse_limit(text, strlen(text), limit, value);
+    return *given ? 0
+                  : err_set(err, EINVAL, "--%s takes a %s, not \"%s\"", spec->name,
+                            limit == OPTIONS_MAX_SCORE ? "percentage" : "factor", text);
+}
+
+static int parse_duration(const struct options_spec *spec, const char *text, uint64_t *seconds,
+                          struct err *err)
+{
+    if (duration_parse(text, seconds) && *seconds > 0)
+        return 0;
+    return err_set(err, EINVAL, "--%s takes a duration, as in 90s, 15m or 1h30m, not \"%s\"",
+                   spec->name, text);
+}
+
+/* What a file's name can have at its end. */
+static int parse_suffix(const struct options_spec *spec, const char *text, struct options *options,
+                        struct err *err)
+{
+    options->keep_suffix = text != NULL ? text : ".orig";
+    if (*options->keep_suffix == '\0' || strchr(options->keep_suffix, '/') != NULL)
+        return err_set(err, EINVAL, "--%s takes the end of a name, as in .old, not \"%s\"",
+                       spec->name, text);
+    return 0;
+}
+
+static int parse_command(const char *text, struct options *options, struct err *err)
+{
+    options->check_command = text;
+    if (text[strspn(text, " \t\n")] == '\0')
+        return err_set(err, EINVAL, "--check-command needs a command");
+    return 0;
+}
+
 static int add_snapshot(const char *text, struct options *options, struct err *err)
 {
     if (vec_reserve(options, snapshots) < 0)
@@ -208,6 +247,21 @@ int options_values_apply(const struct options_spec *spec, const char *argument,
         break;
     case OPTIONS_ID_COLUMNS:
         return parse_columns(argument, options, err);
+    case OPTIONS_ID_BREAK_HARD_LINKS:
+        options->break_hard_links = true;
+        break;
+    case OPTIONS_ID_CHECK_COMMAND:
+        return parse_command(argument, options, err);
+    case OPTIONS_ID_KEEP_ORIGINAL:
+        return parse_suffix(spec, argument, options, err);
+    case OPTIONS_ID_IF_SCORE:
+        return parse_if(spec, argument, OPTIONS_MAX_SCORE, &options->has_if_score,
+                        &options->if_score, err);
+    case OPTIONS_ID_IF_SLOWDOWN:
+        return parse_if(spec, argument, OPTIONS_MAX_SLOWDOWN, &options->has_if_slowdown,
+                        &options->if_slowdown, err);
+    case OPTIONS_ID_MAX_TIME:
+        return parse_duration(spec, argument, &options->max_seconds, err);
     case OPTIONS_ID_CLEAR_UNKNOWN_AUTOCLEAR:
         options->clear_unknown_autoclear = true;
         break;

@@ -6,6 +6,7 @@
 #include "find.h"
 #include "folder.h"
 #include "header.h"
+#include "io.h"
 #include "measure.h"
 #include "options.h"
 #include "output.h"
@@ -124,19 +125,35 @@ void targets_free(struct targets *targets)
     free(targets->folders);
 }
 
+const char *targets_path(const struct targets *targets, size_t i)
+{
+    return targets->list[i].path;
+}
+
+bool targets_is_found(const struct targets *targets, size_t i)
+{
+    return targets->list[i].folder != NAMED;
+}
+
 /* What was found in a folder is opened from there, whatever its path leads to by now. */
+int targets_open(const struct targets *targets, size_t i, struct io **io, struct err *err)
+{
+    const struct target *target = &targets->list[i];
+
+    if (target->folder == NAMED)
+        return io_file_open(target->path, io, err);
+    return io_folder_open_file(&targets->folders[target->folder], target->path + target->relative,
+                               io, err);
+}
+
 void targets_measure(const struct targets *targets, size_t i, const struct report_choice *choice,
                      struct report_image *image)
 {
-    const struct target *target = &targets->list[i];
     struct err err = {0};
     struct io *io;
 
-    if (target->folder == NAMED)
-        report_measure(target->path, choice, image);
-    else if (io_folder_open_file(&targets->folders[target->folder], target->path + target->relative,
-                                 &io, &err) == 0)
-        report_measure_io(io, target->path, choice, image);
+    if (targets_open(targets, i, &io, &err) == 0)
+        report_measure_io(io, targets->list[i].path, choice, image);
     else
-        report_not_opened(target->path, &err, image);
+        report_not_opened(targets->list[i].path, &err, image);
 }

@@ -7,6 +7,8 @@
 #include <stddef.h>
 
 struct cmd_console;
+struct err;
+struct io;
 struct io_folder;
 struct options;
 struct report_choice;
@@ -27,6 +29,14 @@ struct targets {
 int targets_collect(struct targets *targets, const struct options *options,
                     const struct cmd_console *console, int *status);
 void targets_free(struct targets *targets);
+
+const char *targets_path(const struct targets *targets, size_t i);
+
+/* Was it found in a folder, not named by the user? */
+bool targets_is_found(const struct targets *targets, size_t i);
+
+/* Opens number @i to read it. */
+int targets_open(const struct targets *targets, size_t i, struct io **io, struct err *err);
 
 /* Opens number @i and measures it; its path stays borrowed by @image. */
 void targets_measure(const struct targets *targets, size_t i, const struct report_choice *choice,

@@ -2,6 +2,7 @@
 /* Owns the order of a rewrite: metadata, refcounts, data, proof, name. */
 #include "defrag.h"
 
+#include "cleanup.h"
 #include "err.h"
 #include "image.h"
 #include "io.h"
@@ -20,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -325,33 +327,81 @@ static int check_unchanged(struct defrag *defrag, struct err *err)
     return 0;
 }
 
+/* Another program looks at the file, and only looks. */
+static int prove(struct store_new_file *file, const struct defrag_write_options *options,
+                 struct err *err)
+{
+    CLEANUP_FREE char *path = NULL;
+    struct stat before, after;
+    int ret = store_new_file_show(file, &path, err);
+
+    if (ret < 0)
+        return ret;
+    if (fstat(file->fd, &before) < 0)
+        return err_set(err, errno, "cannot examine the new image: %s", strerror(errno));
+    ret = options->prove(options->context, path, err);
+    if (ret < 0)
+        return ret;
+    if (fstat(file->fd, &after) == 0 && after.st_size == before.st_size &&
+        after.st_mtim.tv_sec == before.st_mtim.tv_sec &&
+        after.st_mtim.tv_nsec == before.st_mtim.tv_nsec)
+        return 0;
+    return err_set(err, EBUSY,
+                   "the new image was written to while it was checked, and is thrown away: let the "
+                   "guest write elsewhere, as with -snapshot");
+}
+
+/* A file of that name might be one that the image is built on; which those are is not known. */
+static int refuse_unknown(const struct defrag *defrag, const struct defrag_write_options *options,
+                          struct err *err)
+{
+    const struct format_header *header = &defrag->image.header;
+
+    if (!options->overwrite || (header->backing_file.bytes == NULL && !header->external_data) ||
+        faccessat(AT_FDCWD, options->path, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+        return 0;
+    return err_set(err, ENOTSUP,
+                   "cannot make %s: it exists, and might be one of the files that the image is "
+                   "built on; choose another name, or remove it first",
+                   options->path);
+}
+
+static int open_new(const struct defrag *defrag, const struct defrag_write_options *options,
+                    struct store_new_file *file, struct err *err)
+{
+    const struct store_new_file_options file_options = {options->overwrite, options->like};
+    int ret;
+
+    if (options->original != NULL)
+        return store_new_file_open_over(options->original, file, err);
+    ret = refuse_unknown(defrag, options, err);
+    return ret < 0 ? ret : store_new_file_open(options->path, &file_options, file, err);
+}
+
 int defrag_write(struct defrag *defrag, const struct defrag_write_options *options,
                  struct defrag_written *written, struct err *err)
 {
-    const struct store_new_file_options file_options = {options->overwrite, options->like};
     struct defrag_copied copied = {.read_bytes = 0};
     struct store_new_file file;
     struct io *planned = NULL;
     int ret;
 
     *written = (struct defrag_written){.verified = DEFRAG_NOT_VERIFIED};
-    if (options->overwrite &&
-        (defrag->image.header.backing_file.bytes != NULL || defrag->image.header.external_data) &&
-        faccessat(AT_FDCWD, options->path, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-        return err_set(err, ENOTSUP,
-                       "cannot make %s: it exists, and might be one of the files that the image is "
-                       "built on; choose another name, or remove it first",
-                       options->path);
-    ret = store_new_file_open(options->path, &file_options, &file, err);
+    ret = open_new(defrag, options, &file, err);
     if (ret < 0)
         return ret;
-    ret = defrag_open_planned(defrag, &planned, err);
+    if (!options->room_unchecked)
+        ret = store_new_file_check_room(&file, defrag_needed_bytes(defrag), err);
+    if (ret == 0)
+        ret = defrag_open_planned(defrag, &planned, err);
     if (ret == 0)
         ret = write_all(defrag, planned, &file, options, &copied, err);
     if (ret == 0 && options->verify)
         ret = verify(defrag, planned, &file, options, &copied, written, err);
     if (ret == 0)
         ret = check_unchanged(defrag, err);
+    if (ret == 0 && options->prove != NULL)
+        ret = prove(&file, options, err);
     io_close(planned);
     free(copied.hashes.list);
     written->copied_bytes = copied.read_bytes;

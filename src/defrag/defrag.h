@@ -13,6 +13,7 @@
 
 struct err;
 struct io;
+struct store_original;
 
 enum defrag_verified { DEFRAG_NOT_VERIFIED, DEFRAG_CACHED, DEFRAG_DIRECT };
 
@@ -45,13 +46,19 @@ uint64_t defrag_moved_bytes(const struct defrag *defrag); /* of data */
 uint64_t defrag_needed_bytes(struct defrag *defrag);
 
 struct defrag_write_options {
-    const char *path;
+    const struct store_original *original; /* what it replaces; NULL: it is a second file, */
+    const char *path;                      /* of this name */
     bool overwrite;
     int like; /* see new_file.h */
     bool verify;
+    bool room_unchecked;         /* go on until there is none left */
     uint64_t memory_bytes, rate; /* see copy.h */
     enum defrag_disk disk;
     struct defrag_watch watch;
+    /* The last word before the file gets its name: it may be read as @path. NULL: nobody has it.
+     * 0 or -errno. */
+    int (*prove)(void *context, const char *path, struct err *err);
+    void *context;
 };
 
 struct defrag_written {

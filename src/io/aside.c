@@ -7,13 +7,15 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* For the signal handler. */
 static struct {
     volatile sig_atomic_t exists;
     int folder;
-    char name[32];
+    const char *prefix;
+    char name[IO_ASIDE_NAME_MAX];
 } hidden;
 
 void io_aside_remove(void)
@@ -42,7 +44,7 @@ static int make_hidden(int folder, int access, mode_t mode, int fd)
 
     hidden.folder = folder;
     for (unsigned i = 0; i < 1000; i++) {
-        snprintf(hidden.name, sizeof(hidden.name), ".qcow2frag.%ld.%u", (long)getpid(), i);
+        snprintf(hidden.name, sizeof(hidden.name), "%s%ld.%u", hidden.prefix, (long)getpid(), i);
         hidden.exists = 1; /* from before it is made, lest a signal comes between */
         made = make(access, mode, fd);
         if (made >= 0)
@@ -67,11 +69,17 @@ static int open_nameless(int folder, int access_mode, mode_t mode)
     return -1;
 }
 
-int io_aside_open(int folder, int access, mode_t mode)
+int io_aside_open(int folder, const char *prefix, int access, mode_t mode)
 {
     int fd = open_nameless(folder, access, mode);
 
+    hidden.prefix = prefix;
     return fd >= 0 ? fd : make_hidden(folder, access, mode, -1);
+}
+
+const char *io_aside_show(int folder, int fd)
+{
+    return hidden.exists || make_hidden(folder, 0, 0, fd) >= 0 ? hidden.name : NULL;
 }
 
 /* A name that replaces nothing is a link; where there are no links, a rename that looks first. */
@@ -112,6 +120,66 @@ int io_aside_commit(int folder, const char *name, int fd, bool replace)
     if (ret < 0 && errno == EEXIST && replace)
         ret = commit_over(folder, name, fd);
     code = errno;
+    if (ret < 0)
+        io_aside_remove();
+    errno = code;
+    return ret;
+}
+
+/* Does the file already have that other name? 1 if it does not, but another one has it. */
+static int has_name(int folder, const char *name, const char *other)
+{
+    struct stat of_name, of_other;
+
+    if (fstatat(folder, other, &of_other, AT_SYMLINK_NOFOLLOW) < 0)
+        return -1;
+    if (fstatat(folder, name, &of_name, AT_SYMLINK_NOFOLLOW) < 0)
+        return -1;
+    return of_name.st_dev != of_other.st_dev || of_name.st_ino != of_other.st_ino;
+}
+
+/* Where a file can have one name only. */
+static int exchange(int folder, const char *name, const char *kept, int fd)
+{
+    int code;
+
+    if (!hidden.exists && make_hidden(folder, 0, 0, fd) < 0)
+        return -1;
+    if (renameat2(folder, hidden.name, folder, kept, RENAME_NOREPLACE) < 0)
+        return -1;
+    hidden.exists = 0;
+    if (renameat2(folder, kept, folder, name, RENAME_EXCHANGE) == 0)
+        return 0;
+    code = errno;
+    unlinkat(folder, kept, 0); /* the new one */
+    errno = code;
+    return -1;
+}
+
+static int keep(int folder, const char *name, const char *kept, int fd)
+{
+    bool linked = linkat(folder, name, folder, kept, 0) == 0;
+    int code;
+
+    if (!linked && errno == EEXIST && has_name(folder, name, kept) != 0) {
+        errno = EEXIST;
+        return -1;
+    }
+    if (!linked && errno != EEXIST)
+        return errno == EPERM || errno == EOPNOTSUPP ? exchange(folder, name, kept, fd) : -1;
+    if (commit_over(folder, name, fd) == 0)
+        return 0;
+    code = errno;
+    if (linked)
+        unlinkat(folder, kept, 0);
+    errno = code;
+    return -1;
+}
+
+int io_aside_commit_keeping(int folder, const char *name, const char *kept, int fd)
+{
+    int ret = keep(folder, name, kept, fd), code = errno;
+
     if (ret < 0)
         io_aside_remove();
     errno = code;

@@ -10,14 +10,33 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* In @folder, an open one. @access: O_WRONLY or O_RDWR. A descriptor, or -1 and errno. */
-int io_aside_open(int folder, int access, mode_t mode);
+/* What hidden names begin with. Those of images can be told from others, that are left alone. */
+#define IO_ASIDE_RESULT ".qcow2frag."
+#define IO_ASIDE_IMAGE ".qcow2frag-image."
+
+#define IO_ASIDE_NAME_MAX 48
+
+/*
+ * In @folder, an open one; @prefix: of the two above. @access: O_WRONLY or O_RDWR. A descriptor, or
+ * -1 and errno.
+ */
+int io_aside_open(int folder, const char *prefix, int access, mode_t mode);
 
 /*
  * Gives the file that is open as @fd its name. @replace: another one may have it now. 0; or -1 and
  * errno, and then it has no name.
  */
 int io_aside_commit(int folder, const char *name, int fd, bool replace);
+
+/* The same with @replace, but the one that has the name now is called @kept afterwards. Both names
+ * are there at every moment; a third file that is called @kept is an error. */
+int io_aside_commit_keeping(int folder, const char *name, const char *kept, int fd);
+
+/*
+ * The hidden name of the file that is open as @fd: if it has none it gets one, so that another
+ * program can open it. NULL and errno. Borrowed until the next call here.
+ */
+const char *io_aside_show(int folder, int fd);
 
 /* Removes the hidden name, if there is one. May be called from a signal handler. */
 void io_aside_remove(void);

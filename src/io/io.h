@@ -37,7 +37,8 @@ struct io_users {
     bool in_flux; /* it is being rewritten: its contents mean nothing yet, or no more */
 };
 
-/* When the bytes were last written to, and how many they are. Two that differ: they have changed. */
+/* When the bytes were last written to, and how many they are. Two that differ: they have changed.
+ */
 struct io_stamp {
     bool known; /* false: nobody keeps that here */
     bool fresh; /* it was a moment ago: a change that follows at once need not show */
@@ -137,5 +138,11 @@ int io_file_open(const char *path, struct io **io, struct err *err);
 
 /* The same of a regular file only, by its last @name, not through a link. @folder: a descriptor. */
 int io_file_open_found(int folder, const char *name, struct io **io, struct err *err);
+
+/*
+ * The same file once more, and the same opening of it: locks that are held through @io are not
+ * those of somebody else. Each is closed by itself. @io: one of the above.
+ */
+int io_file_again(struct io *io, struct io **again, struct err *err);
 
 #endif

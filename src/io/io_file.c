@@ -371,3 +371,17 @@ int io_file_open_found(int folder, const char *name, struct io **io, struct err 
 {
     return open_checked(folder, name, true, io, err);
 }
+
+int io_file_again(struct io *io, struct io **again, struct err *err)
+{
+    CLEANUP_CLOSE int fd = fcntl(file_of(io)->fd, F_DUPFD_CLOEXEC, 0);
+    struct stat st;
+    int ret;
+
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return err_set(err, errno, "cannot open it again: %s", strerror(errno));
+    ret = take_descriptor(fd, &st, again, err);
+    if (ret == 0)
+        fd = -1; /* it is that of @again now */
+    return ret;
+}

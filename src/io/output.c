@@ -112,7 +112,7 @@ static int open_aside(struct io_output *output, struct err *err)
     int fd;
 
     umask(mask);
-    fd = io_aside_open(output->target.folder, O_WRONLY, 0600);
+    fd = io_aside_open(output->target.folder, IO_ASIDE_RESULT, O_WRONLY, 0600);
     if (fd < 0)
         return fail(output, err);
     output->aside = true;

@@ -2,13 +2,16 @@
 /* Owns the look of what a rewrite did, or would do. */
 #include "render_defrag.h"
 
+#include "cleanup.h"
 #include "duration.h"
-#include "json.h"
 #include "json_table.h"
 #include "size.h"
 #include "text.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <libsmartcols.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define CELL_MAX SIZE_TEXT_MAX
@@ -110,6 +113,43 @@ static void print_figures(FILE *stream, const struct render_defrag *defrag)
     explain(stream, defrag, "Holes count: what the disk has to store may be less.");
 }
 
+static const char *verified_text(const struct render_defrag *defrag)
+{
+    if (strcmp(defrag->verified, "direct") == 0)
+        return "read back from the device and proven";
+    if (strcmp(defrag->verified, "cached") == 0)
+        return "read back and proven, through the memory of the host: its file system has no way "
+               "past it";
+    return "not verified";
+}
+
+/* Where both are, and what that means to others. */
+static void print_places(FILE *stream, const struct render_defrag *defrag)
+{
+    bool data_file = defrag->before->format.data_file.bytes != NULL;
+
+    if (!defrag->replaced) {
+        fputs("  the new image is ", stream);
+        text_print(stream, defrag->output, strlen(defrag->output));
+        fputs(", the old one is as it was\n", stream);
+    } else if (defrag->original != NULL) {
+        fputs("  it is in the place of the old image, which is now ", stream);
+        text_print(stream, defrag->original, strlen(defrag->original));
+        fputs("\n", stream);
+    } else {
+        fputs("  it is in the place of the old image, which is gone\n", stream);
+    }
+    if (defrag->replaced)
+        fputs("  the guest sees the same bytes, so overlays that it is the backing file of stay "
+              "valid\n",
+              stream);
+    if (data_file)
+        fputs(defrag->replaced ? "  its external data file was left alone\n"
+                               : "  both refer to the same external data file, which was left "
+                                 "alone\n",
+              stream);
+}
+
 static void print_end(FILE *stream, const struct render_defrag *defrag)
 {
     char copied[CELL_MAX], needed[CELL_MAX], seconds[CELL_MAX];
@@ -119,16 +159,8 @@ static void print_end(FILE *stream, const struct render_defrag *defrag)
     duration_format(seconds, defrag->seconds);
     switch (defrag->state) {
     case RENDER_DEFRAG_DONE:
-        fprintf(stream, "\n  copied %s in %s; %s\n  the new image is ", copied, seconds,
-                strcmp(defrag->verified, "direct") == 0 ? "read back from the device and proven"
-                : strcmp(defrag->verified, "cached") == 0
-                    ? "read back and proven, through the memory of the host: its file system has "
-                      "no way past it"
-                    : "not verified");
-        text_print(stream, defrag->output, strlen(defrag->output));
-        fputs(", the old one is as it was\n", stream);
-        if (defrag->before->format.data_file.bytes != NULL)
-            fputs("  both refer to the same external data file, which was left alone\n", stream);
+        fprintf(stream, "\n  copied %s in %s; %s\n", copied, seconds, verified_text(defrag));
+        print_places(stream, defrag);
         break;
     case RENDER_DEFRAG_PLANNED:
         fprintf(stream, "\n  to be copied: %s; the new file takes about %s of the disk\n", copied,
@@ -137,20 +169,24 @@ static void print_end(FILE *stream, const struct render_defrag *defrag)
     case RENDER_DEFRAG_IN_ORDER:
         fputs("\n  already in order: written anew it would be read no faster\n", stream);
         break;
+    case RENDER_DEFRAG_SKIPPED:
+        fputs("\n  left as it is: ", stream);
+        break;
     default:
         break;
     }
+    if (defrag->note != NULL)
+        fprintf(stream, "  %s\n" + (defrag->state == RENDER_DEFRAG_SKIPPED ? 2 : 0), defrag->note);
 }
 
-int render_defrag_text(FILE *stream, const struct render_defrag *defrag)
+void render_defrag_text(FILE *stream, const struct render_defrag *defrag)
 {
     if (defrag->state == RENDER_DEFRAG_REFUSED || defrag->state == RENDER_DEFRAG_FAILED)
-        return 0; /* there is a message */
+        return; /* there is a message */
     text_print(stream, defrag->path, strlen(defrag->path));
     fputs("\n", stream);
     print_figures(stream, defrag);
     print_end(stream, defrag);
-    return 0;
 }
 
 /* ---- JSON ---- */
@@ -184,39 +220,177 @@ static void put_snapshots(struct json *json, const struct render_defrag *defrag)
     json_close_array(json);
 }
 
-int render_defrag_json(FILE *stream, const struct render_defrag *defrag)
+static const char *const states[] = {
+    [RENDER_DEFRAG_DONE] = "done",         [RENDER_DEFRAG_PLANNED] = "planned",
+    [RENDER_DEFRAG_IN_ORDER] = "in_order", [RENDER_DEFRAG_REFUSED] = "refused",
+    [RENDER_DEFRAG_FAILED] = "failed",     [RENDER_DEFRAG_SKIPPED] = "skipped"};
+
+void render_defrag_json_begin(struct json *json)
 {
-    static const char *const states[] = {[RENDER_DEFRAG_DONE] = "done",
-                                         [RENDER_DEFRAG_PLANNED] = "planned",
-                                         [RENDER_DEFRAG_IN_ORDER] = "in_order",
-                                         [RENDER_DEFRAG_REFUSED] = "refused",
-                                         [RENDER_DEFRAG_FAILED] = "failed"};
-    struct json json = {.stream = stream};
+    json_open_object(json, NULL);
+    json_string(json, "qcow2frag", QCOW2FRAG_VERSION);
+    json_integer(json, "schema", 1);
+    json_open_array(json, "defrag");
+}
+
+void render_defrag_json(struct json *json, const struct render_defrag *defrag)
+{
     bool measured = defrag->before != NULL && defrag->before->error == NULL;
 
-    json_open_object(&json, NULL);
-    json_string(&json, "qcow2frag", QCOW2FRAG_VERSION);
-    json_integer(&json, "schema", 1);
-    json_open_array(&json, "defrag");
-    json_open_object(&json, NULL);
-    json_string(&json, "path", defrag->path);
-    json_string(&json, "output", defrag->output);
-    json_string(&json, "state", states[defrag->state]);
-    json_string(&json, "error", defrag->error);
-    put_table(&json, "before", measured ? report_active_table(defrag->before) : NULL);
-    put_table(&json, "after", defrag->after != NULL ? report_active_table(defrag->after) : NULL);
-    put_snapshots(&json, defrag);
-    json_opt_count(&json, "file_bytes_before",
+    json_open_object(json, NULL);
+    json_string(json, "path", defrag->path);
+    json_string(json, "output", defrag->output);
+    json_string(json, "state", states[defrag->state]);
+    json_string(json, "error", defrag->error);
+    put_table(json, "before", measured ? report_active_table(defrag->before) : NULL);
+    put_table(json, "after", defrag->after != NULL ? report_active_table(defrag->after) : NULL);
+    put_snapshots(json, defrag);
+    json_opt_count(json, "file_bytes_before",
                    (struct opt_u64){measured, measured ? defrag->before->format.file_bytes : 0});
-    json_opt_count(&json, "file_bytes_after", defrag->file_bytes_after);
-    json_count(&json, "copied_bytes", defrag->copied_bytes);
-    json_count(&json, "needed_bytes", defrag->needed_bytes);
-    json_string(&json, "verified", defrag->verified);
-    json_real(&json, "seconds", defrag->seconds);
-    json_string(&json, "original", defrag->path);
-    json_close_object(&json);
-    json_close_array(&json);
-    json_close_object(&json);
-    putc('\n', stream);
-    return 0;
+    json_opt_count(json, "file_bytes_after", defrag->file_bytes_after);
+    json_count(json, "copied_bytes", defrag->copied_bytes);
+    json_count(json, "needed_bytes", defrag->needed_bytes);
+    json_string(json, "verified", defrag->verified);
+    json_real(json, "seconds", defrag->seconds);
+    json_string(json, "original", defrag->original);
+    json_close_object(json);
+}
+
+void render_defrag_json_end(struct json *json)
+{
+    json_close_array(json);
+    json_close_object(json);
+    putc('\n', json->stream);
+}
+
+/* ---- many images ---- */
+
+static struct opt_f64 seconds_of(const struct report_image *image)
+{
+    const struct report_table *table =
+        image != NULL && image->error == NULL ? report_active_table(image) : NULL;
+
+    return table != NULL && table->disk.known ? (struct opt_f64){true, table->disk.seconds}
+                                              : (struct opt_f64){.known = false};
+}
+
+void render_defrag_row(const struct render_defrag *defrag, struct render_defrag_row *row)
+{
+    *row = (struct render_defrag_row){
+        .path = defrag->path,
+        .state = defrag->state,
+        .seconds_before = seconds_of(defrag->before),
+        .seconds_after = seconds_of(defrag->after),
+        .copied_bytes = defrag->state == RENDER_DEFRAG_DONE ? defrag->copied_bytes : 0,
+        .seconds = defrag->seconds,
+    };
+}
+
+enum { STATE, BEFORE, AFTER, COPIED, TOOK, IMAGE, N_COLUMNS };
+
+static void put_seconds(char cell[CELL_MAX], struct opt_f64 seconds)
+{
+    if (seconds.known)
+        duration_format(cell, seconds.value);
+    else
+        strcpy(cell, "-");
+}
+
+static int fill_line(struct libscols_line *line, const struct render_defrag_row *row, bool bytes)
+{
+    const bool done = row->state == RENDER_DEFRAG_DONE;
+    CLEANUP_FREE char *path = text_escape(row->path, strlen(row->path));
+    char cells[IMAGE][CELL_MAX];
+    const struct render_defrag how = {.bytes = bytes};
+
+    if (path == NULL)
+        return -ENOMEM;
+    snprintf(cells[STATE], CELL_MAX, "%s", states[row->state]);
+    cells[STATE][strcspn(cells[STATE], "_")] = row->state == RENDER_DEFRAG_IN_ORDER ? ' ' : '\0';
+    put_seconds(cells[BEFORE], row->seconds_before);
+    put_seconds(cells[AFTER], row->seconds_after);
+    put_opt_size(&how, cells[COPIED], (struct opt_u64){done, row->copied_bytes});
+    put_seconds(cells[TOOK], (struct opt_f64){done, row->seconds});
+    for (size_t i = 0; i < IMAGE; i++)
+        if (scols_line_set_data(line, i, cells[i]) != 0)
+            return -ENOMEM;
+    return scols_line_set_data(line, IMAGE, path) != 0 ? -ENOMEM : 0;
+}
+
+static void unref(struct libscols_table **table)
+{
+    scols_unref_table(*table);
+}
+
+static int print_rows(FILE *stream, const struct render_defrag_row *rows, size_t n, bool bytes)
+{
+    static const char *const names[] = {"STATE", "BEFORE", "AFTER", "COPIED", "TOOK", "IMAGE"};
+    CLEANUP(unref) struct libscols_table *table = scols_new_table();
+
+    if (table == NULL)
+        return -ENOMEM;
+    scols_table_set_stream(table, stream);
+    for (size_t i = 0; i < N_COLUMNS; i++)
+        if (scols_table_new_column(table, names[i], 0,
+                                   i == STATE || i == IMAGE ? 0 : SCOLS_FL_RIGHT) == NULL)
+            return -ENOMEM;
+    for (size_t i = 0; i < n; i++) {
+        struct libscols_line *line = scols_table_new_line(table, NULL);
+
+        if (line == NULL || fill_line(line, &rows[i], bytes) < 0)
+            return -ENOMEM;
+    }
+    return scols_print_table(table) != 0 ? -ENOMEM : 0;
+}
+
+/* "3 images: 1 done, 2 in order; 1.2 GiB copied in 8 s, 12 s less to read them all" */
+static void print_sum(FILE *stream, const struct render_defrag_row *rows, size_t n, bool bytes)
+{
+    static const struct {
+        enum render_defrag_state state;
+        const char *name;
+    } kinds[] = {{RENDER_DEFRAG_DONE, "done"},         {RENDER_DEFRAG_PLANNED, "planned"},
+                 {RENDER_DEFRAG_IN_ORDER, "in order"}, {RENDER_DEFRAG_SKIPPED, "skipped"},
+                 {RENDER_DEFRAG_REFUSED, "refused"},   {RENDER_DEFRAG_FAILED, "failed"}};
+    const struct render_defrag how = {.bytes = bytes};
+    char copied[CELL_MAX], took[CELL_MAX], saved[CELL_MAX];
+    double saved_seconds = 0, seconds = 0;
+    uint64_t copied_bytes = 0;
+    const char *before = ":";
+
+    fprintf(stream, "%zu %s", n, size_noun(n, "image", "images"));
+    for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
+        size_t of_kind = 0;
+
+        for (size_t i = 0; i < n; i++)
+            of_kind += rows[i].state == kinds[k].state;
+        if (of_kind > 0) {
+            fprintf(stream, "%s %zu %s", before, of_kind, kinds[k].name);
+            before = ",";
+        }
+    }
+    for (size_t i = 0; i < n; i++) {
+        copied_bytes += rows[i].copied_bytes;
+        seconds += rows[i].state == RENDER_DEFRAG_DONE ? rows[i].seconds : 0;
+        if ((rows[i].state == RENDER_DEFRAG_DONE || rows[i].state == RENDER_DEFRAG_PLANNED) &&
+            rows[i].seconds_before.known && rows[i].seconds_after.known)
+            saved_seconds += rows[i].seconds_before.value - rows[i].seconds_after.value;
+    }
+    put_size(&how, copied, copied_bytes);
+    duration_format(took, seconds);
+    duration_format(saved, saved_seconds > 0 ? saved_seconds : 0);
+    if (copied_bytes > 0)
+        fprintf(stream, "; copied %s in %s", copied, took);
+    if (saved_seconds > 0)
+        fprintf(stream, "; %s less to read them all", saved);
+    fputs("\n", stream);
+}
+
+int render_defrag_table(FILE *stream, const struct render_defrag_row *rows, size_t n, bool bytes)
+{
+    int ret = n > 0 ? print_rows(stream, rows, n, bytes) : 0;
+
+    if (ret == 0)
+        print_sum(stream, rows, n, bytes);
+    return ret;
 }

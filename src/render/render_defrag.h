@@ -3,6 +3,7 @@
 #ifndef RENDER_DEFRAG_H
 #define RENDER_DEFRAG_H
 
+#include "json.h"
 #include "report.h"
 
 #include <stdbool.h>
@@ -15,10 +16,14 @@ enum render_defrag_state {
     RENDER_DEFRAG_IN_ORDER, /* it would gain nothing */
     RENDER_DEFRAG_REFUSED,
     RENDER_DEFRAG_FAILED,
+    RENDER_DEFRAG_SKIPPED, /* by a limit that was given */
 };
 
 struct render_defrag {
-    const char *path, *output; /* output NULL: none was named */
+    const char *path, *output; /* output NULL: none is made */
+    const char *original;      /* where the old one is; NULL: nowhere any more */
+    bool replaced;             /* the new one has the name of the old one */
+    const char *note;          /* what else is to be said: one sentence, or NULL */
     enum render_defrag_state state;
     const char *error;                         /* NULL: there is none */
     const struct report_image *before, *after; /* NULL: not measured */
@@ -30,8 +35,26 @@ struct render_defrag {
     bool verbose;                        /* each figure is explained */
 };
 
-/* 0 or -ENOMEM; failed writes show in @stream. */
-int render_defrag_text(FILE *stream, const struct render_defrag *defrag);
-int render_defrag_json(FILE *stream, const struct render_defrag *defrag);
+/* The page of one image. Failed writes show in @stream. */
+void render_defrag_text(FILE *stream, const struct render_defrag *defrag);
+
+/* One document for all images: begin it, add each, end it. */
+void render_defrag_json_begin(struct json *json);
+void render_defrag_json(struct json *json, const struct render_defrag *defrag);
+void render_defrag_json_end(struct json *json);
+
+/* What a table of many images shows of one; the path is borrowed. */
+struct render_defrag_row {
+    const char *path;
+    enum render_defrag_state state;
+    struct opt_f64 seconds_before, seconds_after; /* by the model */
+    uint64_t copied_bytes;
+    double seconds;
+};
+
+void render_defrag_row(const struct render_defrag *defrag, struct render_defrag_row *row);
+
+/* The rows as they are, and a line that adds them up. @bytes: sizes in bytes. 0 or -ENOMEM. */
+int render_defrag_table(FILE *stream, const struct render_defrag_row *rows, size_t n, bool bytes);
 
 #endif

@@ -3,17 +3,22 @@
 #include "new_file.h"
 
 #include "aside.h"
+#include "attributes.h"
+#include "cleanup.h"
 #include "err.h"
 #include "io.h"
+#include "leftover.h"
+#include "lock.h"
+#include "original.h"
+#include "size.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <linux/fs.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define DIRECT_ALIGN 4096            /* of the file, the memory and the length */
@@ -103,18 +108,6 @@ static int check_present(struct store_new_file *file, const struct store_new_fil
     return check_users(file, err);
 }
 
-/* On btrfs: what is written again stays in its place. Only an empty file can be told so. */
-static void take_over_nocow(int fd, int like)
-{
-    int flags, of_like;
-
-    if (ioctl(like, FS_IOC_GETFLAGS, &of_like) == 0 && (of_like & FS_NOCOW_FL) &&
-        ioctl(fd, FS_IOC_GETFLAGS, &flags) == 0) {
-        flags |= FS_NOCOW_FL;
-        ioctl(fd, FS_IOC_SETFLAGS, &flags);
-    }
-}
-
 /* Another descriptor of the same file, or -1. */
 static int open_again(const struct store_new_file *file, int flags)
 {
@@ -124,24 +117,34 @@ static int open_again(const struct store_new_file *file, int flags)
     return open(self, flags | O_CLOEXEC);
 }
 
-static int make(struct store_new_file *file, const struct store_new_file_options *options,
-                struct err *err)
+/* Empty, without a name, and locked. */
+static int make(struct store_new_file *file, int like, struct err *err)
+{
+    struct err ignored = {0};
+
+    file->fd = io_aside_open(file->folder, IO_ASIDE_IMAGE, O_RDWR, 0600);
+    if (file->fd < 0)
+        return fail(file, "make", err);
+    /* Nobody else knows it; and where there are no locks, that was said of the source. */
+    store_lock_take(file->fd, STORE_LOCK_OWNER, &ignored);
+    store_attributes_copy_flags(like, file->fd);
+    file->direct = open_again(file, O_WRONLY | O_DIRECT);
+    return 0;
+}
+
+static int make_second(struct store_new_file *file, const struct store_new_file_options *options,
+                       struct err *err)
 {
     struct stat like;
     int ret = fstat(options->like, &like) < 0 ? fail(file, "make", err) : find_folder(file, err);
 
     if (ret == 0)
         ret = check_present(file, options, &like, err);
-    if (ret < 0)
-        return ret;
-    file->fd = io_aside_open(file->folder, O_RDWR, 0600);
-    if (file->fd < 0)
-        return fail(file, "make", err);
-    if (S_ISREG(like.st_mode) && fchmod(file->fd, like.st_mode & 0777) < 0)
-        return fail(file, "make", err);
-    take_over_nocow(file->fd, options->like);
-    file->direct = open_again(file, O_WRONLY | O_DIRECT);
-    return 0;
+    if (ret == 0)
+        ret = make(file, options->like, err);
+    if (ret == 0 && S_ISREG(like.st_mode) && fchmod(file->fd, like.st_mode & 0777) < 0)
+        ret = fail(file, "make", err);
+    return ret;
 }
 
 int store_new_file_open(const char *path, const struct store_new_file_options *options,
@@ -150,10 +153,62 @@ int store_new_file_open(const char *path, const struct store_new_file_options *o
     int ret;
 
     *file = (struct store_new_file){.fd = -1, .direct = -1, .folder = -1, .path = strdup(path)};
-    ret = file->path == NULL ? err_no_memory(err) : make(file, options, err);
+    ret = file->path == NULL ? err_no_memory(err) : make_second(file, options, err);
     if (ret < 0)
         release(file);
     return ret;
+}
+
+static int make_over(struct store_new_file *file, struct err *err)
+{
+    const struct store_original *original = file->original;
+    int ret;
+
+    if (file->path == NULL || file->name == NULL)
+        return err_no_memory(err);
+    file->folder = fcntl(original->folder, F_DUPFD_CLOEXEC, 0);
+    if (file->folder < 0)
+        return fail(file, "make", err);
+    store_leftover_remove(file->folder);
+    ret = make(file, io_descriptor(original->io), err);
+    return ret < 0 ? ret : store_attributes_copy(io_descriptor(original->io), file->fd, err);
+}
+
+int store_new_file_open_over(const struct store_original *original, struct store_new_file *file,
+                             struct err *err)
+{
+    int ret;
+
+    *file = (struct store_new_file){.fd = -1,
+                                    .direct = -1,
+                                    .folder = -1,
+                                    .path = strdup(original->path),
+                                    .name = strdup(original->name),
+                                    .replace = true,
+                                    .original = original};
+    ret = make_over(file, err);
+    if (ret < 0)
+        release(file);
+    return ret;
+}
+
+int store_new_file_check_room(const struct store_new_file *file, uint64_t bytes, struct err *err)
+{
+    char wanted[SIZE_TEXT_MAX], present[SIZE_TEXT_MAX];
+    struct statvfs system;
+    uint64_t room;
+
+    if (fstatvfs(file->fd, &system) < 0 || system.f_blocks == 0) /* some tell nothing */
+        return 0;
+    room = (uint64_t)(geteuid() == 0 ? system.f_bfree : system.f_bavail) * system.f_frsize;
+    if (bytes <= room)
+        return 0;
+    size_format(wanted, bytes);
+    size_format(present, room);
+    return err_set(err, ENOSPC,
+                   "there is not enough room for a second file while it is written: it takes %s, "
+                   "and %s are free; --output writes it elsewhere",
+                   wanted, present);
 }
 
 int store_new_file_set_length(struct store_new_file *file, uint64_t bytes, struct err *err)
@@ -279,20 +334,60 @@ int store_new_file_read_back(const struct store_new_file *file, int *fd, bool *d
     return 0;
 }
 
-int store_new_file_commit(struct store_new_file *file, struct err *err)
+int store_new_file_show(struct store_new_file *file, char **path, struct err *err)
+{
+    const char *slash = strrchr(file->path, '/'), *hidden = io_aside_show(file->folder, file->fd);
+    int folder_len = slash == NULL ? 0 : (int)(slash - file->path) + 1;
+
+    if (hidden == NULL)
+        return fail(file, "make", err);
+    if (asprintf(path, "%s%.*s%s", *file->path == '/' ? "" : "./", folder_len, file->path, hidden) <
+        0)
+        return err_no_memory(err);
+    store_lock_let_read(file->fd);
+    return 0;
+}
+
+static int give_name(struct store_new_file *file, struct err *err)
+{
+    const struct store_original *original = file->original;
+    int ret = original != NULL ? store_original_check(original, err) : 0;
+
+    if (ret < 0)
+        return ret;
+    if (original != NULL && original->kept != NULL)
+        ret = io_aside_commit_keeping(file->folder, file->name, original->kept, file->fd);
+    else
+        ret = io_aside_commit(file->folder, file->name, file->fd, file->replace);
+    if (ret == 0)
+        return 0;
+    return original != NULL ? err_set(err, errno, "cannot be replaced: %s", strerror(errno))
+                            : fail(file, "make", err);
+}
+
+/* The name is on the device as well, where the file system can do that. */
+static int sync_folder(const struct store_new_file *file, struct err *err)
 {
     char here[64];
-    int folder, ret = 0;
+    CLEANUP_CLOSE int folder = -1;
 
-    if (io_aside_commit(file->folder, file->name, file->fd, file->replace) < 0)
-        ret = fail(file, "make", err);
     snprintf(here, sizeof(here), "/proc/self/fd/%d", file->folder);
-    folder = ret == 0 ? open(here, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-    if (folder >= 0) { /* its name is on the device as well; not every file system can */
-        if (fsync(folder) < 0 && errno == EIO)
-            ret = fail(file, "make", err);
-        close(folder);
-    }
+    folder = open(here, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder < 0 || fsync(folder) == 0 || errno == EINVAL || errno == ENOTSUP)
+        return 0;
+    return err_set(err, errno,
+                   "the new image has its name, but its folder could not be written to the device "
+                   "(%s): after a loss of power %s",
+                   strerror(errno),
+                   file->original != NULL ? "the old one may be there again" : "it may be gone");
+}
+
+int store_new_file_commit(struct store_new_file *file, struct err *err)
+{
+    int ret = give_name(file, err);
+
+    if (ret == 0)
+        ret = sync_folder(file, err);
     release(file);
     return ret;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A new image file: written beside its final name, and given that when it is proven. Until then
- * whatever ends the program leaves nothing behind, and nobody can open half an image.
+ * whatever ends the program leaves nothing behind, and nobody can open half an image. It is locked
+ * until it has its name for good: a guest that wrote to it before that could lose what it wrote.
  */
 #ifndef STORE_NEW_FILE_H
 #define STORE_NEW_FILE_H
@@ -13,6 +14,7 @@
 #include <sys/stat.h>
 
 struct err;
+struct store_original;
 
 struct store_new_file {
     int fd;                /* to read and to write */
@@ -21,6 +23,7 @@ struct store_new_file {
     char *path, *name;
     int folder; /* an open one: where @name is to be */
     bool replace;
+    const struct store_original *original; /* NULL: it is a second file */
 };
 
 struct store_new_file_options {
@@ -34,6 +37,16 @@ struct store_new_file_options {
 /* On failure there is nothing to release. */
 int store_new_file_open(const char *path, const struct store_new_file_options *options,
                         struct store_new_file *file, struct err *err);
+
+/*
+ * The same in the place of @original (borrowed until the end), with all that it has besides its
+ * bytes. Removes what a program that was killed has left in the folder.
+ */
+int store_new_file_open_over(const struct store_original *original, struct store_new_file *file,
+                             struct err *err);
+
+/* Fails with -ENOSPC if the file system has less room than that, for this user. */
+int store_new_file_check_room(const struct store_new_file *file, uint64_t bytes, struct err *err);
 
 int store_new_file_set_length(struct store_new_file *file, uint64_t bytes, struct err *err);
 
@@ -72,6 +85,12 @@ int store_new_file_sync(struct store_new_file *file, struct err *err);
  */
 int store_new_file_read_back(const struct store_new_file *file, int *fd, bool *direct,
                              struct err *err);
+
+/*
+ * For other programs to read it, before it has its name: they may not write. *@path: under a hidden
+ * name in its folder; the caller frees it.
+ */
+int store_new_file_show(struct store_new_file *file, char **path, struct err *err);
 
 /* Under its name, durably. Releases @file, also on failure. */
 int store_new_file_commit(struct store_new_file *file, struct err *err);

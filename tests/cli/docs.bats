@@ -91,6 +91,8 @@ IMAGE
         "--dry-run snapshot-shared.qcow2" "--dry-run v2-zero.qcow2" "--dry-run missing.qcow2"; do
         try_into "$((++n)).defrag" qcow2frag defrag --json $rewrite
     done
+    cp snapshot-shared.qcow2 replaced.qcow2
+    try_into replaced.defrag qcow2frag defrag --json --force replaced.qcow2
     try_into refused.defrag qcow2frag defrag --json --reserve --dry-run snapshot-shared.qcow2
     lists keys "$format" all.json device.json snapshot.json chain.json range.json compressed.jsonl zero.jsonl *.defrag
 }

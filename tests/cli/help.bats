@@ -71,7 +71,7 @@ load helper
         qcow2frag help $command | sed -n '/^Examples:/,/^$/s/^  \(qcow2frag .*\)/\1/p' >examples
         [ "$(wc -l <examples)" -ge 2 ] || told "help $command has no examples"
         while read -r line; do
-            rm -f new.qcow2
+            rm -f new.qcow2 disk.qcow2.orig
             try bash -c "qcow2frag() { '$QCOW2FRAG' \"\$@\"; }; $line"
             [ -s out ] && { [ "$status" = 0 ] || [ "$status" = 3 ]; } || told "$line: status $status" err
         done <examples

@@ -77,7 +77,7 @@ says() {
 @test "no name at all" { says "--: no such option" --=5 image; }
 @test "an abbreviation that is not clear" {
     says "--h: not clear: --histogram, --help" --h image
-    says "--max: not clear: --max-score, --max-slowdown" --max=5 --bytes image
+    says "--max: not clear: --max-score, --max-slowdown, --max-time" --max=5 --bytes image
 }
 @test "a long option without its value" { says "--snapshot needs a value" image --snapshot; }
 @test "an abbreviated option without its value" { says "--snapshot needs a value" image --snap; }

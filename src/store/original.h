@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A file that is to be replaced by another one: found, locked, and let go when nobody can be misled
+ * by it any more. Its bytes are never written to.
+ */
+#ifndef STORE_ORIGINAL_H
+#define STORE_ORIGINAL_H
+
+#include "lock.h"
+
+#include <stdbool.h>
+
+struct err;
+struct io;
+
+struct store_original {
+    char *path, *name; /* through no link; @name is its last part */
+    char *kept;        /* the name that it will have; NULL: none */
+    int folder;        /* an open one */
+    struct io *io;     /* to read it. Its descriptor holds the lock, and copies of that do. */
+};
+
+struct store_original_options {
+    const char *keep_suffix; /* it stays, under its name with that behind; NULL: it goes */
+    bool break_hard_links;   /* though its other names will go on leading to the old file */
+    bool without_locks;      /* though nobody can be shut out where there are none */
+};
+
+/*
+ * A regular file, under the name that @path leads to. Nobody else has it open as an image from here
+ * until _close. Fails if it could not be replaced: so far as that can be known before it is tried.
+ * On failure there is nothing to release.
+ */
+int store_original_open(const char *path, const struct store_original_options *options,
+                        struct store_original *original, struct err *err);
+
+/* Does its name still lead to it? -ESTALE. */
+int store_original_check(const struct store_original *original, struct err *err);
+
+/*
+ * After it was replaced: a program that had opened it before, and has asked for no lock yet, would
+ * write to a file that nobody sees any more. So the locks stay until nobody has it open, at most
+ * for so many seconds. False: @text says who still has.
+ */
+bool store_original_wait(const struct store_original *original, double seconds, char *text);
+
+void store_original_close(struct store_original *original);
+
+#endif

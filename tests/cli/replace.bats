@@ -1,0 +1,469 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# defrag without --output: the image itself is replaced, with all that a file has besides its bytes, or stays as it is.
+
+load helper
+
+setup() {
+    enter_scratch
+    needs qemu-img
+    fixture reversed
+    mkdir folder
+    mv reversed.qcow2 folder/image
+    cp folder/image copy
+}
+
+# of FILE: which file it is, and all that is to stay if it is not replaced.
+of() { stat -c '%i %s %Y %h %a %u:%g' "$1" && cksum <"$1"; }
+
+# untouched: the image is that of before, and nothing else came to its folder.
+untouched() {
+    of folder/image | diff before - || told "not as it was"
+    [ "$(ls -A folder)" = "${1:-image}" ] || told "in the folder: $(ls -A folder)"
+}
+
+# stays WHY [OPTION ...]: refused in one line, and nothing was changed.
+stays() {
+    of folder/image >before
+    try qcow2frag defrag "${@:2}" folder/image
+    refused folder/image "$1"
+    untouched
+}
+
+# is_replaced [FILE]: by another file, in order, that holds the same.
+is_replaced() {
+    [ "$(stat -c %i "${1:-folder/image}")" != "${old_inode:-0}" ] || told "it is the old file"
+    qemu-img check -q "${1:-folder/image}"
+    qemu-img compare -q copy "${1:-folder/image}"
+    qcow2frag --json "${1:-folder/image}" >figures
+    is <(json figures 'i[0]["tables"][0]["fragmentation_score"]') 0.0
+}
+
+replace() {
+    old_inode=$(stat -c %i folder/image)
+    try qcow2frag defrag "$@" folder/image
+    exits 0
+    is_empty err
+    is_replaced
+}
+
+# ---- what it does ----
+
+@test "the image is replaced by one in order, and nothing else is left" {
+    replace
+    [ "$(ls -A folder)" = image ]
+    is <(tail -n 3 out | sed 's/ in [0-9.]* m\?s;/ in TIME;/') \
+        "  copied 6.25 MiB in TIME; read back from the device and proven
+  it is in the place of the old image, which is gone
+  the guest sees the same bytes, so overlays that it is the backing file of stay valid"
+}
+
+@test "JSON: where the new one is, and that the old one is nowhere" {
+    replace --json
+    is <(json out '[d["defrag"][0][k] for k in ("state", "output", "original", "error", "verified")]') \
+        '["done", "folder/image", null, null, "direct"]'
+}
+
+@test "already in order: it is not touched, status 0" {
+    replace
+    of folder/image >before
+    try qcow2frag defrag folder/image
+    exits 0
+    holds out "already in order"
+    untouched
+}
+
+@test "--dry-run changes nothing" {
+    of folder/image >before
+    try qcow2frag defrag --dry-run folder/image
+    exits 0
+    untouched
+}
+
+@test "an overlay above it stays valid" {
+    needs qemu-io
+    qemu-img create -q -f qcow2 -b image -F qcow2 folder/overlay
+    qemu-io -c 'write -P 7 1M 64k' folder/overlay >log
+    qemu-img convert -O raw folder/overlay raw
+    try qcow2frag defrag folder/image
+    exits 0
+    qemu-img compare -q -f raw raw -F qcow2 folder/overlay
+}
+
+# ---- what a file has besides its bytes ----
+
+@test "mode, owner and group stay" {
+    chmod 640 folder/image
+    [ "$EUID" != 0 ] || chown 65534:12 folder/image
+    stat -c '%a %u %g' folder/image >before
+    replace
+    stat -c '%a %u %g' folder/image | diff before -
+}
+
+@test "extended attributes stay" {
+    needs setfattr getfattr
+    setfattr -n user.note -v important folder/image 2>/dev/null || skip "no extended attributes here"
+    head -c 3000 /dev/zero | tr '\0' x >value
+    ! setfattr -n user.long -v "$(cat value)" folder/image 2>/dev/null || : # not on each file system
+    getfattr -d -m - folder/image >before
+    replace
+    getfattr -d -m - folder/image | diff before -
+}
+
+@test "labels that only root may give stay" {
+    needs_root
+    needs setfattr getfattr
+    setfattr -n trusted.note -v secret folder/image 2>/dev/null || skip "no extended attributes here"
+    setfattr -n security.selinux -v system_u:object_r:svirt_image_t:s0 folder/image 2>/dev/null ||
+        skip "no labels here"
+    getfattr -d -m - folder/image >before
+    replace
+    getfattr -d -m - folder/image | diff before -
+}
+
+@test "an ACL stays, and one that the folder would give does not come" {
+    needs setfacl getfacl
+    setfacl -m u:12:rw folder/image 2>/dev/null || skip "no ACLs here"
+    setfacl -d -m u:13:rw folder
+    getfacl -p folder/image >before
+    replace
+    getfacl -p folder/image | diff before -
+    setfacl -b folder/image
+    getfacl -p folder/image >before
+    replace --force
+    getfacl -p folder/image | diff before -
+}
+
+@test "an ordinary user's own image" {
+    [ "$EUID" = 0 ] || skip "the other tests are run by one"
+    open_scratch
+    chown -R 65534:65534 folder
+    old_inode=$(stat -c %i folder/image)
+    as_user ./program defrag -q folder/image
+    is_replaced
+    [ "$(stat -c %u:%g folder/image)" = 65534:65534 ]
+}
+
+@test "an owner that this user may not give: refused before anything is written" {
+    needs_root
+    open_scratch
+    chmod 777 folder
+    chmod 644 folder/image
+    of folder/image >before
+    try as_user ./program defrag folder/image
+    refused folder/image "cannot give the new file its owner and group (0:0)"
+    untouched
+}
+
+# ---- names ----
+
+@test "a link: what it leads to is replaced, and it stays" {
+    ln -s folder/image link
+    old_inode=$(stat -c %i folder/image)
+    try qcow2frag defrag link
+    exits 0
+    [ "$(readlink link)" = folder/image ]
+    is_replaced
+    [ "$(ls -A folder)" = image ]
+}
+
+@test "a second name: refused, unless it is to be left behind" {
+    ln folder/image other
+    stays "it has 2 names (hard links), and the others would go on leading to the old file; --break-hard-links \
+replaces this one alone"
+    replace --break-hard-links
+    cmp copy other
+}
+
+@test "names that are hard to write" {
+    local name
+    for name in -x 'a b' $'new\nline' 'vm:1' 'a,b' "$(printf 'x%.0s' {1..255})"; do
+        cp copy "folder/$name"
+        old_inode=$(stat -c %i "folder/$name")
+        (cd folder && qcow2frag defrag -q -- "$name") || told "not done: $name"
+        is_replaced "folder/$name"
+        rm "folder/$name"
+    done
+}
+
+@test "a file that is mounted there from elsewhere is not replaced" {
+    needs unshare
+    unshare -rm mount -t tmpfs none /mnt 2>/dev/null || skip "no mounts of its own"
+    cat >script <<'SCRIPT'
+mount -t tmpfs none /mnt
+cp copy /mnt/image
+mount --bind /mnt/image folder/image
+"$@" defrag folder/image
+SCRIPT
+    of folder/image >before
+    try unshare -rm sh script "$QCOW2FRAG"
+    refused folder/image "it is mounted there from another file system"
+    untouched
+}
+
+@test "a block device is not replaced" {
+    needs_root
+    needs losetup
+    local device
+    device=$(losetup -f --show folder/image 2>/dev/null) || skip "no loop devices"
+    try qcow2frag defrag "$device"
+    losetup -d "$device"
+    refused "$device" "is a block device, which cannot be replaced by a file; --output makes the new image elsewhere"
+}
+
+@test "a file that may not be changed is not replaced" {
+    needs_root
+    needs chattr
+    chattr +i folder/image 2>/dev/null || skip "no such attribute here"
+    try qcow2frag defrag folder/image
+    chattr -i folder/image
+    refused folder/image "it has the attribute immutable; chattr -i takes it away"
+    cmp copy folder/image
+}
+
+@test "a folder that this user may not write to" {
+    open_scratch
+    chmod 755 folder
+    [ "$EUID" = 0 ] || chmod 555 folder
+    of folder/image >before
+    try as_user ./program defrag folder/image
+    refused folder/image "cannot be replaced: no file can be made in its folder: Permission denied; --output makes the \
+new image elsewhere"
+    untouched
+}
+
+@test "a sticky folder, and somebody else's file" {
+    needs_root
+    open_scratch
+    chmod 1777 folder
+    of folder/image >before
+    try as_user ./program defrag folder/image
+    refused folder/image "in its folder, a sticky one, only its owner can do that"
+    untouched
+}
+
+# ---- --keep-original ----
+
+@test "--keep-original: the old one keeps its bytes under another name" {
+    old_inode=$(stat -c %i folder/image)
+    replace --keep-original
+    [ "$(stat -c '%i %h' folder/image.orig)" = "$old_inode 1" ]
+    cmp copy folder/image.orig
+    [ "$(ls -A folder | tr '\n' ' ')" = "image image.orig " ]
+    holds out "which is now $BATS_TEST_TMPDIR/folder/image.orig"
+}
+
+@test "--keep-original=SUFFIX" {
+    replace --keep-original=~ --json
+    cmp copy folder/image~
+    is <(json out 'd["defrag"][0]["original"]') "$BATS_TEST_TMPDIR/folder/image~"
+}
+
+@test "--keep-original: a name that is taken" {
+    echo precious >folder/image.orig
+    of folder/image >before
+    try qcow2frag defrag --keep-original folder/image
+    refused folder/image "there is a image.orig already; move that away, or choose another suffix, --keep-original=SUFFIX"
+    untouched $'image\nimage.orig'
+    is folder/image.orig precious
+}
+
+@test "--keep-original: goes on where a program was killed between keeping and replacing" {
+    ln folder/image folder/image.orig
+    replace --keep-original
+    cmp copy folder/image.orig
+}
+
+@test "--keep-original: a suffix that is none" {
+    local suffix
+    for suffix in '' a/b; do
+        try qcow2frag defrag --keep-original="$suffix" folder/image
+        exits 1
+        holds err "--keep-original takes the end of a name, as in .old, not \"$suffix\""
+    done
+}
+
+@test "--output leaves the old image where it is, so nothing is kept or broken" {
+    local option
+    for option in keep-original break-hard-links; do
+        try qcow2frag defrag --$option -o new folder/image
+        exits 1
+        holds err "--$option does not go with --output"
+    done
+}
+
+# ---- --check-command ----
+
+@test "--check-command that fails: the original stays" {
+    stays "the check command ended with status 3; nothing was changed, and the new file is gone" --check-command 'exit 3;'
+    stays "the check command died of signal 9" --check-command 'kill -9 $$;'
+    stays "the check command ended with status 127" --check-command 'no-such-program 2>command-log'
+}
+
+@test "--check-command gets the new image: as its last argument, as \$1, in the environment" {
+    cat >check <<'SCRIPT'
+#!/bin/sh
+printf '%s %s %s\n' "$#" "$(dirname "$1")" "$QCOW2FRAG_IMAGE" >>told
+[ "$1" = "$QCOW2FRAG_IMAGE" ] && qemu-img check -q "$1" && qemu-img compare -q "$1" copy
+SCRIPT
+    chmod +x check
+    replace --check-command ./check
+    replace --force --check-command './check "$1"'
+    replace --force --check-command './check "$QCOW2FRAG_IMAGE"'
+    [ "$(wc -l <told)" = 3 ]
+    not grep -v "^1 $BATS_TEST_TMPDIR/folder " told
+}
+
+@test "--check-command sees the old image in its place, and the new one in order" {
+    old_inode=$(stat -c %i folder/image)
+    replace --check-command 'cmp copy folder/image && qcow2frag --max-score 0 -q "$1"' 2>/dev/null || true
+    try env PATH="$(dirname "$QCOW2FRAG"):$PATH" "$QCOW2FRAG" defrag --force \
+        --check-command 'qcow2frag --max-score 0 -q "$1"' folder/image
+    exits 0
+}
+
+@test "--check-command: what it prints is no result" {
+    try qcow2frag defrag --json --check-command 'echo hello #' folder/image
+    exits 0
+    is <(json out 'd["defrag"][0]["state"]') done
+    is err hello
+}
+
+@test "--check-command may not write to the new image" {
+    needs qemu-io
+    stays "the check command ended with status 1" \
+        --check-command 'qemu-io -f qcow2 -c "write 0 64k" "$1" 2>command-log'
+    holds command-log 'Failed to get "write" lock'
+    stays "the new image was written to while it was checked" --check-command 'echo x >>"$1"'
+}
+
+@test "--check-command: a guest may run from it with -snapshot" {
+    needs qemu-io
+    replace --check-command 'qemu-io -s -f qcow2 -c "write 0 64k" "$1" >command-log'
+}
+
+@test "--check-command goes with --output as well" {
+    try qcow2frag defrag -o folder/new --check-command 'qemu-img check -q "$1" && false' folder/image
+    refused folder/image "the check command ended with status 1"
+    [ "$(ls -A folder)" = image ]
+    try qcow2frag defrag -q -o folder/new --check-command 'qemu-img compare -q copy' folder/image
+    exits 0
+    is_replaced folder/new
+    [ "$(ls -A folder | tr '\n' ' ')" = "image new " ]
+}
+
+# ---- what was left behind ----
+
+@test "a hidden image of a program that was killed is removed" {
+    cp copy folder/.qcow2frag-image.999999.0
+    cp copy folder/.qcow2frag-image.1
+    cp copy folder/.qcow2frag.999999.0
+    replace
+    [ "$(ls -A folder | tr '\n' ' ')" = ".qcow2frag-image.1 .qcow2frag.999999.0 image " ]
+}
+
+@test "a hidden image that somebody has open is not removed" {
+    needs qemu-io
+    cp copy folder/.qcow2frag-image.999999.0
+    mkfifo commands
+    qemu-io -f qcow2 folder/.qcow2frag-image.999999.0 <commands >log 2>&1 3>&- &
+    exec 4>commands
+    echo length >&4
+    until grep -q . log; do sleep 0.02; done
+    qcow2frag defrag -q folder/image
+    exec 4>&-
+    wait
+    [ -e folder/.qcow2frag-image.999999.0 ]
+}
+
+# ---- many ----
+
+# three: images that lose nothing, little and more time.
+three() {
+    cp copy folder/a
+    cp copy folder/in-order
+    qcow2frag defrag -q folder/in-order
+    "$MKQCOW2" "$TESTS/images/shuffled-groups.txt" folder/image
+}
+
+@test "a directory: worst first, one table, and their sum" {
+    three
+    qcow2frag -n --columns LOST,IMAGE folder | sed 's/.* //' >order
+    try qcow2frag defrag folder
+    exits 0
+    is_empty err
+    is <(sed -n '2,$p' out | sed '$d; s/.* //') "$(cat order)"
+    holds out "3 images: 2 done, 1 in order; copied"
+    grep -q '^in order .* folder/in-order$' out
+    try qcow2frag defrag folder
+    holds out "3 images: 3 in order"
+}
+
+@test "several: one that fails does not stop the rest, status 1" {
+    head -c 4096 /dev/zero >zeros
+    cp copy second
+    try qcow2frag defrag zeros folder/image missing second
+    exits 1
+    [ "$(wc -l <err)" = 2 ]
+    holds out "4 images: 2 done, 2 refused"
+    is_replaced
+    is_replaced second
+}
+
+@test "several: one JSON document" {
+    cp copy second
+    try qcow2frag defrag --json folder second
+    exits 0
+    is <(json out '[[x["path"], x["state"]] for x in d["defrag"]]') '[["folder/image", "done"], ["second", "done"]]'
+}
+
+@test "a directory: what was kept and what was left there is not an image of the user" {
+    cp copy folder/.qcow2frag-image.999999.0
+    cp copy folder/old.orig
+    try qcow2frag defrag --keep-original folder
+    exits 0
+    holds out "1 image: 1 done"
+    cmp copy folder/old.orig
+}
+
+@test "a directory without an image, and an empty line of work" {
+    mkdir empty
+    try qcow2frag defrag empty
+    exits 1
+    holds err "empty: no qcow2 image in this directory"
+}
+
+@test "--if-score, --if-slowdown: only what is worse" {
+    of folder/image >before
+    try qcow2frag defrag --if-score 99 folder/image
+    exits 0
+    holds out "left as it is: not worse than the limits that were given"
+    try qcow2frag defrag --json --if-slowdown 1000 folder/image
+    exits 0
+    is <(json out '[d["defrag"][0]["state"], d["defrag"][0]["error"]]') '["skipped", null]'
+    untouched
+    try qcow2frag defrag --if-slowdown 1000 --if-score 98.9% folder/image
+    exits 0
+    is_replaced
+}
+
+@test "--max-time: nothing is begun that would end later" {
+    of folder/image >before
+    try qcow2frag defrag --rate-limit 1M --max-time 5s folder/image
+    exits 0
+    holds out "left as it is: it would not have ended within --max-time"
+    untouched
+    replace --max-time 1h
+}
+
+@test "limits that are none" {
+    local option
+    for option in "if-score=-1" "if-score=x" "if-slowdown=1,5" "max-time=0" "max-time=1x" "max-time=" "max-time=1m2h"; do
+        try qcow2frag defrag --$option folder/image
+        exits 1
+        holds err "qcow2frag: --${option%%=*} takes a "
+    done
+    try qcow2frag defrag --check-command ' ' folder/image
+    exits 1
+    holds err "--check-command needs a command"
+}
