@@ -22,8 +22,6 @@ struct err;
 struct format_image;
 struct format_refcounts;
 
-#define DEFRAG_L2_IN_FRONT_BYTES (UINT64_C(64) << 10) /* from this cluster size on */
-
 /* A stretch of the new file: half open. */
 struct defrag_extent {
     uint64_t begin, end;

@@ -38,6 +38,10 @@ struct io;
 /* PATH_MAX; QEMU sets no limit of its own. */
 #define FORMAT_DATA_FILE_NAME_MAX 4096
 
+/* A rewrite puts L2 tables together in front from this cluster size on, below it each before what it
+ * maps: those who plan one and those who foretell it agree on that. */
+#define FORMAT_L2_IN_FRONT_BYTES (UINT64_C(64) << 10)
+
 /* Where each field lies; all are big endian (QEMU docs/interop/qcow2.txt). */
 enum format_field {
     FORMAT_FIELD_MAGIC = 0,

@@ -117,6 +117,11 @@ static double flash_seconds(enum meter_disk_kind kind, uint64_t bytes, uint64_t 
            (double)reads * flash[kind].command_seconds / at_a_time;
 }
 
+double meter_disk_transfer_seconds(enum meter_disk_kind kind, uint64_t bytes)
+{
+    return kind == METER_DISK_HDD ? (double)bytes / HDD_RATE : (double)bytes / flash[kind].rate;
+}
+
 struct meter_disk_time meter_disk_time(enum meter_disk_kind kind, const struct meter *meter,
                                        uint64_t reads, uint64_t reads_unbroken)
 {
@@ -135,17 +140,31 @@ struct meter_disk_time meter_disk_time(enum meter_disk_kind kind, const struct m
     return time;
 }
 
+/* All ways of its head. */
+static double plan_way_seconds(const struct meter_disk_plan *plan)
+{
+    struct meter_jumps way[METER_N_DIRECTIONS];
+    double seconds = 0;
+
+    memset(way, 0, sizeof(way));
+    if (plan->ordered != NULL)
+        meter_ordered_pour(plan->ordered, plan->front_bytes, way);
+    for (unsigned direction = 0; direction < METER_N_DIRECTIONS; direction++) {
+        if (plan->ordered == NULL)
+            meter_moves_pour(&plan->layout->head.detours[direction], &way[direction]);
+        seconds += jumps_seconds((enum meter_direction)direction, &way[direction]);
+    }
+    return seconds;
+}
+
 double meter_disk_plan_seconds(enum meter_disk_kind kind, const struct meter_disk_plan *plan)
 {
-    const struct meter_head *head = &plan->layout->head;
-    uint64_t bytes = head->read_bytes + plan->more_bytes;
-    double seconds;
+    uint64_t bytes = plan->more_bytes + (plan->ordered != NULL ? plan->ordered->read_bytes
+                                                               : plan->layout->head.read_bytes);
 
     if (kind != METER_DISK_HDD)
         return flash_seconds(kind, bytes, plan->reads + plan->gaps, 1);
-    seconds = (double)bytes / HDD_RATE +
-              (double)plan->gaps * meter_disk_jump_seconds(METER_FORWARD, (double)plan->gap_bytes);
-    for (unsigned direction = 0; direction < METER_N_DIRECTIONS; direction++)
-        seconds += moves_seconds((enum meter_direction)direction, &head->detours[direction]);
-    return seconds;
+    return (double)(bytes + plan->over_bytes) / HDD_RATE +
+           (double)plan->gaps * meter_disk_jump_seconds(METER_FORWARD, (double)plan->gap_bytes) +
+           plan_way_seconds(plan);
 }

@@ -7,6 +7,7 @@
 #define METER_DISK_H
 
 #include "meter.h"
+#include "ordered.h"
 #include "rewrite.h"
 
 #include <stdint.h>
@@ -38,14 +39,21 @@ struct meter_disk_time meter_disk_time(enum meter_disk_kind kind, const struct m
 
 /* A layout that does not exist yet. */
 struct meter_disk_plan {
+    /* One of the two. */
     const struct meter_layout *layout;
+    const struct meter_ordered *ordered;
+    uint64_t front_bytes;     /* of the latter: see meter_ordered_pour */
     uint64_t more_bytes;      /* that are read on the way: tables of nothing but zeros */
+    uint64_t over_bytes;      /* that are read over */
     uint64_t gaps, gap_bytes; /* so many more, so large: the image's refcounts lie there */
     uint64_t reads;           /* data reads */
 };
 
 /* With one command at a time. */
 double meter_disk_plan_seconds(enum meter_disk_kind kind, const struct meter_disk_plan *plan);
+
+/* Of @bytes, in one piece. */
+double meter_disk_transfer_seconds(enum meter_disk_kind kind, uint64_t bytes);
 
 /* Of a jump on a spinning disk, half a turn included. Bytes, and seconds. */
 double meter_disk_jump_seconds(enum meter_direction direction, double distance_bytes);

@@ -6,12 +6,12 @@
  */
 #include "layout.h"
 
+#include "counts.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #define NONE METER_LAYOUT_NONE
-/* A spinning disk reads over so much rather than to seek: 4.97 ms at 150 MB/s. */
-#define READ_OVER_BYTES 745500
 
 void meter_layout_init(struct meter_layout *layout)
 {
@@ -123,7 +123,8 @@ static void note_way(struct meter_layout *layout)
 {
     uint64_t way = layout->table_off - layout->blob_off;
 
-    if (layout->opened != 1 || layout->head.at.off != layout->blob_off || way >= READ_OVER_BYTES)
+    if (layout->opened != 1 || layout->head.at.off != layout->blob_off ||
+        way >= PIECE_READ_OVER_BYTES)
         return;
     layout->ways++;
     layout->ways_bytes += way;
@@ -311,7 +312,7 @@ static void go_back_for_blobs(struct meter_layout *left, const struct meter_layo
     meter_moves_add(&left->head.detours[METER_FORWARD], further, 1);
     if (right->ways == 0)
         return;
-    at_most = READ_OVER_BYTES - right->ways_bytes / right->ways;
+    at_most = PIECE_READ_OVER_BYTES - right->ways_bytes / right->ways;
     longer = further < at_most ? further : at_most;
     meter_moves_add_bin(&left->head.detours[METER_FORWARD], meter_jump_bin_of(longer), right->ways,
                         (unsigned __int128)right->ways * longer);

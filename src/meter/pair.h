@@ -7,6 +7,7 @@
 #define METER_PAIR_H
 
 #include "meter.h"
+#include "ordered.h"
 #include "rewrite.h"
 
 #include <stdint.h>
@@ -15,14 +16,17 @@ struct piece_stage;
 
 struct meter_pair {
     struct meter *plain;
-    struct meter *staged;          /* NULL without a stage */
-    struct meter_rewrite *rewrite; /* all pieces in one new file; NULL where nobody asked for it */
+    struct meter *staged; /* NULL without a stage */
+    /* All pieces in one new file, written by convert or by defrag; NULL where nobody asked. */
+    struct meter_rewrite *rewrite;
+    struct meter_ordered *ordered;
 };
 
 /* What there is to be besides a meter of the pieces. NULL: that is not to be. */
 struct meter_pair_wanted {
     const struct piece_stage *stage;
     const struct meter_layout_shape *rewrite;
+    const struct meter_ordered_shape *ordered;
 };
 
 /*

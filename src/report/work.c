@@ -9,7 +9,7 @@ struct walk_options report_work_options(const struct report_work *work)
 {
     struct walk_options options = work->choice->walk;
 
-    options.rewrite = true;
+    options.rewrite = WALK_CONVERT;
     if (work->host.has_stage)
         options.stage = &work->host.stage;
     return options;

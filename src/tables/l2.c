@@ -25,6 +25,8 @@ int tables_l2_read_slice(struct tables_l2_walk *walk, uint32_t index)
     int ret = 0;
 
     walk->adjacent_end = L2_NONE; /* no data read goes on over the border of a slice */
+    l2_end_gap(walk, l2_lies_among_data(walk));
+    walk->kept_counts = l2_lies_among_data(walk);
     if (index >= walk->inside || index + rules->slice_entries <= walk->first)
         return 0;
     if (batch->n > 0)
@@ -105,5 +107,6 @@ int tables_l2_chunk(struct tables_l2_walk *walk, const uint64_t *raw, size_t len
 
 int tables_l2_end(struct tables_l2_walk *walk)
 {
+    l2_end_gap(walk, l2_lies_among_data(walk));
     return tables_l2_flush(walk);
 }

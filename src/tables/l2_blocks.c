@@ -105,6 +105,23 @@ CLONES_PART void count_block(struct tables_l2_walk *walk, uint64_t first, uint64
         (uint64_t)__builtin_popcountll(borders | inner | (walk->adjacent_end != first)) + halves;
 }
 
+/* What keeps space between data; in most blocks there is none. */
+CLONES_PART void count_kept(struct tables_l2_walk *walk, uint64_t mapped, uint64_t kept)
+{
+    if (kept == 0 && mapped == 0)
+        return;
+    if (kept == 0 && walk->kept == 0) {
+        walk->kept_counts = true;
+        return;
+    }
+    for (uint64_t both = mapped | kept; both != 0; both &= both - 1) {
+        if (kept & both & -both)
+            walk->kept++;
+        else
+            l2_meet_data(walk);
+    }
+}
+
 /* A dense block whose offsets stand behind the pieces of the batch already. */
 CLONES_PART int walk_dense(struct tables_l2_walk *walk, uint32_t index)
 {
@@ -125,6 +142,7 @@ CLONES_PART int walk_dense(struct tables_l2_walk *walk, uint32_t index)
     walk->check_next = begin[L2_BLOCK - 1] + cluster_bytes;
 
     count_block(walk, begin[0], breaks, guest_off);
+    count_kept(walk, UINT64_MAX, 0);
     walk->adjacent_end = walk->check_next;
 
     batch->breaks[batch->n / L2_BLOCK] = breaks;
@@ -214,6 +232,7 @@ CLONES_PART void count_columns(struct tables_l2_walk *walk, const struct tables_
     counts->reads += n_compressed;
     counts->reads_unbroken += n_compressed;
     count_block_reads(walk, block, guest_off);
+    count_kept(walk, block->standard | block->compressed, block->zero & block->host);
 }
 
 /* Behind the pieces of the batch there are 64 more: those whose bits are @held move together. */

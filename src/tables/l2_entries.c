@@ -198,6 +198,7 @@ static int add_zero(struct tables_l2_walk *walk, const struct format_entry *entr
 
     counts->zero_clusters++;
     counts->zero_allocated_clusters += allocated;
+    walk->kept += allocated;
     walk->adjacent_end = L2_NONE;
     if (!walk->rules->detail)
         return 0;
@@ -238,6 +239,7 @@ static int add_compressed(struct tables_l2_walk *walk, const struct format_entry
     counts->mapped_clusters++;
     counts->mapped_bytes += cluster_bytes;
     counts->compressed_clusters++;
+    l2_meet_data(walk);
     counts->reads += reads;
     counts->reads_unbroken += reads;
     walk->adjacent_end = L2_NONE;
@@ -265,6 +267,7 @@ static int add_standard(struct tables_l2_walk *walk, const struct format_entry *
         held = cluster_bytes; /* alloc is all ones; a 512-byte cluster divides as well */
     counts->mapped_clusters++;
     counts->mapped_bytes += held;
+    l2_meet_data(walk);
     if (l2_reads_are_short(walk))
         count_short_reads(walk, entry, guest_off, entry->alloc & on_disk(walk, guest_off));
     else

@@ -11,6 +11,7 @@
 #define TABLES_L2_WALK_H
 
 #include "block.h"
+#include "header.h"
 #include "l2.h"
 #include "request.h"
 
@@ -40,6 +41,32 @@ static inline bool l2_reads_are_short(const struct tables_l2_walk *walk)
 static inline bool l2_blobs_are_read_again(const struct tables_l2_walk *walk)
 {
     return walk->rules->entry.cluster_bytes > PIECE_REQUEST_BYTES;
+}
+
+/* The gap of what keeps space ends here. @counts: something of the same kind comes behind it. */
+static inline void l2_end_gap(struct tables_l2_walk *walk, bool counts)
+{
+    if (walk->kept > 0 && walk->kept_counts && counts) {
+        uint64_t bytes = walk->kept * walk->rules->entry.cluster_bytes;
+
+        walk->output.counts->kept_gap_bytes +=
+            bytes < PIECE_READ_OVER_BYTES ? bytes : PIECE_READ_OVER_BYTES;
+    }
+    walk->kept = 0;
+}
+
+/* In the file to come, tables of small clusters lie among the data: see FORMAT_L2_IN_FRONT_BYTES.
+ */
+static inline bool l2_lies_among_data(const struct tables_l2_walk *walk)
+{
+    return walk->rules->entry.cluster_bytes < FORMAT_L2_IN_FRONT_BYTES;
+}
+
+/* Data come. */
+static inline void l2_meet_data(struct tables_l2_walk *walk)
+{
+    l2_end_gap(walk, true);
+    walk->kept_counts = true;
 }
 
 /* Hands over what is in the batch, if there is something. Returns what the sink returned. */

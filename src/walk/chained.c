@@ -189,7 +189,7 @@ int walk_chain(const struct chain_layers *layers, unsigned n_files, struct meter
                struct err *err)
 {
     struct chained chained = {
-        .layers = layers, .stage = options->stage, .rewrite = options->rewrite, .n_files = n_files};
+        .layers = layers, .stage = options->stage, .rewrite = options->rewrite != WALK_NO_REWRITE, .n_files = n_files};
     struct fold parts = {
         .context = &chained,
         .tool_new = tool_new,

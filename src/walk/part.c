@@ -46,11 +46,29 @@ static struct meter_layout_shape rewritten(const struct walk_part *part, uint64_
     };
 }
 
-static int new_pair(const struct walk_part *part, uint64_t virtual_bytes, struct meter_pair *pair)
+static struct meter_ordered_shape ordered(const struct format_header *header)
 {
-    const struct meter_layout_shape shape = rewritten(part, virtual_bytes);
+    return (struct meter_ordered_shape){
+        .cluster_bytes = header->cluster_bytes,
+        .tables_in_front = header->cluster_bytes >= FORMAT_L2_IN_FRONT_BYTES,
+        .blob_refs = 1 + (uint64_t)header->n_snapshots, /* perhaps they have it, too */
+        .refs_max =
+            header->refcount_bits < 64 ? (UINT64_C(1) << header->refcount_bits) - 1 : UINT64_MAX,
+    };
+}
+
+/* Defrag puts the active state in order alone: what of @pair is of a snapshot needs no such walk.
+ */
+static int new_pair(const struct walk_part *part, uint64_t virtual_bytes, bool active,
+                    struct meter_pair *pair)
+{
+    const enum walk_rewrite by = part->options->rewrite;
+    const struct meter_layout_shape converted = rewritten(part, virtual_bytes);
+    const struct meter_ordered_shape order = ordered(part->header);
     const struct meter_pair_wanted wanted = {.stage = part->stage,
-                                             .rewrite = part->options->rewrite ? &shape : NULL};
+                                             .rewrite = by == WALK_CONVERT ? &converted : NULL,
+                                             .ordered =
+                                                 by == WALK_DEFRAG && active ? &order : NULL};
 
     return meter_pair_init(pair, unit_bytes(part->header), PIECE_N_FILES, &wanted);
 }
@@ -79,7 +97,7 @@ static struct piece_sink begin(void *context, struct tables_members members, siz
         part->into = &part->meters[members.list[0]];
     else if (part->shared.plain != NULL)
         meter_pair_clear(&part->shared);
-    else if (new_pair(part, virtual_bytes, &part->shared) < 0)
+    else if (new_pair(part, virtual_bytes, true, &part->shared) < 0)
         return (struct piece_sink){refuse, NULL};
     if (part->into->rewrite != NULL)
         part->into->rewrite->shape = rewritten(part, virtual_bytes);
@@ -194,7 +212,9 @@ static int fill(struct walk_part *part, const struct table *tables)
         memset(&part->tables[i].counts, 0, sizeof(part->tables[i].counts));
         part->tables[i].lost = (struct piece_lost){.ranges = 0};
         memset(&part->tables[i].findings, 0, sizeof(part->tables[i].findings));
-        if (new_pair(part, tables[i].virtual_bytes, &part->meters[i]) < 0)
+        bool active = tables[i].name[0] == '\0';
+
+        if (new_pair(part, tables[i].virtual_bytes, active, &part->meters[i]) < 0)
             return -ENOMEM;
     }
     return 0;

@@ -15,11 +15,14 @@
 
 struct workers;
 
+/* By which program. Along a chain it is always convert. */
+enum walk_rewrite { WALK_NO_REWRITE, WALK_CONVERT, WALK_DEFRAG };
+
 struct walk_options {
     struct workers *workers;         /* NULL: only the calling thread */
     const struct piece_stage *stage; /* NULL: none; meters are then made of the pieces alone */
     const struct tables_span *span;  /* the part of the guest disk to walk; NULL: all of it */
-    bool rewrite;                    /* also the walk of what a rewrite would write */
+    enum walk_rewrite rewrite;       /* also the walk of what a rewrite would write */
     /* Called now and then, by one thread at a time, with the part that is done, 0 .. 1. */
     void (*progress)(void *context, double done); /* NULL: nobody asks */
     void *context;

@@ -234,6 +234,8 @@ struct naive {
     bool reading;                   /* the part before is data of the same read, but for a break */
     uint64_t read_end;              /* and ended here in the file */
     uint64_t begin, unbroken_begin; /* on the guest disk; without any break */
+    uint64_t kept; /* zero clusters that keep space, since the last data */
+    bool kept_counts;
     uint64_t next;                  /* formula of check */
     struct outcome *outcome;
 };
@@ -347,6 +349,16 @@ static void naive_piece(struct naive *naive, const struct format_entry *entry, u
                              .file = naive->table->header.external_data});
 }
 
+/* What keeps space is a gap between the data of a slice; the tables of small clusters are data. */
+static void naive_gap_ends(struct naive *naive, bool among)
+{
+    uint64_t bytes = naive->kept * naive->table->header.cluster_bytes;
+
+    if (among && naive->kept_counts)
+        naive->outcome->counts.kept_gap_bytes += bytes < 745500 ? bytes : 745500;
+    naive->kept = 0;
+}
+
 static void naive_entry(struct naive *naive, uint32_t index)
 {
     const struct table *table = naive->table;
@@ -357,6 +369,11 @@ static void naive_entry(struct naive *naive, uint32_t index)
                                                 table->bitmaps[index], guest_off_of(table, index));
 
     counts->corrupt_entries += entry.damage != FORMAT_SOUND;
+    naive->kept += entry.kind == FORMAT_ZERO_ALLOCATED;
+    if (entry.kind == FORMAT_STANDARD || entry.kind == FORMAT_COMPRESSED) {
+        naive_gap_ends(naive, true);
+        naive->kept_counts = true;
+    }
     switch (entry.kind) {
     case FORMAT_STANDARD:
         for (unsigned i = 0; i < PARTS; i++)
@@ -409,6 +426,10 @@ static struct outcome walk_naive(const struct table *table, bool detail)
                                                                           : table->virtual_bytes) /
         table->header.l2_entry_bytes;
     for (uint32_t i = 0; i < table->header.l2_entries; i++) {
+        if (i % naive.slice_entries == 0) {
+            naive_gap_ends(&naive, table->header.cluster_bytes < 65536);
+            naive.kept_counts = table->header.cluster_bytes < 65536;
+        }
         if (i % naive.slice_entries == 0 && guest_off_of(table, i) < table->virtual_bytes)
             add_slice(&outcome, L2_OFF + i * table->header.l2_entry_bytes,
                       naive.slice_entries * table->header.l2_entry_bytes);
@@ -416,6 +437,7 @@ static struct outcome walk_naive(const struct table *table, bool detail)
         if (guest_off_of(table, i) < table->virtual_bytes)
             naive_entry(&naive, i);
     }
+    naive_gap_ends(&naive, table->header.cluster_bytes < 65536);
     return outcome;
 }
 

@@ -14,6 +14,7 @@
 #define TABLES 3
 #define PER_BATCH 20
 
+static const struct meter_ordered_shape order = {C, true, 1, 65535};
 static const struct meter_layout_shape shape = {.cluster_bytes = C,
                                                 .part_bytes = C,
                                                 .slice_bytes = C,
@@ -78,13 +79,16 @@ static struct piece_batch *batch_of(uint64_t table)
 
 static struct meter_pair new_pair(bool staged, bool rewritten)
 {
-    const struct meter_pair_wanted wanted = {staged ? &stage : NULL, rewritten ? &shape : NULL};
+    const struct meter_pair_wanted wanted = {.stage = staged ? &stage : NULL,
+                                             .rewrite = rewritten ? &shape : NULL,
+                                             .ordered = rewritten ? &order : NULL};
     struct meter_pair pair;
 
     assert_int_equal(meter_pair_init(&pair, C, 1, &wanted), 0);
     assert_non_null(pair.plain);
     assert_int_equal(pair.staged != NULL, staged);
     assert_int_equal(pair.rewrite != NULL, rewritten);
+    assert_int_equal(pair.ordered != NULL, rewritten);
     return pair;
 }
 
@@ -130,6 +134,9 @@ static void expect(const struct meter_pair *pair, const uint64_t *tables, size_t
     if (pair->rewrite != NULL) {
         assert_int_equal(pair->rewrite->whole.end, rewrite->whole.end);
         assert_same_head(&pair->rewrite->whole.head, &rewrite->whole.head);
+        assert_int_equal(pair->ordered->end[METER_REGION_DATA], n * PER_BATCH * C);
+        assert_int_equal(pair->ordered->read_bytes, n * PER_BATCH * C);
+        assert_int_equal(pair->ordered->at.off, n * PER_BATCH * C);
     }
     assert_int_equal(meter_pair_error(pair), 0);
     meter_free(plain);
@@ -224,6 +231,9 @@ static void whichever_has_run_out_of_memory_is_told(void **state)
     pair.rewrite->error = -ENOMEM;
     assert_int_equal(meter_pair_error(&pair), -ENOMEM);
     pair.rewrite->error = 0;
+    pair.ordered->ways[METER_FORWARD].error = -ENOMEM;
+    assert_int_equal(meter_pair_error(&pair), -ENOMEM);
+    pair.ordered->ways[METER_FORWARD].error = 0;
     pair.plain->lengths.error = -ENOMEM;
     assert_int_equal(meter_pair_error(&pair), -ENOMEM);
     pair.plain->lengths.error = 0;

@@ -335,7 +335,7 @@ static void a_failing_read_is_passed_on_from_any_part(void **state)
 
 static struct meter_layout_shape shape_of(struct small_image *small, const struct tables_span *span)
 {
-    const struct walk_options options = {.rewrite = true, .span = span};
+    const struct walk_options options = {.rewrite = WALK_CONVERT, .span = span};
     struct meter_layout_shape shape;
     struct meter_pair meters;
     struct table table;
@@ -348,6 +348,44 @@ static struct meter_layout_shape shape_of(struct small_image *small, const struc
     release(&table, &meters, 1);
     format_image_close(&small->image);
     return shape;
+}
+
+static struct meter_ordered_shape order_of(struct small_image *small)
+{
+    const struct walk_options options = {.rewrite = WALK_DEFRAG};
+    struct meter_ordered_shape shape;
+    struct meter_pair meters;
+    struct table table;
+
+    small_image_open(small, small->len);
+    table = small_image_table(small);
+    walk(small, &table, 1, &meters, &options);
+    assert_null(meters.rewrite);
+    assert_non_null(meters.ordered);
+    shape = meters.ordered->shape;
+    release(&table, &meters, 1);
+    format_image_close(&small->image);
+    return shape;
+}
+
+static void defrag_puts_tables_in_front_if_clusters_are_large(void **state)
+{
+    struct meter_ordered_shape shape;
+    struct small_image small;
+
+    (void)state;
+    small_image_init(&small, 16, 7 * CLUSTER, 1, 4);
+    shape = order_of(&small);
+    assert_int_equal(shape.cluster_bytes, CLUSTER);
+    assert_true(shape.tables_in_front);
+    assert_int_equal(shape.blob_refs, 1);
+    assert_int_equal(shape.refs_max, 65535);
+    small_image_free(&small);
+    small_image_init(&small, 15, 7 * CLUSTER, 1, 4);
+    shape = order_of(&small);
+    assert_int_equal(shape.cluster_bytes, CLUSTER / 2);
+    assert_false(shape.tables_in_front);
+    small_image_free(&small);
 }
 
 static void a_rewrite_has_the_shape_of_the_image(void **state)
@@ -432,6 +470,7 @@ int main(void)
         cmocka_unit_test(subclusters_are_the_unit_of_runs),
         cmocka_unit_test(any_number_of_threads_gives_the_same),
         cmocka_unit_test(a_failing_read_is_passed_on_from_any_part),
+        cmocka_unit_test(defrag_puts_tables_in_front_if_clusters_are_large),
         cmocka_unit_test(a_rewrite_has_the_shape_of_the_image),
         cmocka_unit_test(progress_rises_to_one),
     };

@@ -1,0 +1,499 @@
+// SPDX-License-Identifier: MIT
+/* Owns where defrag puts things, as far as a walk can tell. Integers only. */
+#include "ordered.h"
+
+#include "batch.h"
+#include "clones.h"
+#include "head.h"
+#include "sector.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct meter_ordered *meter_ordered_new(const struct meter_ordered_shape *shape)
+{
+    struct meter_ordered *ordered = calloc(1, sizeof(*ordered));
+
+    if (ordered == NULL)
+        return NULL;
+    ordered->shape = *shape;
+    ordered->table = METER_ORDERED_NONE;
+    return ordered;
+}
+
+/* All moves, one after the other; NULL behind the last. */
+static struct meter_moves *moves_of(struct meter_ordered *ordered, unsigned i)
+{
+    if (i < METER_N_DIRECTIONS)
+        return &ordered->ways[i];
+    i -= METER_N_DIRECTIONS;
+    return i < 2 * METER_N_DIRECTIONS ? &ordered->between[i / 2][i % 2] : NULL;
+}
+
+void meter_ordered_clear(struct meter_ordered *ordered)
+{
+    const struct meter_ordered_shape shape = ordered->shape;
+    struct meter_moves *moves;
+
+    memset(ordered, 0, offsetof(struct meter_ordered, ways));
+    ordered->shape = shape;
+    ordered->table = METER_ORDERED_NONE;
+    for (unsigned i = 0; (moves = moves_of(ordered, i)) != NULL; i++)
+        meter_moves_clear(moves);
+}
+
+void meter_ordered_free(struct meter_ordered *ordered)
+{
+    struct meter_moves *moves;
+
+    if (ordered == NULL)
+        return;
+    for (unsigned i = 0; (moves = moves_of(ordered, i)) != NULL; i++)
+        meter_moves_free(moves);
+    free(ordered);
+}
+
+int meter_ordered_error(const struct meter_ordered *ordered)
+{
+    for (unsigned i = 0; i < METER_N_DIRECTIONS; i++) {
+        int ret = ordered->ways[i].error;
+
+        for (unsigned sign = 0; sign < 2 && ret == 0; sign++)
+            ret = ordered->between[i][sign].error;
+        if (ret != 0)
+            return ret;
+    }
+    return 0;
+}
+
+static uint64_t round_up(uint64_t off, uint64_t unit_bytes)
+{
+    return (off + unit_bytes - 1) & ~(unit_bytes - 1);
+}
+
+/* ---- the head ---- */
+
+/* A way from region to region, of which the data lie @more bytes further in theirs. */
+static void cross(struct meter_ordered *ordered, enum meter_direction direction, int64_t more)
+{
+    bool less = more < 0;
+
+    meter_moves_add(&ordered->between[direction][less], less ? -(uint64_t)more : (uint64_t)more, 1);
+}
+
+/* Goes to @to, and reads @bytes there: those that the drive still has in its buffer are free. */
+static void read_at(struct meter_ordered *ordered, struct meter_ordered_place to, uint64_t bytes)
+{
+    const struct meter_ordered_place at = ordered->at;
+
+    if (!ordered->any) {
+        ordered->any = true;
+        ordered->first = to;
+    } else if (at.region != to.region) {
+        bool there = to.region == METER_REGION_DATA;
+
+        cross(ordered, there ? METER_FORWARD : METER_BACKWARD,
+              (int64_t)(there ? to.off - at.off : at.off - to.off));
+    } else if (to.off > at.off) {
+        meter_moves_add(&ordered->ways[METER_FORWARD], to.off - at.off, 1);
+    } else if (to.off < at.off) {
+        uint64_t back = at.off - to.off;
+
+        ordered->read_bytes -= meter_head_buffered(back, bytes);
+        if (back > METER_HEAD_BUFFER_BYTES)
+            meter_moves_add(&ordered->ways[METER_BACKWARD], back, 1);
+    }
+    ordered->at = (struct meter_ordered_place){to.region, to.off + bytes};
+    ordered->read_bytes += bytes;
+}
+
+static void read_data(struct meter_ordered *ordered, uint64_t off, uint64_t bytes)
+{
+    read_at(ordered, (struct meter_ordered_place){METER_REGION_DATA, off}, bytes);
+}
+
+/* ---- clusters ---- */
+
+/* What follows begins a cluster. @straight: and is data. */
+static void close_blobs(struct meter_ordered *ordered, bool straight)
+{
+    uint64_t *end = &ordered->end[METER_REGION_DATA];
+
+    if (!ordered->blobs_open)
+        return;
+    if (ordered->lead.blobs && !ordered->lead.ended) {
+        ordered->lead.ended = true;
+        ordered->lead.end = *end;
+        ordered->lead.followed = straight && ordered->at.region == METER_REGION_DATA;
+    }
+    *end = round_up(*end, ordered->shape.cluster_bytes);
+    ordered->blobs_open = false;
+    ordered->last_refs = 0;
+}
+
+/* So many of them; the place of the first one. */
+static uint64_t allocate(struct meter_ordered *ordered, uint64_t n)
+{
+    uint64_t off;
+
+    close_blobs(ordered, true);
+    ordered->any_data = true;
+    off = ordered->end[METER_REGION_DATA];
+    ordered->end[METER_REGION_DATA] += n * ordered->shape.cluster_bytes;
+    return off;
+}
+
+/* Only those parts that are held are read. */
+static void add_parts(struct meter_ordered *ordered, uint64_t off, uint64_t part_bytes,
+                      uint32_t missing)
+{
+    uint64_t held = ~missing & UINT32_MAX;
+
+    for (unsigned at = 0, n; held != 0; at += n) {
+        n = (unsigned)__builtin_ctzll(held);
+        at += n;
+        held >>= n;
+        n = (unsigned)__builtin_ctzll(~held);
+        held >>= n;
+        read_data(ordered, off + at * part_bytes, n * part_bytes);
+    }
+}
+
+/* ---- tables ---- */
+
+static void begin_table(struct meter_ordered *ordered, uint64_t table)
+{
+    ordered->table = table;
+    if (ordered->shape.tables_in_front) {
+        ordered->table_off = ordered->end[METER_REGION_TABLES];
+        ordered->end[METER_REGION_TABLES] += ordered->shape.cluster_bytes;
+        return;
+    }
+    close_blobs(ordered, false);
+    ordered->any_data = true;
+    ordered->table_off = ordered->end[METER_REGION_DATA];
+    ordered->end[METER_REGION_DATA] += ordered->shape.cluster_bytes;
+}
+
+static void take_table(struct meter_ordered *ordered, uint64_t off, uint64_t bytes)
+{
+    uint64_t table = off & ~(ordered->shape.cluster_bytes - 1);
+
+    if (ordered->table != table)
+        begin_table(ordered, table);
+    read_at(ordered,
+            (struct meter_ordered_place){ordered->shape.tables_in_front ? METER_REGION_TABLES
+                                                                        : METER_REGION_DATA,
+                                         ordered->table_off + (off - table)},
+            bytes);
+}
+
+/* ---- blobs ---- */
+
+/*
+ * An entry tells only which sectors a blob touches. It ends where the next one in the file begins:
+ * known if that is the next one on the disk, too, and where some were left out between the two
+ * nobody lives in its last sector any more. In another order its end is anywhere in that sector.
+ */
+CLONES_PART uint64_t bytes_before(uint64_t begin, uint64_t end, uint64_t next,
+                                  uint64_t cluster_bytes)
+{
+    uint64_t bytes = end - begin, way = next - begin;
+    uint64_t less = way - bytes < cluster_bytes || bytes <= SECTOR_BYTES / 2 ? 0 : SECTOR_BYTES / 2;
+
+    return way - 1 < bytes ? way : bytes - less;
+}
+
+/* Of blob @i. What is no blob lies in clusters of its own. */
+static uint64_t blob_bytes(const struct piece_batch *batch, uint32_t i)
+{
+    if (i + 1 == batch->n || batch->kind[i + 1] != PIECE_COMPRESSED)
+        return batch->end[i] - batch->begin[i];
+    return bytes_before(batch->begin[i], batch->end[i], batch->begin[i + 1], batch->cluster_bytes);
+}
+
+/* Of @n blobs, which another one follows. */
+CLONES static uint64_t sum_blobs(const uint64_t *begin, const uint64_t *end, uint32_t n,
+                                 uint64_t cluster_bytes)
+{
+    uint64_t sum = 0;
+
+    for (uint32_t i = 0; i < n; i++)
+        sum += bytes_before(begin[i], end[i], begin[i + 1], cluster_bytes);
+    return sum;
+}
+
+/* Where one of @bytes goes, behind the last one if the refcounts of its clusters go so high. */
+static uint64_t place_blob(struct meter_ordered *ordered, uint64_t bytes)
+{
+    const uint64_t mask = ~(ordered->shape.cluster_bytes - 1);
+    uint64_t off = ordered->end[METER_REGION_DATA], end;
+
+    if (ordered->last_refs + ordered->shape.blob_refs > ordered->shape.refs_max &&
+        (off & ~mask) != 0) {
+        off = round_up(off, ordered->shape.cluster_bytes);
+        ordered->last_refs = 0;
+    }
+    if ((off & ~mask) == 0)
+        ordered->last_refs = 0;
+    end = off + bytes;
+    if (((end - 1) & mask) != (off & mask))
+        ordered->last_refs = 0;
+    ordered->last_refs += ordered->shape.blob_refs;
+    ordered->end[METER_REGION_DATA] = end;
+    ordered->last_blob = off;
+    ordered->last_blob_len = bytes;
+    return off;
+}
+
+static void read_blobs(struct meter_ordered *ordered, uint64_t begin, uint64_t end)
+{
+    read_data(ordered, begin, round_up(end, SECTOR_BYTES) - begin);
+}
+
+/* Of a cluster, whatever its size, and that of the blobs: then their refcounts part none. */
+#define BLOBS_ENOUGH 4096
+
+/* Blobs [first, end) of a batch, byte behind byte. */
+static void add_together(struct meter_ordered *ordered, const struct piece_batch *batch,
+                         uint32_t first, uint32_t end)
+{
+    uint64_t begin = ordered->end[METER_REGION_DATA];
+    uint64_t before =
+        sum_blobs(&batch->begin[first], &batch->end[first], end - 1 - first, batch->cluster_bytes);
+
+    ordered->last_blob = begin + before;
+    ordered->last_blob_len = blob_bytes(batch, end - 1);
+    ordered->end[METER_REGION_DATA] = ordered->last_blob + ordered->last_blob_len;
+    read_blobs(ordered, begin, ordered->end[METER_REGION_DATA]);
+}
+
+/* The same where some may be put apart. */
+static void add_singly(struct meter_ordered *ordered, const struct piece_batch *batch,
+                       uint32_t first, uint32_t end)
+{
+    uint64_t begin = 0, stop = 0;
+
+    for (uint32_t i = first; i < end; i++) {
+        uint64_t off = place_blob(ordered, blob_bytes(batch, i));
+
+        if (i == first || off != stop) {
+            if (i > first)
+                read_blobs(ordered, begin, stop);
+            begin = off;
+        }
+        stop = ordered->end[METER_REGION_DATA];
+    }
+    read_blobs(ordered, begin, stop);
+}
+
+static void add_blobs(struct meter_ordered *ordered, const struct piece_batch *batch,
+                      uint32_t first, uint32_t end)
+{
+    if (!ordered->any_data)
+        ordered->lead.blobs = ordered->any_data = true;
+    ordered->blobs_open = true;
+    if (ordered->shape.refs_max / ordered->shape.blob_refs >= BLOBS_ENOUGH)
+        add_together(ordered, batch, first, end);
+    else
+        add_singly(ordered, batch, first, end);
+}
+
+static void read_again(struct meter_ordered *ordered)
+{
+    read_blobs(ordered, ordered->last_blob, ordered->last_blob + ordered->last_blob_len);
+}
+
+/* ---- pieces ---- */
+
+static void add_data(struct meter_ordered *ordered, const struct piece_batch *batch, uint32_t first,
+                     uint32_t end)
+{
+    uint64_t off = allocate(ordered, end - first);
+    uint32_t missing = 0;
+
+    for (uint32_t i = first; i < end; i++)
+        missing |= batch->missing[i];
+    if (missing == 0) {
+        read_data(ordered, off, (end - first) * ordered->shape.cluster_bytes);
+        return;
+    }
+    for (uint32_t i = first; i < end; i++, off += ordered->shape.cluster_bytes)
+        add_parts(ordered, off, ordered->shape.cluster_bytes / PIECE_SUBCLUSTERS,
+                  batch->missing[i]);
+}
+
+/* Up to where pieces are of the kind of @first. */
+static uint32_t end_of_kind(const struct piece_batch *batch, uint32_t first)
+{
+    uint32_t i = first + 1;
+
+    while (i < batch->n && batch->kind[i] == batch->kind[first])
+        i++;
+    return i;
+}
+
+void meter_ordered_take(struct meter_ordered *ordered, const struct piece_batch *batch)
+{
+    if (batch->table_bytes > 0)
+        take_table(ordered, batch->table_off, batch->table_bytes);
+    if (batch->n > 0 && batch->uniform)
+        read_data(ordered, allocate(ordered, batch->n), batch->n * ordered->shape.cluster_bytes);
+    for (uint32_t first = 0, end; !batch->uniform && first < batch->n; first = end) {
+        end = end_of_kind(batch, first);
+        if (batch->kind[first] == PIECE_COMPRESSED)
+            add_blobs(ordered, batch, first, end);
+        else if (batch->kind[first] == PIECE_DATA)
+            add_data(ordered, batch, first, end);
+    }
+    if (batch->again_bytes > 0)
+        read_again(ordered);
+}
+
+/* ---- merging ---- */
+
+/* What the data of the right one are moved by: leading blobs that go on, and what is behind. */
+struct shift {
+    uint64_t lead, rest;
+};
+
+/*
+ * Blobs go on behind blobs, over the border of tables that lie in front. Then the gap behind the
+ * last of them is another one.
+ */
+static struct shift shift_of(struct meter_ordered *left, const struct meter_ordered *right)
+{
+    const struct meter_ordered_lead *lead = &right->lead;
+    uint64_t end = left->end[METER_REGION_DATA], unit = left->shape.cluster_bytes, gap[2];
+    struct shift shift = {end, end};
+
+    if (!right->any_data)
+        return shift;
+    if (!left->blobs_open || !lead->blobs || left->shape.blob_refs >= left->shape.refs_max) {
+        close_blobs(left, false);
+        end = left->end[METER_REGION_DATA];
+        return (struct shift){end, end};
+    }
+    if (!lead->ended)
+        return shift;
+    shift.rest = round_up(end + lead->end, unit) - round_up(lead->end, unit);
+    if (!lead->followed)
+        return shift;
+    gap[0] = round_up(lead->end, unit) - round_up(lead->end, SECTOR_BYTES);
+    gap[1] = round_up(end + lead->end, unit) - round_up(end + lead->end, SECTOR_BYTES);
+    for (unsigned i = 0; i < 2; i++)
+        if (gap[i] > 0)
+            meter_moves_add(&left->ways[METER_FORWARD], gap[i], i == 0 ? -1 : 1);
+    return shift;
+}
+
+static void join_lead(struct meter_ordered *left, const struct meter_ordered *right,
+                      struct shift shift)
+{
+    struct meter_ordered_lead *lead = &left->lead;
+
+    if (!right->any_data)
+        return;
+    if (!left->any_data) {
+        *lead = right->lead;
+    } else if (lead->blobs && !lead->ended && right->lead.ended) {
+        *lead = right->lead;
+        lead->end += shift.lead;
+    }
+}
+
+void meter_ordered_join(struct meter_ordered *left, const struct meter_ordered *right)
+{
+    struct meter_ordered_place first = right->first;
+    struct shift shift;
+
+    if (!right->any)
+        return;
+    shift = shift_of(left, right);
+    join_lead(left, right, shift);
+    first.off += first.region == METER_REGION_DATA ? shift.lead : left->end[METER_REGION_TABLES];
+    read_at(left, first, 0);
+    left->joined = (int64_t)(shift.rest - left->end[METER_REGION_TABLES]);
+    left->at = right->at;
+    left->at.off +=
+        right->at.region == METER_REGION_DATA ? shift.rest : left->end[METER_REGION_TABLES];
+    left->read_bytes += right->read_bytes;
+    left->end[METER_REGION_TABLES] += right->end[METER_REGION_TABLES];
+    if (right->any_data) {
+        left->end[METER_REGION_DATA] = shift.rest + right->end[METER_REGION_DATA];
+        left->any_data = true;
+        left->blobs_open = right->blobs_open;
+        left->last_refs = right->last_refs;
+    }
+    left->table = METER_ORDERED_NONE;
+}
+
+/* Each bin as a whole, to where its mean is then. */
+static void add_between(struct meter_ordered *left, unsigned direction, bool less,
+                        const struct meter_moves *moves, uint64_t times)
+{
+    for (uint64_t rows = moves->used; rows != 0; rows &= rows - 1) {
+        const struct meter_move_row *row = moves->row[__builtin_ctzll(rows)];
+
+        for (uint32_t bins = row->used; bins != 0; bins &= bins - 1) {
+            unsigned i = (unsigned)__builtin_ctz(bins);
+            __int128 sum = (__int128)row->sum[i];
+            unsigned __int128 length;
+
+            if (row->count[i] == 0)
+                continue;
+            sum = (less ? -sum : sum) + (__int128)left->joined * row->count[i];
+            length = (unsigned __int128)(sum < 0 ? -sum : sum);
+            meter_moves_add_bin(&left->between[direction][sum < 0],
+                                meter_jump_bin_of((uint64_t)(length / row->count[i])),
+                                times * row->count[i], times * length);
+        }
+    }
+    if (moves->error != 0)
+        left->between[direction][less].error = moves->error;
+}
+
+void meter_ordered_add_inner(struct meter_ordered *left, const struct meter_ordered *right,
+                             uint64_t times)
+{
+    for (unsigned direction = 0; direction < METER_N_DIRECTIONS; direction++) {
+        meter_moves_merge(&left->ways[direction], &right->ways[direction], times);
+        for (unsigned less = 0; less < 2; less++)
+            add_between(left, direction, less, &right->between[direction][less], times);
+    }
+}
+
+/* ---- the whole ---- */
+
+static void pour_between(const struct meter_moves *moves, bool less, uint64_t front_bytes,
+                         struct meter_jumps *jumps)
+{
+    for (uint64_t rows = moves->used; rows != 0; rows &= rows - 1) {
+        const struct meter_move_row *row = moves->row[__builtin_ctzll(rows)];
+
+        for (uint32_t bins = row->used; bins != 0; bins &= bins - 1) {
+            unsigned i = (unsigned)__builtin_ctz(bins);
+            uint64_t mean, length;
+            struct meter_jump_bin *bin;
+
+            if (row->count[i] == 0)
+                continue;
+            mean = (uint64_t)(row->sum[i] / row->count[i]);
+            length = !less ? front_bytes + mean : front_bytes > mean ? front_bytes - mean : 0;
+            bin = &jumps->bin[meter_jump_bin_of(length)];
+            bin->count += row->count[i];
+            bin->sum += (unsigned __int128)length * row->count[i];
+        }
+    }
+}
+
+void meter_ordered_pour(const struct meter_ordered *ordered, uint64_t front_bytes,
+                        struct meter_jumps jumps[METER_N_DIRECTIONS])
+{
+    for (unsigned direction = 0; direction < METER_N_DIRECTIONS; direction++) {
+        meter_moves_pour(&ordered->ways[direction], &jumps[direction]);
+        for (unsigned less = 0; less < 2; less++)
+            pour_between(&ordered->between[direction][less], less, front_bytes, &jumps[direction]);
+    }
+}
