@@ -42,6 +42,27 @@ setup() {
     nm -D "$QCOW2FRAG" | grep -qE '__v?s?n?printf_chk'
 }
 
+# with_frame KIB: compiles a function with so much on its stack, with the flags of the program's sources for that.
+with_frame() {
+    local commands flags
+    commands=$(dirname "$QCOW2FRAG")/compile_commands.json
+    [ -e "$commands" ] || skip "this build folder has no compile_commands.json"
+    flags=$(jq -r '[.[] | select(.file | endswith("src/main.c"))][0].command' "$commands" |
+        grep -oE '\S*frame-larger-than\S*') || true
+    [ -n "$flags" ] || skip "the compiler does not know how much a function has on its stack"
+    echo "void use(char *); void large(void); void large(void) { char buffer[$1 << 10]; use(buffer); }" >large.c
+    try cc $flags -c large.c
+}
+
+@test "a function that takes most of an 80 KiB stack does not build" {
+    needs cc jq
+    with_frame 60
+    exits 0
+    with_frame 72
+    exits 1
+    holds err frame-larger-than
+}
+
 @test "it looks for libraries in no folder of the build, and its code is not relocated" {
     readelf -dW "$QCOW2FRAG" >dynamic
     grep -q NEEDED dynamic

@@ -204,10 +204,11 @@ static struct spot spot_of(const struct extents *extents, uint64_t off)
 static uint64_t behind(const struct extents *extents, uint64_t off)
 {
     struct spot spot = spot_of(extents, off);
-    const struct host_fiemap_extent *extent = &extents->list[spot.encoded - 1];
+    const struct host_fiemap_extent *extent;
 
     if (spot.encoded == 0)
         return spot.physical + 1;
+    extent = &extents->list[spot.encoded - 1];
     return extent->physical +
            (off + 1 - extent->file_off) * stored_bytes(extents, spot.encoded - 1) / extent->bytes;
 }
