@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define RANGES_SHOWN 10  /* of the page, whoever lost them */
 #define FINDINGS_SHOWN 3 /* of a kind */
@@ -28,6 +29,7 @@ static void print_size(FILE *stream, const struct render_options *options, uint6
         fputs(text, stream);
 }
 
+/* Whose ranges they are. */
 static void print_disk(FILE *stream, const struct report_table *table)
 {
     char *name;
@@ -41,18 +43,30 @@ static void print_disk(FILE *stream, const struct report_table *table)
     free(name);
 }
 
-/* The ranges of a table, as far as there is room for them on the page. */
-static void print_lost(FILE *stream, const struct report_table *table,
-                       const struct render_options *options, size_t *room)
+static void print_layer(FILE *stream, const struct report_layer *layer)
 {
-    const struct piece_lost *lost = table->lost;
+    char *path = text_escape(layer->path, strlen(layer->path));
+
+    fprintf(stream, "backing file \"%s\"", path != NULL ? path : "?");
+    free(path);
+}
+
+/* As far as there is room for them on the page. @layer: of it, not of the table. */
+static void print_lost(FILE *stream, const struct report_table *table,
+                       const struct report_layer *layer, const struct render_options *options,
+                       size_t *room)
+{
+    const struct piece_lost *lost = layer != NULL ? layer->lost : table->lost;
     size_t n = piece_lost_kept(lost) < *room ? piece_lost_kept(lost) : *room;
     char count[SIZE_TEXT_MAX];
 
     fputs("  DAMAGED: " RENDER_PROSE "at least ", stream);
     print_size(stream, options, lost->bytes);
     fputs(" of ", stream);
-    print_disk(stream, table);
+    if (layer != NULL)
+        print_layer(stream, layer);
+    else
+        print_disk(stream, table);
     size_format_count(count, lost->ranges);
     fprintf(stream, " cannot be read, in %s %s%s\n", count,
             size_noun(lost->ranges, "range", "ranges"), n > 0 ? ":" : "");
@@ -68,27 +82,54 @@ static void print_lost(FILE *stream, const struct report_table *table,
     *room -= n;
 }
 
+/* Those of the files below. */
+static size_t print_layers_lost(FILE *stream, const struct report_image *image,
+                                const struct render_options *options, size_t *room)
+{
+    size_t n_lost = 0;
+
+    for (size_t i = 0; i < image->n_tables; i++) {
+        const struct report_table *table = &image->tables[i];
+
+        for (size_t depth = 0; depth < table->n_layers; depth++) {
+            if (table->layers[depth].lost == NULL)
+                continue;
+            if (n_lost++ < RANGES_SHOWN)
+                print_lost(stream, table, &table->layers[depth], options, room);
+        }
+    }
+    return n_lost;
+}
+
+/* Those of the image itself. How many tables have lost something. */
+static size_t print_tables_lost(FILE *stream, const struct report_image *image,
+                                const struct render_options *options, size_t *room)
+{
+    size_t n_lost = 0;
+    char count[SIZE_TEXT_MAX];
+
+    for (size_t i = 0; i < image->n_tables; i++)
+        if (image->tables[i].lost != NULL && n_lost++ < RANGES_SHOWN)
+            print_lost(stream, &image->tables[i], NULL, options, room);
+    if (n_lost > RANGES_SHOWN) {
+        size_format_count(count, n_lost - RANGES_SHOWN);
+        fprintf(stream, "  DAMAGED: " RENDER_PROSE "parts of %s more %s cannot be read\n", count,
+                size_noun(n_lost - RANGES_SHOWN, "snapshot", "snapshots"));
+    }
+    return n_lost;
+}
+
 int render_damage(FILE *stream, const struct report_image *image,
                   const struct render_options *options)
 {
-    size_t room = RANGES_SHOWN, n_lost = 0, n_shown = 0;
+    size_t room = RANGES_SHOWN, n_lost;
     struct report_recipe rescue;
-    char count[SIZE_TEXT_MAX];
     int ret;
 
     if (!report_is_damaged(image))
         return 0;
-    for (size_t i = 0; i < image->n_tables; i++)
-        n_lost += image->tables[i].lost != NULL;
-    for (size_t i = 0; i < image->n_tables && n_shown < RANGES_SHOWN; i++)
-        if (image->tables[i].lost != NULL) {
-            print_lost(stream, &image->tables[i], options, &room);
-            n_shown++;
-        }
-    size_format_count(count, n_lost - n_shown);
-    if (n_shown < n_lost)
-        fprintf(stream, "  DAMAGED: " RENDER_PROSE "parts of %s more %s cannot be read\n", count,
-                size_noun(n_lost - n_shown, "snapshot", "snapshots"));
+    n_lost = print_tables_lost(stream, image, options, &room);
+    n_lost += print_layers_lost(stream, image, options, &room);
     if (n_lost == 0)
         fputs("  DAMAGED: " RENDER_PROSE
               "see below, though all that was looked at of the guest disk is there\n",

@@ -14,10 +14,11 @@
 
 /* What an image below the top was when it was looked at. */
 struct report_held {
-    uint64_t mapped_bytes; /* that it holds, hidden or not */
-    bool looked_at;        /* else the rest means nothing */
-    bool written;          /* somebody may be writing to it, */
-    uint64_t l1_hash;      /* so its L1 table is looked at twice */
+    uint64_t mapped_bytes;   /* that it holds, hidden or not */
+    bool looked_at;          /* else the rest means nothing */
+    bool written;            /* somebody may be writing to it, */
+    uint64_t l1_hash;        /* so its L1 table is looked at twice */
+    struct piece_lost *lost; /* of its disk; NULL: nothing is, or a table has it by now */
     unsigned char first_bytes[FORMAT_IMAGE_FIRST_BYTES];
 };
 
@@ -42,6 +43,8 @@ void report_backing_close(struct report_backing *backing)
 {
     chain_layers_free(&backing->layers);
     format_chain_close(&backing->chain);
+    for (size_t i = 0; i < backing->n_held && backing->held != NULL; i++)
+        free(backing->held[i].lost);
     free(backing->held);
     memset(backing, 0, sizeof(*backing));
 }
@@ -84,6 +87,17 @@ static int walk_alone(struct format_image *image, struct table *table, struct pr
     return walk_tables(image, table, 1, &meters, &options, err);
 }
 
+static int keep_lost(struct report_held *held, const struct table *table, struct err *err)
+{
+    if (table->lost.ranges == 0)
+        return 0;
+    held->lost = malloc(sizeof(*held->lost));
+    if (held->lost == NULL)
+        return err_no_memory(err);
+    *held->lost = table->lost;
+    return 0;
+}
+
 /* @table becomes that of the layer's active state, walked. */
 static int look_at_table(struct report_backing *backing, size_t depth, struct format_image *image,
                          struct table *table, struct progress *progress, struct err *err)
@@ -100,6 +114,8 @@ static int look_at_table(struct report_backing *backing, size_t depth, struct fo
         ret = tables_l1_hash(image, table, 1, &held->l1_hash, err);
     if (ret == 0)
         ret = walk_alone(image, table, progress, err);
+    if (ret == 0)
+        ret = keep_lost(held, table, err);
     if (ret < 0)
         return ret;
     held->mapped_bytes = table->counts.mapped_bytes;
@@ -256,7 +272,7 @@ int report_backing_alone(const struct report_backing *backing, struct report_tab
     return 0;
 }
 
-int report_backing_fill(const struct report_backing *backing, const struct meter *meter,
+int report_backing_fill(struct report_backing *backing, const struct meter *meter,
                         uint64_t alone_bytes, struct report_table *filled, struct err *err)
 {
     int ret = new_layers(backing, filled, err);
@@ -269,6 +285,8 @@ int report_backing_fill(const struct report_backing *backing, const struct meter
 
         out->bytes = file->bytes;
         out->runs = file->runs;
+        out->lost = backing->held[depth].lost;
+        backing->held[depth].lost = NULL;
         /* In a damaged image, or one that grows, the walk along the chain may find more. What a
          * layer holds of a range is not asked: clusters may reach over its borders. */
         if (!filled->range.known)

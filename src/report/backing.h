@@ -51,9 +51,9 @@ int report_backing_set_top(struct report_backing *backing, struct format_image *
 
 /*
  * Fills in the layers of a table from the meter of its walk along the chain. @alone_bytes: the
- * mapped bytes of the table alone.
+ * mapped bytes of the table alone. What is lost in layers below the top goes to the first table.
  */
-int report_backing_fill(const struct report_backing *backing, const struct meter *meter,
+int report_backing_fill(struct report_backing *backing, const struct meter *meter,
                         uint64_t alone_bytes, struct report_table *filled, struct err *err);
 
 /* Fills in the layers of a table that is a chain by itself: the image has no backing file. */

@@ -165,8 +165,11 @@ static void do_walk(struct pass *pass, struct report_walk *walk)
 static void do_layers(struct pass *pass, struct report_table *table)
 {
     do_memory(pass, &table->layers, table->n_layers * sizeof(*table->layers));
-    for (size_t i = 0; i < table->n_layers; i++)
+    for (size_t i = 0; i < table->n_layers; i++) {
         do_string(pass, &table->layers[i].path);
+        if (pass->reads)
+            table->layers[i].lost = NULL; /* only a page shows it */
+    }
 }
 
 static void drop_from_row(struct report_table *table)

@@ -19,8 +19,10 @@ static void table_free(struct report_table *table)
     free(table->lost);
     report_walk_free(&table->walk);
     report_walk_free(&table->end_to_end.walk);
-    for (size_t i = 0; i < table->n_layers; i++)
+    for (size_t i = 0; i < table->n_layers; i++) {
         free(table->layers[i].path);
+        free(table->layers[i].lost);
+    }
     free(table->layers);
 }
 

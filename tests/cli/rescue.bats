@@ -50,6 +50,16 @@ lines() { "$QCOW2FRAG" --no-host "$@" | sed -n '2,/^   1\./ p' | sed '$ d'; }
     0x20000000 to 0x20010000, 64 KiB'
 }
 
+@test "what is lost in a backing file is named with the file" {
+    two_tables
+    qemu-img create -q -f qcow2 -F qcow2 -b disk.qcow2 top.qcow2
+    is <(lines --chain top.qcow2) '  DAMAGED: at least 64 KiB of backing file "disk.qcow2" cannot be read, in 1 range:
+    0x20000000 to 0x20010000, 64 KiB'
+    # Without --chain that file is not opened, and nothing is said of it.
+    try qcow2frag --no-host top.qcow2
+    exits 0
+}
+
 @test "neighbours are one range, also over the border of a table, and the disk ends the last" {
     image disk.qcow2 <<'FIXTURE'
 size 5M

@@ -606,7 +606,7 @@ static void the_images_of_a_chain(void **state)
     page.made.tables[0].n_layers = 1;
     hides(&page, "images, the top");
     for (uint32_t i = 0; i < 23; i++)
-        many[i] = (struct report_layer){(char *)(uintptr_t) "l", i, 0, 0, {false, 0}};
+        many[i] = (struct report_layer){.path = (char *)(uintptr_t) "l", .depth = i};
     page.made.tables[0].layers = many;
     page.made.tables[0].n_layers = 23;
     says(&page, "      19        0 B in 0 runs: l");
