@@ -4,6 +4,8 @@
 
 load helper
 
+hasten
+
 setup() {
     enter_scratch
     needs python3
@@ -490,7 +492,7 @@ map 0..9 at 20'
     chained top.qcow2
     is <(json out 'i[0]["in_use"]') false
     mkfifo commands
-    qemu-io -f qcow2 base.qcow2 <commands >qemu.log 2>&1 3>&- &
+    command qemu-io -f qcow2 base.qcow2 <commands >qemu.log 2>&1 3>&- &
     exec 4>commands
     for _ in {1..50}; do
         ! grep -q ":$(stat -c %i base.qcow2) " /proc/locks || break

@@ -119,18 +119,22 @@ class WholeRun(Run):
     """It is seen whether the document is whole, and nothing kept: each object of tables and findings by itself, and
     the rest without them."""
 
+    BEGIN, END = b"\n        {\n", b"\n        }"
+
     def take(self, out):
-        rest, piece = [], []
-        for line in out:
-            if line == b"        {\n" or piece:
-                piece.append(line)
-            else:
-                rest.append(line)
-            if line.startswith(b"        }"):
-                json.loads(b"".join([*piece[:-1], b"}"]).decode("utf-8"))
-                rest.append(b"0" + line[9:])
-                piece = []
-        json.loads(b"".join(rest + piece).decode("utf-8"))
+        rest, text = [], b""
+        while block := out.read(1 << 18):
+            text = self.take_objects(text + block, rest)
+        json.loads(b"".join([*rest, text]).decode("utf-8"))
+
+    def take_objects(self, text, rest):
+        """What stands between the objects goes into `rest`, with a 0 for each; what is not at its end is returned."""
+        at = 0
+        while (begin := text.find(self.BEGIN, at)) >= 0 and (end := text.find(self.END, begin)) >= 0:
+            json.loads(text[begin:end + len(self.END)].decode("utf-8"))
+            rest += text[at:begin], b"\n0"
+            at = end + len(self.END)
+        return text[at:]
 
 
 class Part:

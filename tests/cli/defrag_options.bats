@@ -4,6 +4,8 @@
 
 load helper
 
+hasten
+
 setup() {
     enter_scratch
     fixture reversed
@@ -510,7 +512,7 @@ SCRIPT
 map 3..9 reversed'
     cp a.qcow2 new.qcow2
     mkfifo commands
-    qemu-io new.qcow2 <commands >/dev/null 2>&1 &
+    command qemu-io new.qcow2 <commands >/dev/null 2>&1 &
     exec 7>commands
     printf 'write 0 512\n' >&7
     for _ in $(seq 100); do

@@ -7,6 +7,8 @@
 
 load helper
 
+hasten
+
 setup() {
     enter_scratch
     needs nbdkit qemu-img qemu-io python3
@@ -59,7 +61,7 @@ milliseconds() { json "$1" 'int(d["seconds"] * 1000)'; }
 @test "sequential, over an L2 border" {
     image f <<'FIXTURE'
 size 768M
-map 4096..12287
+map 7168..9215
 FIXTURE
     costs f
 }
@@ -83,16 +85,16 @@ FIXTURE
 
 @test "two writers in turns: short gaps" {
     image f <<'FIXTURE'
-size 512M
-map 0..4095 at 10 stride 2
-map 4096..8191 at 11 stride 2
+size 128M
+map 0..1023 at 10 stride 2
+map 1024..2047 at 11 stride 2
 FIXTURE
     costs f
 }
 
 @test "gaps too long to be read over" {
     image f <<'FIXTURE'
-size 256M
+size 128M
 map all at 10 stride 23
 FIXTURE
     costs f
@@ -108,7 +110,7 @@ FIXTURE
 
 @test "shuffled by single clusters" {
     image f <<'FIXTURE'
-size 256M
+size 128M
 map all shuffled seed 1
 FIXTURE
     costs f
@@ -116,7 +118,7 @@ FIXTURE
 
 @test "shuffled in groups of 4 clusters" {
     image f <<'FIXTURE'
-size 256M
+size 128M
 map all shuffled seed 2 group 4
 FIXTURE
     costs f
@@ -124,7 +126,7 @@ FIXTURE
 
 @test "shuffled in groups of 64 clusters" {
     image f <<'FIXTURE'
-size 512M
+size 256M
 map all shuffled seed 3 group 64
 FIXTURE
     costs f
@@ -141,16 +143,16 @@ FIXTURE
 
 @test "swapped pairs" {
     image f <<'FIXTURE'
-size 256M
-map 0..4095 every 2 at 11 stride 2
-map 1..4095 every 2 at 10 stride 2
+size 128M
+map 0..2047 every 2 at 11 stride 2
+map 1..2047 every 2 at 10 stride 2
 FIXTURE
     costs f
 }
 
 @test "half of it mapped, the holes closed" {
     image f <<'FIXTURE'
-size 512M
+size 256M
 map all every 2
 FIXTURE
     costs f
@@ -158,7 +160,7 @@ FIXTURE
 
 @test "half of it mapped, in random order" {
     image f <<'FIXTURE'
-size 512M
+size 256M
 map all every 2 shuffled seed 4
 FIXTURE
     costs f
@@ -198,7 +200,7 @@ FIXTURE
 
 @test "a disk that ends within a cluster" {
     image f <<'FIXTURE'
-size 100700672
+size 50369024
 map all shuffled seed 5
 FIXTURE
     costs f
@@ -226,7 +228,7 @@ FIXTURE
 
 @test "clusters of 4 KiB" {
     image f <<'FIXTURE'
-size 128M
+size 64M
 cluster 4K
 map all shuffled seed 7 group 3
 FIXTURE
@@ -235,7 +237,7 @@ FIXTURE
 
 @test "clusters of 4 KiB in order: a table every 2 MiB" {
     image f <<'FIXTURE'
-size 256M
+size 64M
 cluster 4K
 map all
 FIXTURE
@@ -244,7 +246,7 @@ FIXTURE
 
 @test "clusters of 2 MiB: larger than a request" {
     image f <<'FIXTURE'
-size 1G
+size 256M
 cluster 2M
 map all shuffled seed 8
 FIXTURE
@@ -268,11 +270,11 @@ FIXTURE
     image f <<'FIXTURE'
 size 65G
 cluster 16K
-map 0..9999 shuffled seed 10 group 2
+map 0..4999 shuffled seed 10 group 2
 FIXTURE
     qemu_reads f --tables
     model f
-    [ "$(json qemu.json 'd["slices"]')" = 20 ]
+    [ "$(json qemu.json 'd["slices"]')" = 12 ]
     program f
 }
 
@@ -280,37 +282,37 @@ FIXTURE
 
 @test "extended L2, whole clusters" {
     image f <<'FIXTURE'
-size 512M
+size 128M
 feature extended-l2
-map 0..4095
-map 4096..8191 shuffled seed 11
+map 0..1023
+map 1024..2047 shuffled seed 11
 FIXTURE
     costs f
 }
 
 @test "extended L2, clusters in part, in order" {
     image f <<'FIXTURE'
-size 512M
+size 128M
 feature extended-l2
-map 0..4095 alloc 0..3
-map 4096..8191 alloc 2..3,16..20,31 zero 0..1
+map 0..1023 alloc 0..3
+map 1024..2047 alloc 2..3,16..20,31 zero 0..1
 FIXTURE
     costs f
 }
 
 @test "extended L2, clusters in part, shuffled" {
     image f <<'FIXTURE'
-size 256M
+size 128M
 feature extended-l2
-map 0..2047 shuffled seed 12 alloc 0..3,16..20,31
-map 2048..4095 shuffled seed 13 alloc 30..31
+map 0..1023 shuffled seed 12 alloc 0..3,16..20,31
+map 1024..2047 shuffled seed 13 alloc 30..31
 FIXTURE
     costs f
 }
 
 @test "extended L2, clusters of 2 MiB in part: what is not held is not read" {
     image f <<'FIXTURE'
-size 2G
+size 512M
 cluster 2M
 feature extended-l2
 map all shuffled seed 14 alloc 0,9..12
@@ -466,7 +468,7 @@ FIXTURE
 
 @test "encrypted with clusters of 64 KiB: as without" {
     image f <<'FIXTURE'
-size 128M
+size 64M
 crypt aes
 map all shuffled seed 28 group 5
 FIXTURE
@@ -491,7 +493,7 @@ FIXTURE
 
 @test "forty snapshots" {
     image f <<'FIXTURE'
-size 128M
+size 64M
 cluster 16K
 map all
 snapshots 40 change 2% run 8 seed 1
@@ -666,7 +668,7 @@ PYTHON
 
 @test "a layout below: guest order over made-up extents" {
     image f <<'FIXTURE'
-size 256M
+size 128M
 map all shuffled seed 15 group 8
 FIXTURE
     at_each_mib 1 >extents

@@ -12,6 +12,6 @@ load helper
     BUILD_FUZZ=$(dirname "$QCOW2FRAG")/fuzz
     mkdir -p "$BUILD_FUZZ/corpus" 2>/dev/null && [ -w "$BUILD_FUZZ/corpus" ] || BUILD_FUZZ=$PWD/fuzz # it is another's
     export BUILD_FUZZ
-    FUZZ_BUILT_FAST=yes timeout 900 "$TESTS/fuzz/run" "${FUZZ_SECONDS:-15}" >out 2>&1 || { tail -50 out; false; }
+    FUZZ_BUILT_FAST=yes timeout 900 "$TESTS/fuzz/run" "${FUZZ_SECONDS:-10}" >out 2>&1 || { tail -50 out; false; }
     grep -q '^Done [0-9]* runs' out
 }

@@ -7,6 +7,8 @@
 load helper
 load qemu
 
+hasten
+
 setup() {
     enter_scratch
     needs python3
