@@ -98,15 +98,14 @@ static int write_parts(const struct share *share)
 
 /* ---- hashes ---- */
 
-/* What no part fills is zeros, or metadata. */
-static void clear_gaps(const struct share *share)
+/* What no part fills is zeros, or metadata. @first: the first part of the block. */
+static void clear_gaps(const struct share *block, size_t first)
 {
-    const struct defrag_parts *parts = &share->window->parts;
-    unsigned char *bytes = share->window->bytes;
-    uint64_t end = share->begin;
+    const struct defrag_parts *parts = &block->window->parts;
+    unsigned char *bytes = block->window->bytes;
+    uint64_t end = block->begin;
 
-    for (size_t i = defrag_parts_first_at(parts, share->begin);
-         i < parts->n_list && parts->list[i].at < share->end; i++) {
+    for (size_t i = first; i < parts->n_list && parts->list[i].at < block->end; i++) {
         const struct defrag_part *part = &parts->list[i];
 
         if (part->at > end)
@@ -114,25 +113,24 @@ static void clear_gaps(const struct share *share)
         if (part->at + part->bytes > end)
             end = part->at + part->bytes;
     }
-    memset(bytes + end, 0, (size_t)(share->end - end));
+    memset(bytes + end, 0, (size_t)(block->end - end));
 }
 
-/* The metadata that lie in the share, as the file has them. */
-static int read_metadata(const struct share *share)
+/* The metadata that lie in the block, from @extent on, as the file has them. */
+static int read_metadata(const struct share *block, struct defrag_extent extent)
 {
-    uint64_t from = share->window->begin + share->begin, to = share->window->begin + share->end;
-    struct defrag_extent extent = {.end = from};
+    uint64_t from = block->window->begin + block->begin, to = block->window->begin + block->end;
 
-    while (defrag_planned_next(share->lay->planned, extent.end, &extent) && extent.begin < to) {
+    do {
         uint64_t begin = extent.begin > from ? extent.begin : from;
         uint64_t end = extent.end < to ? extent.end : to;
-        int ret = store_new_file_read(share->lay->file, begin,
-                                      share->window->bytes + (begin - share->window->begin),
-                                      (size_t)(end - begin), share->err);
+        int ret = store_new_file_read(block->lay->file, begin,
+                                      block->window->bytes + (begin - block->window->begin),
+                                      (size_t)(end - begin), block->err);
 
         if (ret < 0)
             return ret;
-    }
+    } while (defrag_planned_next(block->lay->planned, extent.end, &extent) && extent.begin < to);
     return 0;
 }
 
@@ -146,15 +144,26 @@ struct defrag_hash defrag_hash_of(const void *block, size_t bytes)
     return (struct defrag_hash){hash.low64, hash.high64};
 }
 
-static void take_hashes(const struct share *share)
+/* Where nothing lies the hash is that of zeros already: a disk with a place for each cluster is
+ * mostly so. */
+static int take_hash(const struct share *block)
 {
-    for (uint64_t at = share->begin; at < share->end; at += DEFRAG_BLOCK_BYTES) {
-        uint64_t left = share->end - at;
-        size_t n = left < DEFRAG_BLOCK_BYTES ? (size_t)left : DEFRAG_BLOCK_BYTES;
+    const struct defrag_parts *parts = &block->window->parts;
+    uint64_t from = block->window->begin + block->begin, to = block->window->begin + block->end;
+    size_t first = defrag_parts_first_at(parts, block->begin);
+    bool data = first < parts->n_list && parts->list[first].at < block->end;
+    struct defrag_extent extent;
+    bool metadata = defrag_planned_next(block->lay->planned, from, &extent) && extent.begin < to;
+    int ret;
 
-        share->lay->hashes[(share->window->begin + at) / DEFRAG_BLOCK_BYTES] =
-            defrag_hash_of(share->window->bytes + at, n);
-    }
+    if (!data && !metadata)
+        return 0;
+    clear_gaps(block, first);
+    ret = metadata ? read_metadata(block, extent) : 0;
+    if (ret == 0)
+        block->lay->hashes[from / DEFRAG_BLOCK_BYTES] =
+            defrag_hash_of(block->window->bytes + block->begin, (size_t)(to - from));
+    return ret;
 }
 
 int defrag_lay(void *context, const struct defrag_window *window, uint64_t begin, uint64_t end,
@@ -163,11 +172,14 @@ int defrag_lay(void *context, const struct defrag_window *window, uint64_t begin
     const struct share share = {context, window, begin - window->begin, end - window->begin, err};
     int ret = write_parts(&share);
 
-    if (ret < 0 || share.lay->hashes == NULL)
-        return ret;
-    clear_gaps(&share);
-    ret = read_metadata(&share);
-    if (ret == 0)
-        take_hashes(&share);
+    for (uint64_t at = share.begin; at < share.end && ret == 0 && share.lay->hashes != NULL;
+         at += DEFRAG_BLOCK_BYTES) {
+        struct share block = share;
+
+        block.begin = at;
+        if (share.end - at > DEFRAG_BLOCK_BYTES)
+            block.end = at + DEFRAG_BLOCK_BYTES;
+        ret = take_hash(&block);
+    }
     return ret;
 }

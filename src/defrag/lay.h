@@ -18,7 +18,7 @@ struct defrag_hash {
 struct defrag_lay {
     struct io *source, *planned;
     struct store_new_file *file;
-    struct defrag_hash *hashes; /* of all blocks; NULL: none are wanted */
+    struct defrag_hash *hashes; /* of all blocks, zeros at first; NULL: none are wanted */
     _Atomic uint64_t written_bytes;
 };
 

@@ -72,3 +72,25 @@ map 0..1'
 map --list -c top.qcow2
 COMMANDS
 }
+
+@test "defrag holds its windows, 16 bytes for each run, and 64 MiB at most" {
+    needs python3
+    ! has_sanitizer || skip "a sanitizer has its own memory"
+    image runs.qcow2 <<<'size 64M
+cluster 512
+map all shuffled seed 1 group 1'
+    for memory in 8 32; do
+        for disk in hdd ssd; do
+            python3 - "$QCOW2FRAG" $memory --device $disk <<'PYTHON' || told "too much memory"
+import resource, subprocess, sys
+program, mib, *options = sys.argv[1:]
+subprocess.run([program, "defrag", "--quiet", "--overwrite", "--memory", mib + "M", *options, "-o", "new", "runs.qcow2"],
+               check=True)
+peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss << 10
+allowed = (int(mib) + 64 << 20) + 16 * (64 << 20) // 512
+print(peak >> 20, "MiB of", allowed >> 20)
+sys.exit(peak > allowed)
+PYTHON
+        done
+    done
+}
