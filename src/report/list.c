@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* Owns the joining of pieces into runs for a list. */
+/* Owns what a list of runs shows, and keeping it until it can be shown. What is a run: walk/runs.c.
+ */
 #include "list.h"
 
 #include "backing.h"
@@ -11,6 +12,7 @@
 #include "io.h"
 #include "map.h"
 #include "measure.h"
+#include "runs.h"
 #include "scan.h"
 #include "spool.h"
 #include "watch.h"
@@ -34,11 +36,9 @@ struct list {
     size_t n_names;
     struct list_map *maps; /* by file number; NULL: no places are known */
     size_t n_maps;
-    struct piece open;         /* the run that may still grow; guest_bytes 0: none */
-    struct opt_u64 open_place; /* of its first byte, on the device */
-    bool open_encoded;         /* it lies in one stored extent, which has only one place */
-    struct tables_span span;   /* what of the guest disk is listed, */
-    uint64_t most_runs;        /* and has room there, about; for the progress alone */
+    struct walk_runs runs;
+    struct tables_span span; /* what of the guest disk is listed, */
+    uint64_t most_runs;      /* and has room there, about; for the progress alone */
     uint64_t n_runs;
 };
 
@@ -49,119 +49,56 @@ struct list_map {
     size_t segment; /* that was met last */
 };
 
-/* Where a stretch of a file begins on the device, and how much of it goes on there. */
-struct place {
-    struct opt_u64 physical;
-    bool encoded;
-    uint64_t bytes;
-};
-
 const char *report_kind_name(enum piece_kind kind)
 {
     return kind == PIECE_DATA ? "data" : kind == PIECE_COMPRESSED ? "compressed" : "zero";
 }
 
-static int hand_over(struct list *list)
+static int take_run(void *context, const struct walk_run *whole)
 {
-    const struct piece *open = &list->open;
+    struct list *list = context;
+    const struct piece *piece = &whole->piece;
     const struct format_file *file =
-        list->backing != NULL ? &list->backing->chain.files[open->file] : NULL;
-    bool has_host = open->kind != PIECE_ZERO;
-    struct report_run run = {
-        .guest_off = open->guest_off,
-        .guest_bytes = open->guest_bytes,
-        .kind = open->kind,
+        list->backing != NULL ? &list->backing->chain.files[piece->file] : NULL;
+    bool has_host = piece->kind != PIECE_ZERO;
+    const struct report_run run = {
+        .guest_off = piece->guest_off,
+        .guest_bytes = piece->guest_bytes,
+        .kind = piece->kind,
         .depth = file != NULL ? file->layer : 0,
-        .file = list->names[open->file],
-        .host_off = {has_host, open->begin},
-        .host_bytes = {has_host, open->end - open->begin},
-        .physical_off = list->open_place,
+        .file = list->names[piece->file],
+        .host_off = {has_host, piece->begin},
+        .host_bytes = {has_host, piece->end - piece->begin},
+        .physical_off = whole->physical,
     };
+    int ret = report_spool_add(&list->spool, &run);
 
-    int ret = open->guest_bytes == 0 ? 0 : report_spool_add(&list->spool, &run);
-
-    list->n_runs += open->guest_bytes > 0;
+    list->n_runs++;
     list->watch.no_more = list->spool.released;
     return ret;
 }
 
-static struct place place_of(struct list *list, unsigned file, uint64_t off, uint64_t end)
+static struct walk_place place_of(void *context, unsigned file, uint64_t off, uint64_t end)
 {
+    struct list *list = context;
     struct list_map *known = list->maps != NULL ? &list->maps[file] : NULL;
     const struct host_map *map = known != NULL ? known->map : NULL;
     const struct host_segment *segment;
 
     if (map == NULL)
-        return (struct place){.bytes = end - off};
+        return (struct walk_place){.bytes = end - off};
     if (map->segments[known->segment].file_off > off || host_map_end(map, known->segment) <= off)
         known->segment = host_map_find(map, off);
     segment = &map->segments[known->segment];
     if (end > host_map_end(map, known->segment))
         end = host_map_end(map, known->segment);
-    return (struct place){
+    return (struct walk_place){
         .physical = {host_kind_is_placed(segment->kind),
                      segment->kind == HOST_ENCODED ? segment->physical
                                                    : host_map_place(map, known->segment, off)},
         .encoded = segment->kind == HOST_ENCODED,
         .bytes = end - off,
     };
-}
-
-static bool goes_on(const struct list *list, const struct place *place)
-{
-    uint64_t bytes = list->open_encoded ? 0 : list->open.end - list->open.begin;
-
-    return place->physical.known == list->open_place.known &&
-           place->encoded == list->open_encoded &&
-           (!place->physical.known || place->physical.value == list->open_place.value + bytes);
-}
-
-static bool joins(const struct list *list, const struct piece *piece, const struct place *place)
-{
-    const struct piece *open = &list->open;
-
-    return open->guest_bytes != 0 && piece->kind == open->kind && piece->kind != PIECE_COMPRESSED &&
-           piece->file == open->file && piece->guest_off == open->guest_off + open->guest_bytes &&
-           (piece->kind == PIECE_ZERO || (piece->begin == open->end && goes_on(list, place)));
-}
-
-static int add(struct list *list, const struct piece *piece, const struct place *place)
-{
-    int ret = 0;
-
-    if (joins(list, piece, place)) {
-        list->open.guest_bytes += piece->guest_bytes;
-        list->open.end = piece->end;
-        return 0;
-    }
-    ret = hand_over(list);
-    list->open = *piece;
-    list->open_place = place->physical;
-    list->open_encoded = place->encoded;
-    return ret;
-}
-
-/* A piece is split where it lies in several places; not so a blob, of which no part can be told. */
-static int add_piece(struct list *list, struct piece piece)
-{
-    struct place place = {.bytes = 0};
-    int ret = 0;
-
-    if (piece.kind == PIECE_ZERO)
-        return add(list, &piece, &place);
-    place = place_of(list, piece.file, piece.begin, piece.end);
-    while (piece.kind != PIECE_COMPRESSED && place.bytes < piece.end - piece.begin && ret == 0) {
-        struct piece part = piece;
-
-        part.guest_bytes = place.bytes;
-        part.end = piece.begin + place.bytes;
-        ret = add(list, &part, &place);
-        piece.guest_off += place.bytes;
-        piece.guest_bytes -= place.bytes;
-        piece.begin = part.end;
-        place = place_of(list, piece.file, piece.begin, piece.end);
-    }
-    return ret < 0 ? ret : add(list, &piece, &place);
 }
 
 /* ---- how far it is ---- */
@@ -218,7 +155,7 @@ static int take(void *context, const struct piece_batch *batch)
     int ret = 0;
 
     for (uint32_t i = 0; i < batch->n && ret == 0; i++)
-        ret = add_piece(list, piece_batch_piece(batch, i));
+        ret = walk_runs_add(&list->runs, piece_batch_piece(batch, i));
     if (batch->n > 0)
         tell_progress(list, piece_batch_piece(batch, batch->n - 1).guest_off);
     return ret;
@@ -319,7 +256,7 @@ static int list_table(struct format_image *image, size_t chosen, struct list *li
     ret = list->backing != NULL ? list_chain(image, &table, list, findings, err)
                                 : list_alone(image, &table, list, err);
     if (ret == 0)
-        ret = hand_over(list);
+        ret = walk_runs_end(&list->runs);
     format_findings_merge(findings, &table.findings);
     return ret;
 }
@@ -404,7 +341,7 @@ static void forget(void *context)
     report_spool_forget(&list->spool);
     format_findings_free(&list->listed->findings);
     free_names(list);
-    list->open = (struct piece){.guest_bytes = 0};
+    list->runs.open = (struct walk_run){.encoded = false};
     list->n_runs = 0;
 }
 
@@ -448,6 +385,7 @@ int report_list_io(struct io *io, const char *path, const struct report_list_cho
                                        .attempt = attempt,
                                        .context = &list,
                                        .findings = &listed->findings};
+    list.runs = (struct walk_runs){.place_of = place_of, .take = take_run, .context = &list};
     report_spool_init(&list.spool, choice);
     ret = report_watch(&list.watch, err);
     if (ret == 0) {
