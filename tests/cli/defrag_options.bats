@@ -391,7 +391,7 @@ a_large_image() {
     image folder/image <<'IMAGE'
 size 64M
 fill
-map 0..383 shuffled seed 1 group 4
+map 0..255 shuffled seed 1 group 4
 IMAGE
 }
 
@@ -474,7 +474,7 @@ SCRIPT
     status=$(cat status)
     refused folder/image
     is err "qcow2frag: folder/image: there is not enough room for a second file while it is written: it takes \
-24.3 MiB, and 12 MiB are free; --output writes it elsewhere"
+16.3 MiB, and 12 MiB are free; --output writes it elsewhere"
     is_empty left
     sed -i 's/defrag/defrag --force/' script # as when others fill it meanwhile
     unshare -rm sh script "$QCOW2FRAG" >out 2>err
@@ -517,7 +517,7 @@ map 3..9 reversed'
     printf 'write 0 512\n' >&7
     for _ in $(seq 100); do
         qcow2frag --json --no-host new.qcow2 >held
-        [ "$(json held 'i[0]["in_use"]')" != True ] || break
+        [ "$(json held 'i[0]["in_use"]')" != true ] || break
         sleep 0.05
     done
     try qcow2frag defrag --force --overwrite -o new.qcow2 a.qcow2

@@ -237,7 +237,7 @@ def preallocated(name, how):
 
 def mkfs(name):
     with open(name + ".raw", "wb") as file:
-        file.truncate(T)
+        file.truncate(300 * G)
     subprocess.run(["mkfs.ext4", "-q", "-F", name + ".raw"], check=True, stdout=subprocess.DEVNULL)
     qemu_img("convert", "-f", "raw", "-O", "qcow2", name + ".raw", name)
     os.unlink(name + ".raw")
@@ -308,18 +308,18 @@ GROUPS = {
         "a tenth written to": lambda name: rewritten(name, 0.1),
         "three tenths written to": lambda name: rewritten(name, 0.3),
         "six tenths written to": lambda name: rewritten(name, 0.6),
-        "one for each table": lambda name: large(name, 200 * G, 512 * M, 390, flag="-c"),
+        "one for each table": lambda name: large(name, 200 * G, 512 * M, 200, flag="-c"),
     },
     "tables": {
         "a bit everywhere on 4 TiB": lambda name: large(name, 4 * T, 25 * G, 160),
         "the same, shuffled": lambda name: large(name, 4 * T, 25 * G, 160, order=shuffled(160, 160)),
-        "1 TiB, shuffled": lambda name: large(name, T, 512 * M, 540, order=shuffled(540, 2000)),
+        "1 TiB, shuffled": lambda name: large(name, T, 512 * M, 250, order=shuffled(250, 2000)),
         "1 TiB, subclusters": lambda name: large(name, T, 512 * M, 300, "extended_l2=on", shuffled(300, 2000)),
         "64 GiB, small clusters": lambda name: large(name, 64 * G, 64 * M, 300, "cluster_size=4k", shuffled(300, 1000)),
         "many, nothing between": lambda name: written(name, 16 * G, 2 * M, (), "cluster_size=4k") or
         qemu_io(name, [write(number * 2 * M, 4 * K) for number in shuffled(1500, 8192)]),
         "emptied": emptied_tables,
-        "mkfs.ext4 on 1 TiB": mkfs,
+        "mkfs.ext4 on 300 GiB": mkfs,
     },
     "layers": {
         "an overlay": overlay,
