@@ -134,7 +134,8 @@ static int open_second(struct rewrite *rewrite)
         return 0;
     ret = store_lock_take(io_descriptor(rewrite->source), STORE_LOCK_READER, &refusal);
     if (ret != -EBUSY)
-        return 0;
+        return store_lock_check_writers(io_descriptor(rewrite->source), STORE_LOCK_READER,
+                                        &rewrite->err);
     rewrite->err = refusal;
     return ret;
 }

@@ -85,13 +85,20 @@ static void identify(pid_t pid, struct store_holder *holder)
 
 /* ---- who has it open ---- */
 
-/* Has the descriptor of that process a lock? Each is a line of its own in the kernel's text. */
-static bool has_lock(pid_t pid, const char *number)
+/* What the kernel tells of a descriptor: how it was opened, in octal, and a line for each lock. */
+static void examine(pid_t pid, const char *number, bool *writes, bool *locks)
 {
     char name[64], text[4096];
+    const char *flags;
 
+    *writes = *locks = false;
     snprintf(name, sizeof(name), "/proc/%ld/fdinfo/%.20s", (long)pid, number);
-    return read_file(name, text, sizeof(text)) > 0 && strstr(text, "\nlock:") != NULL;
+    if (read_file(name, text, sizeof(text)) <= 0)
+        return;
+    flags = strstr(text, "flags:");
+    *writes = flags != NULL && !(strtoul(flags + 6, NULL, 8) & O_PATH) &&
+              (strtoul(flags + 6, NULL, 8) & O_ACCMODE) != O_RDONLY;
+    *locks = strstr(text, "\nlock:") != NULL;
 }
 
 static bool is_same(const struct statx *a, const struct statx *b)
@@ -110,8 +117,19 @@ static bool look_at(int folder, const char *name, struct statx *st)
                  STATX_TYPE | STATX_INO, st) == 0;
 }
 
-/* 0: has it not open; 1: open; 2: with a lock. */
-static int look(pid_t pid, const struct statx *wanted)
+/* Whom to look for. */
+enum holders { ANYBODY, WRITERS, WRITERS_AND_QEMU };
+
+static bool is_qemu(pid_t pid)
+{
+    struct store_holder holder;
+
+    identify(pid, &holder);
+    return strncmp(holder.program, "qemu", 4) == 0 || strncmp(holder.program, "kvm", 3) == 0;
+}
+
+/* 0: has it not open, or is not looked for; 1: open; 2: with a lock. */
+static int look(pid_t pid, const struct statx *wanted, enum holders holders)
 {
     CLEANUP(close_folder) DIR *folder = NULL;
     struct dirent *entry;
@@ -122,15 +140,19 @@ static int look(pid_t pid, const struct statx *wanted)
     folder = opendir(name);
     while (folder != NULL && found < 2 && (entry = readdir(folder)) != NULL) {
         struct statx st;
+        bool writes, locks;
 
-        if (entry->d_name[0] != '.' && look_at(dirfd(folder), entry->d_name, &st) &&
-            is_same(&st, wanted))
-            found = has_lock(pid, entry->d_name) ? 2 : 1;
+        if (entry->d_name[0] == '.' || !look_at(dirfd(folder), entry->d_name, &st) ||
+            !is_same(&st, wanted))
+            continue;
+        examine(pid, entry->d_name, &writes, &locks);
+        if (holders == ANYBODY || writes || (holders == WRITERS_AND_QEMU && is_qemu(pid)))
+            found = locks ? 2 : 1;
     }
     return found;
 }
 
-bool store_holder_find(int fd, struct store_holder *holder)
+static bool find(int fd, enum holders holders, struct store_holder *holder)
 {
     CLEANUP(close_folder) DIR *processes = opendir("/proc");
     struct dirent *entry;
@@ -142,7 +164,7 @@ bool store_holder_find(int fd, struct store_holder *holder)
         return false;
     while (found < 2 && (entry = readdir(processes)) != NULL) {
         pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
-        int of_it = pid <= 0 || pid == getpid() ? 0 : look(pid, &wanted);
+        int of_it = pid <= 0 || pid == getpid() ? 0 : look(pid, &wanted, holders);
 
         if (of_it > found) {
             found = of_it;
@@ -152,6 +174,16 @@ bool store_holder_find(int fd, struct store_holder *holder)
     if (found > 0)
         identify(best, holder);
     return found > 0;
+}
+
+bool store_holder_find(int fd, struct store_holder *holder)
+{
+    return find(fd, ANYBODY, holder);
+}
+
+bool store_holder_find_writer(int fd, bool qemu, struct store_holder *holder)
+{
+    return find(fd, qemu ? WRITERS_AND_QEMU : WRITERS, holder);
 }
 
 void store_holder_describe(const struct store_holder *holder, char text[STORE_HOLDER_TEXT_MAX])

@@ -19,6 +19,12 @@ struct store_holder {
  */
 bool store_holder_find(int fd, struct store_holder *holder);
 
+/*
+ * The same of those who have it open to write, or may do so at any time: @qemu: also a QEMU that
+ * waits for its migration, which has it open to read until that comes.
+ */
+bool store_holder_find_writer(int fd, bool qemu, struct store_holder *holder);
+
 #define STORE_HOLDER_TEXT_MAX 256
 
 /* "qemu-system-x86_64 (process 1234, libvirt domain web)" */

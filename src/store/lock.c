@@ -132,6 +132,17 @@ static int busy(int fd, struct err *err)
     return err_set(err, EBUSY, "it is in use by %s; end that, and begin again", text);
 }
 
+int store_lock_check_writers(int fd, enum store_lock lock, struct err *err)
+{
+    struct store_holder holder;
+    char text[STORE_HOLDER_TEXT_MAX];
+
+    if (!store_holder_find_writer(fd, lock == STORE_LOCK_OWNER, &holder))
+        return 0;
+    store_holder_describe(&holder, text);
+    return err_set(err, EBUSY, "%s has it open, without a lock; end that, and begin again", text);
+}
+
 int store_lock_take(int fd, enum store_lock lock, struct err *err)
 {
     bool raced = false;

@@ -24,6 +24,12 @@ enum store_lock {
  */
 int store_lock_take(int fd, enum store_lock lock, struct err *err);
 
+/*
+ * A program that takes no locks, or none yet: -EBUSY: one has the file open to write, as far as the
+ * system tells. For OWNER also a QEMU that has it open: it waits for its migration, and will write.
+ */
+int store_lock_check_writers(int fd, enum store_lock lock, struct err *err);
+
 /* From OWNER down to READER. */
 void store_lock_let_read(int fd);
 

@@ -202,7 +202,7 @@ int store_original_check(const struct store_original *original, struct err *err)
     if (fstatat(original->folder, original->name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
         fstat(io_descriptor(original->io), &opened) == 0 && named.st_dev == opened.st_dev &&
         named.st_ino == opened.st_ino)
-        return 0;
+        return store_lock_check_writers(io_descriptor(original->io), STORE_LOCK_OWNER, err);
     return err_set(err, ESTALE,
                    "its name leads to another file now: somebody has replaced or removed it "
                    "meanwhile; begin again");

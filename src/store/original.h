@@ -34,7 +34,7 @@ struct store_original_options {
 int store_original_open(const char *path, const struct store_original_options *options,
                         struct store_original *original, struct err *err);
 
-/* Does its name still lead to it? -ESTALE. */
+/* Does its name still lead to it, and has nobody opened it to write? -ESTALE, -EBUSY. */
 int store_original_check(const struct store_original *original, struct err *err);
 
 /*
