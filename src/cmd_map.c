@@ -94,6 +94,23 @@ static int tell(const struct options *options, const struct cmd_console *console
     return format_findings_have_error(findings) ? CMD_DAMAGED : CMD_DONE;
 }
 
+/* The whole list, or none of it. */
+static int print(struct map *map, const char *path, const struct report_list_choice *choice,
+                 struct report_listed *listed, struct err *err)
+{
+    int ret;
+
+    map->list.stream = map->output.stream;
+    ret = report_list(path, choice, listed, err);
+    hide_progress(map);
+    if (ret < 0) {
+        io_output_abort(&map->output);
+        return ret;
+    }
+    render_list_end(&map->list);
+    return io_output_commit(&map->output, &map->output_err);
+}
+
 int cmd_map(const struct options *options, const struct cmd_console *console)
 {
     struct err err = {0};
@@ -113,21 +130,9 @@ int cmd_map(const struct options *options, const struct cmd_console *console)
     struct report_listed listed = {.changing = false};
     int status = CMD_FAILED;
 
-    if (io_output_open(&map.output, options->output, &map.output_err) == 0) {
-        int ret;
-
-        map.list.stream = map.output.stream;
-        ret = report_list(options->paths[0], &choice, &listed, &err);
-        hide_progress(&map);
-        if (ret == 0)
-            render_list_end(&map.list);
-        if (ret == 0)
-            ret = io_output_commit(&map.output, &map.output_err);
-        else
-            io_output_abort(&map.output);
-        if (ret == 0)
-            status = tell(options, console, &listed);
-    }
+    if (io_output_open(&map.output, options->output, &map.output_err) == 0 &&
+        print(&map, options->paths[0], &choice, &listed, &err) == 0)
+        status = tell(options, console, &listed);
     cmd_complain(console, options->paths[0], &err);
     cmd_complain(console, NULL, &map.output_err);
     format_findings_free(&listed.findings);

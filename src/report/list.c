@@ -7,6 +7,7 @@
 #include "checked.h"
 #include "choose.h"
 #include "compose.h"
+#include "cleanup.h"
 #include "err.h"
 #include "image.h"
 #include "io.h"
@@ -345,29 +346,36 @@ static void forget(void *context)
     list->n_runs = 0;
 }
 
+static int list_image(struct list *list, struct format_image *image, struct err *err)
+{
+    const struct report_choice which = {.snapshots = &list->choice->snapshot,
+                                        .n_snapshots = list->choice->snapshot != NULL};
+    CLEANUP_FREE size_t *chosen = NULL;
+    size_t n_chosen;
+    int ret = report_choose(image, &which, &chosen, &n_chosen, err);
+
+    if (ret < 0)
+        return ret;
+    ret = report_choose_span(image, list->choice->span, chosen, n_chosen, err);
+    if (ret < 0)
+        return ret;
+    ret = find_names(list, image, err);
+    if (ret < 0)
+        return ret;
+    ret = find_maps(list, image, err);
+    return ret < 0 ? ret : list_table(image, chosen[0], list, &list->listed->findings, err);
+}
+
 static int attempt(void *context, struct format_image *image, struct report_backing *backing,
                    struct err *err)
 {
     struct list *list = context;
-    struct format_findings *findings = &list->listed->findings;
-    const struct report_choice which = {.snapshots = &list->choice->snapshot,
-                                        .n_snapshots = list->choice->snapshot != NULL};
-    size_t *chosen = NULL, n_chosen;
     int ret;
 
     list->backing = backing;
-    format_findings_merge(findings, &image->findings);
-    ret = report_choose(image, &which, &chosen, &n_chosen, err);
-    if (ret == 0)
-        ret = report_choose_span(image, list->choice->span, chosen, n_chosen, err);
-    if (ret == 0)
-        ret = find_names(list, image, err);
-    if (ret == 0)
-        ret = find_maps(list, image, err);
-    if (ret == 0)
-        ret = list_table(image, chosen[0], list, findings, err);
+    format_findings_merge(&list->listed->findings, &image->findings);
+    ret = list_image(list, image, err);
     free_maps(list);
-    free(chosen);
     return ret;
 }
 
