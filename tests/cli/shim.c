@@ -6,6 +6,7 @@
  *   SHIM_FAIL=OFFSET        reading this byte is EIO; what lies before it is read, as a disk does
  *   SHIM_SHORT=1            a read gives some of the bytes asked for, from 1 to 700
  *   SHIM_INTERRUPT=1        two of three reads are interrupted by a signal
+ *   SHIM_FLIP=OFFSET        this byte is another one when it is read past the page cache
  *   SHIM_SHRINK=OFFSET:SIZE before this byte is read for the first time the file gets that size
  *   SHIM_FIEMAP=FILE        every file has the extents that FILE lists as far as it is long, a line
  *                           each: offset in the file, length, place on the device, flags; in rising
@@ -92,6 +93,16 @@ static ssize_t allowed(int fd, size_t len, long long off)
     return (ssize_t)len;
 }
 
+/* As a disk that does not keep what it was given. */
+static void flip(int fd, char *bytes, ssize_t n, long long off)
+{
+    const char *text = getenv("SHIM_FLIP");
+    long long at = text != NULL ? strtoll(text, NULL, 0) : 0;
+
+    if (text != NULL && n > 0 && inside(at, off, (size_t)n) && (fcntl(fd, F_GETFL) & O_DIRECT))
+        bytes[at - off] ^= 1;
+}
+
 SHOWN ssize_t pread64(int fd, void *buf, size_t len, off64_t off)
 {
     static ssize_t (*next)(int, void *, size_t, off64_t);
@@ -99,7 +110,10 @@ SHOWN ssize_t pread64(int fd, void *buf, size_t len, off64_t off)
 
     if (next == NULL)
         next = (ssize_t(*)(int, void *, size_t, off64_t))dlsym(RTLD_NEXT, "pread64");
-    return n <= 0 ? n : next(fd, buf, (size_t)n, off);
+    if (n > 0)
+        n = next(fd, buf, (size_t)n, off);
+    flip(fd, buf, n, off);
+    return n;
 }
 
 SHOWN ssize_t pread(int fd, void *buf, size_t len, off_t off)
