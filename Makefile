@@ -53,6 +53,7 @@ bench:
 	@tools/need-packages build bench
 	@$(MAKE) --no-print-directory all
 	@bench/run $(BUILD)
+	@bench/defrag $(BUILD)
 
 # make fuzz SECONDS=60: new inputs for a while, from the corpus under tests/fuzz.
 SECONDS ?= 60
