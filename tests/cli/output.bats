@@ -203,8 +203,8 @@ keeps() {
 
 @test "-o does not replace another qcow2 image" {
     fixture reversed
-    fixture sequential
-    keeps sequential.qcow2 reversed.qcow2
+    fixture v2-plain
+    keeps v2-plain.qcow2 reversed.qcow2
 }
 
 # mark OFFSET BYTES: an old file of 4 KiB with these bytes, as printf has them, is not replaced.
