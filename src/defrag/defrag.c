@@ -342,6 +342,10 @@ static int prove(struct store_new_file *file, const struct defrag_write_options 
     ret = options->prove(options->context, path, err);
     if (ret < 0)
         return ret;
+    if (stat(path, &after) < 0 || after.st_dev != before.st_dev || after.st_ino != before.st_ino)
+        return err_set(err, ESTALE,
+                       "the new image was moved, removed or replaced while it was checked, and is "
+                       "not used");
     if (fstat(file->fd, &after) == 0 && after.st_size == before.st_size &&
         after.st_mtim.tv_sec == before.st_mtim.tv_sec &&
         after.st_mtim.tv_nsec == before.st_mtim.tv_nsec)
@@ -402,6 +406,8 @@ int defrag_write(struct defrag *defrag, const struct defrag_write_options *optio
         ret = check_unchanged(defrag, err);
     if (ret == 0 && options->prove != NULL)
         ret = prove(&file, options, err);
+    if (ret == 0 && options->prove != NULL) /* which may have taken a while */
+        ret = check_unchanged(defrag, err);
     io_close(planned);
     free(copied.hashes.list);
     written->copied_bytes = copied.read_bytes;

@@ -25,6 +25,19 @@ void io_aside_remove(void)
     hidden.exists = 0;
 }
 
+/* Over a network a call may be done and its answer lost: what counts is where the name leads. */
+static bool leads_to(int folder, const char *name, int fd)
+{
+    struct stat of_name, of_file;
+    const int code = errno;
+    const bool same = fstatat(folder, name, &of_name, AT_SYMLINK_NOFOLLOW) == 0 &&
+                      fstat(fd, &of_file) == 0 && of_name.st_dev == of_file.st_dev &&
+                      of_name.st_ino == of_file.st_ino;
+
+    errno = code;
+    return same;
+}
+
 /* Makes a new file of the hidden name, or gives that to the one of @fd. */
 static int make(int access, mode_t mode, int fd)
 {
@@ -34,7 +47,10 @@ static int make(int access, mode_t mode, int fd)
         return openat(hidden.folder, hidden.name,
                       access | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
     snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
-    return linkat(AT_FDCWD, self, hidden.folder, hidden.name, AT_SYMLINK_FOLLOW);
+    return linkat(AT_FDCWD, self, hidden.folder, hidden.name, AT_SYMLINK_FOLLOW) == 0 ||
+                   leads_to(hidden.folder, hidden.name, fd)
+               ? 0
+               : -1;
 }
 
 /* One name after another until there is no such file yet. */
@@ -82,6 +98,18 @@ const char *io_aside_show(int folder, int fd)
     return hidden.exists || make_hidden(folder, 0, 0, fd) >= 0 ? hidden.name : NULL;
 }
 
+/* The hidden name as it is to be renamed: others could see it, and give it to another file. */
+static int need_hidden(int folder, int fd)
+{
+    if (!hidden.exists)
+        return make_hidden(folder, 0, 0, fd) < 0 ? -1 : 0;
+    if (leads_to(folder, hidden.name, fd))
+        return 0;
+    hidden.exists = 0; /* it is not ours to remove */
+    errno = ESTALE;
+    return -1;
+}
+
 /* A name that replaces nothing is a link; where there are no links, a rename that looks first. */
 static int commit_new(int folder, const char *name, int fd)
 {
@@ -89,8 +117,13 @@ static int commit_new(int folder, const char *name, int fd)
 
     snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
     if (!hidden.exists)
-        return linkat(AT_FDCWD, self, folder, name, AT_SYMLINK_FOLLOW);
-    if (linkat(folder, hidden.name, folder, name, 0) == 0) {
+        return linkat(AT_FDCWD, self, folder, name, AT_SYMLINK_FOLLOW) == 0 ||
+                       leads_to(folder, name, fd)
+                   ? 0
+                   : -1;
+    if (need_hidden(folder, fd) < 0)
+        return -1;
+    if (linkat(folder, hidden.name, folder, name, 0) == 0 || leads_to(folder, name, fd)) {
         io_aside_remove();
         return 0;
     }
@@ -105,9 +138,9 @@ static int commit_new(int folder, const char *name, int fd)
 /* A link replaces nothing: that takes a rename, of a hidden name. */
 static int commit_over(int folder, const char *name, int fd)
 {
-    if (!hidden.exists && make_hidden(folder, 0, 0, fd) < 0)
+    if (need_hidden(folder, fd) < 0)
         return -1;
-    if (renameat(folder, hidden.name, folder, name) < 0)
+    if (renameat(folder, hidden.name, folder, name) < 0 && !leads_to(folder, name, fd))
         return -1;
     hidden.exists = 0;
     return 0;
@@ -143,12 +176,13 @@ static int exchange(int folder, const char *name, const char *kept, int fd)
 {
     int code;
 
-    if (!hidden.exists && make_hidden(folder, 0, 0, fd) < 0)
+    if (need_hidden(folder, fd) < 0)
         return -1;
-    if (renameat2(folder, hidden.name, folder, kept, RENAME_NOREPLACE) < 0)
+    if (renameat2(folder, hidden.name, folder, kept, RENAME_NOREPLACE) < 0 &&
+        !leads_to(folder, kept, fd))
         return -1;
     hidden.exists = 0;
-    if (renameat2(folder, kept, folder, name, RENAME_EXCHANGE) == 0)
+    if (renameat2(folder, kept, folder, name, RENAME_EXCHANGE) == 0 || leads_to(folder, name, fd))
         return 0;
     code = errno;
     unlinkat(folder, kept, 0); /* the new one */
@@ -159,8 +193,11 @@ static int exchange(int folder, const char *name, const char *kept, int fd)
 static int keep(int folder, const char *name, const char *kept, int fd)
 {
     bool linked = linkat(folder, name, folder, kept, 0) == 0;
-    int code;
+    int code = errno;
 
+    if (!linked && code != EEXIST)
+        linked = has_name(folder, name, kept) == 0;
+    errno = code;
     if (!linked && errno == EEXIST && has_name(folder, name, kept) != 0) {
         errno = EEXIST;
         return -1;

@@ -337,6 +337,29 @@ SCRIPT
     stays "the new image was written to while it was checked" --check-command 'echo x >>"$1"'
 }
 
+@test "--check-command: the old image is written to meanwhile, by a program without locks: what was written stays" {
+    local change
+    for change in 'printf x | dd of=folder/image bs=1 seek=400000 conv=notrunc status=none' 'echo x >>folder/image' \
+        'truncate -s 327680 folder/image'; do
+        cp copy folder/image
+        old_inode=$(stat -c %i folder/image)
+        try qcow2frag defrag --check-command "$change #" folder/image
+        refused folder/image "the image was changed while it was read; the copy is thrown away"
+        [ "$(stat -c %i folder/image)" = "$old_inode" ]
+        not cmp -s copy folder/image
+        [ "$(ls -A folder)" = image ]
+    done
+}
+
+@test "--check-command: only the file that was proven takes the place, whatever has its hidden name then" {
+    stays "the new image was moved, removed or replaced while it was checked" --check-command 'rm "$1"'
+    stays "the new image was moved, removed or replaced while it was checked" --check-command 'mv "$1" elsewhere;'
+    of folder/image >before
+    try qcow2frag defrag --check-command 'cp "$1" made; mv made "$1"' folder/image
+    refused folder/image "the new image was moved, removed or replaced while it was checked"
+    of folder/image | diff before -
+}
+
 @test "--check-command: a guest may run from it with -snapshot" {
     needs qemu-io
     replace --check-command 'qemu-io -s -f qcow2 -c "write 0 64k" "$1" >command-log'
