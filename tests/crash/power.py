@@ -122,12 +122,10 @@ def simulate(record, samples, seed):
 def with_mistake(record, mistake):
     other = Record.__new__(Record)
     other.__dict__.update(record.__dict__)
-    fsyncs = {int(rest[0]): i for i, (name, rest) in enumerate(record.steps) if name == "fsync"}
     steps = list(record.steps)
-    if mistake == "the file is not synced":
-        del steps[fsyncs[record.new]]
-    elif mistake == "the folder is not synced":
-        del steps[fsyncs[record.folder]]
+    if mistake.endswith("is not synced"):
+        left = record.new if mistake == "the file is not synced" else record.folder
+        steps = [(name, rest) for name, rest in steps if name != "fsync" or int(rest[0]) != left]
     else:
         last = max(i for i, (name, _) in enumerate(steps) if name == "pwrite")
         steps.append(steps.pop(last))
