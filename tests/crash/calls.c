@@ -11,6 +11,7 @@
  *           =done CODE   it is done, and fails all the same, as over a network
  *           =half CODE   half of the bytes are written, and the next call fails so
  *           =kill        SIGKILL before it
+ *           =stop        SIGSTOP before it
  *           =half-kill   the same, with half of the bytes written
  *   CALLS_NO_TMPFILE=1   there are no files without a name
  *   CALLS_NO_LINK=1      a file has one name only
@@ -108,6 +109,10 @@ static struct order enter(void)
         return asked;
     if (strcmp(what, "kill") == 0)
         raise(SIGKILL);
+    if (strcmp(what, "stop") == 0) {
+        raise(SIGSTOP);
+        return asked;
+    }
     asked.half = strncmp(what, "half", 4) == 0;
     asked.done = strncmp(what, "done ", 5) == 0;
     asked.code =

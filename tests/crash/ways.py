@@ -45,9 +45,10 @@ def read(path):
 
 
 class Ways:
-    def __init__(self, fixture=FIXTURE):
+    def __init__(self, fixture=FIXTURE, folder=None):
+        self.ways = WAYS
         self.scratch = tempfile.mkdtemp(prefix="qcow2frag.")
-        self.folder = os.path.join(self.scratch, "folder")
+        self.folder = folder or os.path.join(self.scratch, "folder")
         self.image = os.path.join(self.folder, "image")
         self.kept = self.image + ".orig"
         os.mkdir(self.folder)
