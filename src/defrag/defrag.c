@@ -342,6 +342,8 @@ static int prove(struct store_new_file *file, const struct defrag_write_options 
     ret = options->prove(options->context, path, err);
     if (ret < 0)
         return ret;
+    if (stat(path, &after) < 0 && errno != ENOENT)
+        return err_set(err, errno, "cannot examine the new image: %s", strerror(errno));
     if (stat(path, &after) < 0 || after.st_dev != before.st_dev || after.st_ino != before.st_ino)
         return err_set(err, ESTALE,
                        "the new image was moved, removed or replaced while it was checked, and is "
