@@ -177,7 +177,9 @@ def is_mixed(path):
     listed = run(QCOW2FRAG, "map", "--list", "--json", "--no-host", path).stdout.splitlines()
     runs = [json.loads(line) for line in listed]
     taken = [(r["host_offset"], r["host_length"], r["kind"]) for r in runs if r["host_offset"] is not None]
-    clusters = [(o, o + n) for o, n, kind in taken if kind != "compressed"]
+    # With subclusters it may lie in a part that nothing uses.
+    size = json.loads(must("qemu-img", "info", "--output=json", path))["cluster-size"]
+    clusters = [(o // size * size, -(-(o + n) // size) * size) for o, n, kind in taken if kind != "compressed"]
     return any(o < end and begin < o + n for o, n, kind in taken if kind == "compressed"
                for begin, end in clusters)
 
