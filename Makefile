@@ -49,6 +49,12 @@ test-valgrind:
 	@$(MAKE) --no-print-directory all
 	@tools/run-tests $(BUILD) --setup=valgrind --suite=unit
 
+# A guest boots from a disk that was put in order; some minutes, as QEMU interprets.
+test-boot:
+	@tools/need-packages build boot
+	@$(MAKE) --no-print-directory all
+	@tests/boot/run $(BUILD)
+
 bench:
 	@tools/need-packages build bench
 	@$(MAKE) --no-print-directory all
@@ -83,4 +89,4 @@ install: all
 clean:
 	@rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-fuzz build-mutate
 
-.PHONY: all run test test-asan test-valgrind bench fuzz torture mutate install clean
+.PHONY: all run test test-asan test-valgrind test-boot bench fuzz torture mutate install clean

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 
-from ways import HIDDEN, Bad, Ways
+from ways import HIDDEN, WAYS, Bad, Ways
 
 SHUTDOWN = 0x8004587D  # FS_IOC_SHUTDOWN
 WITHOUT_JOURNAL = 2
@@ -80,7 +80,7 @@ def try_system(system, disk, where):
     found = {"old": 0, "new": 0}
     thorough = "all" in sys.argv[1:]
     with Ways(folder=where + "/folder") as ways:
-        for way in list(ways.ways) if thorough else IN_SHORT:
+        for way in list(WAYS) if thorough else IN_SHORT:
             lines, _ = ways.record(way)
             first = 1 if thorough else next(i for i, (_, name, *_) in enumerate(lines, 1) if name == "fsync")
             for number in range(first, len(lines) + 2):

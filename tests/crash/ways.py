@@ -46,7 +46,6 @@ def read(path):
 
 class Ways:
     def __init__(self, fixture=FIXTURE, folder=None):
-        self.ways = WAYS
         self.scratch = tempfile.mkdtemp(prefix="qcow2frag.")
         self.folder = folder or os.path.join(self.scratch, "folder")
         self.image = os.path.join(self.folder, "image")
