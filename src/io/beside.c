@@ -77,6 +77,7 @@ int io_beside_find(const char *path, struct io_beside *beside)
     if (stat(path, &st) < 0)
         return 0;
     beside->is_device = S_ISBLK(st.st_mode);
+    beside->names = st.st_nlink;
     if (lstat(path, &st) == 0 && S_ISLNK(st.st_mode))
         ret = follow(path, beside);
     return ret < 0 ? ret : find_free(beside->target != NULL ? beside->target : path, &beside->copy);

@@ -8,9 +8,11 @@
 #define IO_BESIDE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct io_beside {
     bool is_device; /* a block device: nothing can be put in its place */
+    uint64_t names; /* hard links to the file; 0: there is none */
     char *target;   /* what to replace; NULL: the path itself, which is no symbolic link */
     char *copy;     /* the new file, in the folder of the target; NULL: the path is of no file */
     /* A name for a link to the copy, in the folder of the path; NULL where that is the same one. */

@@ -38,10 +38,35 @@ void report_cook_command(struct report_cook *cook, const char *format, ...)
     va_end(args);
 }
 
+void report_cook_shut_down(struct report_cook *cook)
+{
+    const struct opt_bool *in_use = &cook->image->in_use;
+
+    report_cook_step(cook, "Shut the VM down: nothing may have the image open%s.",
+                     in_use->known && in_use->value ? ", and something has it open now" : "");
+}
+
+void report_cook_ask_key(struct report_cook *cook, const char *more)
+{
+    report_cook_step(cook,
+                     "The image is encrypted: put its passphrase, without a newline, into a "
+                     "file " REPORT_KEY_FILE " that only you can read.%s",
+                     more);
+}
+
+const char *report_cook_device(const struct report_cook *cook)
+{
+    static const char *const told[] = {[METER_DISK_HDD] = " --device hdd",
+                                       [METER_DISK_SSD] = " --device ssd",
+                                       [METER_DISK_NVME] = " --device nvme"};
+
+    return cook->table->disk.known && cook->table->disk.told ? told[cook->table->disk.profile] : "";
+}
+
 void report_cook_measure(struct report_cook *cook, const char *image)
 {
-    report_cook_command(cook, "qcow2frag%s %s", cook->table->chain_depth > 1 ? " --chain" : "",
-                        image);
+    report_cook_command(cook, "qcow2frag%s%s %s", report_cook_device(cook),
+                        cook->table->chain_depth > 1 ? " --chain" : "", image);
 }
 
 bool report_cook_is_encrypted(const struct report_cook *cook)

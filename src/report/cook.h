@@ -24,6 +24,15 @@ void report_cook_step(struct report_cook *cook, const char *format, ...)
 void report_cook_command(struct report_cook *cook, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* The first step of whatever changes the image. */
+void report_cook_shut_down(struct report_cook *cook);
+
+/* The step before any command that needs the passphrase; @more follows as a sentence. */
+void report_cook_ask_key(struct report_cook *cook, const char *more);
+
+/* " --device PROFILE" if the user gave one, else "". */
+const char *report_cook_device(const struct report_cook *cook);
+
 /* The command that measures @image as it was measured. */
 void report_cook_measure(struct report_cook *cook, const char *image);
 

@@ -5,11 +5,14 @@
 #include "counts.h"
 #include "recipe.h"
 
+#include <math.h>
 #include <string.h>
 
 #define FELT_SECONDS 1.0
 #define FELT_FLASH_SECONDS 0.1
-#define HELP_SLOWDOWN 1.02
+#define HELP_PART 0.02 /* as defrag does nothing for less */
+#define SHORT_STEP_SECONDS 5e-3
+#define WINDOW_BYTES (UINT64_C(1) << 30)
 
 double report_felt_seconds(enum meter_disk_kind kind)
 {
@@ -18,7 +21,7 @@ double report_felt_seconds(enum meter_disk_kind kind)
 
 bool report_helps(enum meter_disk_kind kind, double before, double after)
 {
-    return before >= HELP_SLOWDOWN * after && before - after >= report_felt_seconds(kind);
+    return after <= (1 - HELP_PART) * before && before - after >= report_felt_seconds(kind);
 }
 
 /* Where nothing is known, the one that fragments hurt. */
@@ -26,21 +29,21 @@ struct report_profile report_profile(enum report_device device, const struct rep
 {
     switch (device) {
     case REPORT_DEVICE_HDD:
-        return (struct report_profile){METER_DISK_HDD, false};
+        return (struct report_profile){.kind = METER_DISK_HDD, .told = true};
     case REPORT_DEVICE_SSD:
-        return (struct report_profile){METER_DISK_SSD, false};
+        return (struct report_profile){.kind = METER_DISK_SSD, .told = true};
     case REPORT_DEVICE_NVME:
-        return (struct report_profile){METER_DISK_NVME, false};
+        return (struct report_profile){.kind = METER_DISK_NVME, .told = true};
     default:
         break;
     }
     if (!host->rotational.known)
-        return (struct report_profile){METER_DISK_HDD, true};
+        return (struct report_profile){.kind = METER_DISK_HDD, .assumed = true};
     if (host->rotational.value)
-        return (struct report_profile){METER_DISK_HDD, false};
+        return (struct report_profile){.kind = METER_DISK_HDD};
     if (host->device != NULL && strncmp(host->device, "/dev/nvme", 9) == 0)
-        return (struct report_profile){METER_DISK_NVME, false};
-    return (struct report_profile){METER_DISK_SSD, false};
+        return (struct report_profile){.kind = METER_DISK_NVME};
+    return (struct report_profile){.kind = METER_DISK_SSD};
 }
 
 void report_cost(const struct report_profile *profile, const struct piece_counts *counts,
@@ -54,6 +57,7 @@ void report_cost(const struct report_profile *profile, const struct piece_counts
         return;
     *disk = (struct report_disk){.known = true,
                                  .assumed = profile->assumed,
+                                 .told = profile->told,
                                  .profile = profile->kind,
                                  .ideal_seconds = time.ideal_seconds,
                                  .seconds = time.seconds,
@@ -68,29 +72,82 @@ static uint64_t refcount_blocks(const struct report_format *format,
     return layout->end / format->cluster_bytes * format->refcount_bits / 8 / format->cluster_bytes;
 }
 
+/* The one that convert writes. */
+static struct meter_disk_plan converted(const struct piece_counts *counts,
+                                        const struct meter_rewrite *rewrite,
+                                        const struct report_format *format,
+                                        const struct report_table *table)
+{
+    bool packed = report_recipe_compresses(format, table);
+    struct meter_disk_plan plan = {.layout = meter_rewrite_layout(rewrite, packed),
+                                   .gap_bytes = format->cluster_bytes,
+                                   .reads = counts->reads_unbroken};
+
+    plan.gaps = refcount_blocks(format, plan.layout);
+    if (!packed)
+        plan.reads -= rewrite->joined_reads;
+    if (format->backing_file.bytes != NULL &&
+        !report_recipe_flattens(table)) /* else there would be no such tables */
+        plan.more_bytes = counts->l2_zero * format->cluster_bytes;
+    return plan;
+}
+
+/* Of a part of the disk it is not known what lies before its data: all that there may be. */
+static struct meter_disk_plan in_order(const struct piece_counts *counts,
+                                       const struct meter_ordered *ordered,
+                                       const struct report_format *format,
+                                       const struct report_table *table)
+{
+    struct meter_disk_plan plan = {.ordered = ordered,
+                                   .front_bytes = counts->l2_tables * format->cluster_bytes,
+                                   .over_bytes = counts->kept_gap_bytes,
+                                   .reads = counts->reads_unbroken};
+
+    if (table->range.known)
+        plan.front_bytes += table->range.guest_off < format->file_bytes ? table->range.guest_off
+                                                                        : format->file_bytes;
+    return plan;
+}
+
 void report_cost_after(const struct report_profile *profile, const struct piece_counts *counts,
                        const struct meter_pair *meters, const struct report_format *format,
                        struct report_table *table)
 {
-    bool flattened = report_recipe_flattens(table),
-         packed = report_recipe_compresses(format, table);
-    const struct meter_rewrite *rewrite = meters->rewrite;
-    struct meter_disk_plan plan = {.gap_bytes = format->cluster_bytes,
-                                   .reads = counts->reads_unbroken};
+    struct meter_disk_plan plan;
 
-    if (!table->disk.known || rewrite == NULL)
+    if (!table->disk.known || (meters->rewrite == NULL && meters->ordered == NULL))
         return;
-    if (format->data_file.bytes != NULL && !flattened) { /* its data stay where they are */
+    /* What of it is shared with the active state will lie in the order of that. */
+    if (table->is_snapshot && meters->ordered != NULL)
+        return;
+    if (format->data_file.bytes != NULL &&
+        !report_recipe_flattens(table)) { /* its data stay where they are */
         table->disk.after_defrag_seconds = opt_f64_of(table->disk.seconds);
         return;
     }
-    plan.layout = meter_rewrite_layout(rewrite, packed);
-    plan.gaps = refcount_blocks(format, plan.layout);
-    if (!packed)
-        plan.reads -= rewrite->joined_reads;
-    if (format->backing_file.bytes != NULL && !flattened) /* else there would be no such tables */
-        plan.more_bytes = counts->l2_zero * format->cluster_bytes;
+    plan = meters->ordered != NULL ? in_order(counts, meters->ordered, format, table)
+                                   : converted(counts, meters->rewrite, format, table);
     table->disk.after_defrag_seconds = opt_f64_of(meter_disk_plan_seconds(profile->kind, &plan));
+}
+
+/*
+ * A head that goes through the file from front to back takes the shortest of steps, or reads over
+ * what lies between: once for each window that fits into memory.
+ */
+double report_rewrite_seconds(const struct report_image *image, const struct report_table *table,
+                              uint64_t bytes)
+{
+    const struct report_disk *disk = &table->disk;
+    double transfer = meter_disk_transfer_seconds(disk->profile, bytes);
+    double file = meter_disk_transfer_seconds(disk->profile, image->format.file_bytes);
+    double steps = (double)table->walk.breaks * SHORT_STEP_SECONDS;
+    double windows = (double)(bytes / WINDOW_BYTES + 1), reading;
+
+    if (!disk->known)
+        return 0;
+    reading = disk->profile == METER_DISK_HDD ? transfer + fmin(steps, windows * file)
+                                              : fmax(disk->seconds, transfer);
+    return reading + 2 * transfer;
 }
 
 /* The reads are QEMU's, and one more wherever an extent ends inside one of them. */

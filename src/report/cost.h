@@ -13,6 +13,7 @@ struct piece_counts;
 struct report_profile {
     enum meter_disk_kind kind;
     bool assumed; /* neither the user nor the system said so */
+    bool told;    /* the user did */
 };
 
 struct report_profile report_profile(enum report_device device, const struct report_host *host);
@@ -34,6 +35,11 @@ void report_cost(const struct report_profile *profile, const struct piece_counts
 void report_cost_after(const struct report_profile *profile, const struct piece_counts *counts,
                        const struct meter_pair *meters, const struct report_format *format,
                        struct report_table *table);
+
+/* How long it takes, roughly, to read the image in the order of its file, write @bytes, and read
+ * these back. 0 if the disk is not known. */
+double report_rewrite_seconds(const struct report_image *image, const struct report_table *table,
+                              uint64_t bytes);
 
 /* @meter: of the same pieces on the device. Fills in the times. */
 void report_cost_end_to_end(const struct report_profile *profile, const struct piece_counts *counts,

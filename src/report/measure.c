@@ -90,6 +90,8 @@ static int measure_work(struct report_work *work)
     report->has_format = ret == 0;
     if (ret == 0)
         ret = choose(work);
+    if (ret == 0 && io_beside_find(report->path, &report->beside) < 0)
+        ret = err_no_memory(work->err);
     if (ret < 0)
         return ret;
     ret = measure_walks(work);
@@ -98,8 +100,6 @@ static int measure_work(struct report_work *work)
         ret = report_space_measure(work->image, work->chosen, work->n_chosen, report, work->err);
     if (ret < 0)
         return ret;
-    if (io_beside_find(report->path, &report->beside) < 0)
-        return err_no_memory(work->err);
     report->complete = !format_findings_have_error(&report->findings);
     return judge(work);
 }

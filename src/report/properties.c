@@ -27,6 +27,8 @@ int report_properties(const struct format_image *image, struct report_format *fo
         .lazy_refcounts = header->compatible & FORMAT_COMPAT_LAZY_REFCOUNTS,
         .dirty = header->incompatible & FORMAT_INCOMPAT_DIRTY,
         .corrupt = header->incompatible & FORMAT_INCOMPAT_CORRUPT,
+        .unknown_autoclear = header->autoclear &
+                             ~(uint64_t)(FORMAT_AUTOCLEAR_BITMAPS | FORMAT_AUTOCLEAR_DATA_FILE_RAW),
         .snapshot_count = header->n_snapshots,
         .bitmap_count = header->n_bitmaps,
         .bitmaps_in_use = image->bitmaps.n_in_use,

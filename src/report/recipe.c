@@ -4,11 +4,17 @@
 
 #include "cook.h"
 #include "recipe_copy.h"
+#include "recipe_defrag.h"
 #include "recipe_host.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+
+bool report_recipe_converts(const struct report_image *image)
+{
+    return image->format.encryption == FORMAT_CRYPT_LUKS || image->beside.is_device;
+}
 
 /* QEMU does not encrypt what it compresses. */
 bool report_recipe_compresses(const struct report_format *format, const struct report_table *table)
@@ -23,20 +29,26 @@ bool report_recipe_flattens(const struct report_table *table)
     return table->chain_depth > 1;
 }
 
+static bool copies(const struct report_cook *cook)
+{
+    return report_recipe_converts(cook->image) || report_cook_flattens(cook);
+}
+
 static void delete_snapshots(struct report_cook *cook)
 {
     const struct report_words *words = &cook->words;
 
+    report_cook_shut_down(cook);
     if (report_cook_is_encrypted(cook))
-        report_cook_step(cook,
-                         "The image is encrypted: put its passphrase, without a newline, into a "
-                         "file " REPORT_KEY_FILE " that only you can read.");
+        report_cook_ask_key(cook, "");
     report_cook_step(cook, "See which of the snapshots are still needed.");
     report_cook_command(cook, "qemu-img snapshot%s -l %s", words->key, words->source);
-    report_cook_step(
-        cook, "With the VM shut down, delete the others, one after the other; that cannot be "
-              "undone.");
+    report_cook_step(cook, "Delete the others, one after the other; that cannot be undone.");
     report_cook_command(cook, "qemu-img snapshot%s -d SNAPSHOT %s", words->key, words->source);
+    if (!copies(cook)) {
+        report_recipe_put_in_order(cook);
+        return;
+    }
     report_cook_step(
         cook, "Deleting them brings no order back by itself: measure again, and rewrite the image "
               "if it still hurts.");
@@ -64,7 +76,10 @@ static void fill(struct report_cook *cook)
         break;
     case REPORT_IMAGE:
     case REPORT_BOTH: /* the copy is a new file, and the file system lays it out anew */
-        report_recipe_copy(cook);
+        if (copies(cook))
+            report_recipe_copy(cook);
+        else
+            report_recipe_defrag(cook);
         break;
     case REPORT_HOST:
         report_recipe_host(cook);

@@ -109,10 +109,7 @@ static void warn_of_losses(struct report_cook *cook)
             cook, "Space that is reserved for zeros (preallocation) will not be reserved in the "
                   "copy.");
     if (report_cook_is_encrypted(cook))
-        report_cook_step(cook,
-                         "The image is encrypted: put its passphrase, without a newline, into a "
-                         "file " REPORT_KEY_FILE " that only you can read. The copy gets LUKS "
-                         "encryption.");
+        report_cook_ask_key(cook, " The copy gets LUKS encryption.");
 }
 
 /* ---- writing it ---- */
@@ -253,12 +250,27 @@ static void replace_volume(struct report_cook *cook)
     report_cook_measure(cook, cook->words.copy);
 }
 
+/* Why it is not this program that puts the image in order. */
+static void explain(struct report_cook *cook)
+{
+    if (report_cook_flattens(cook))
+        report_cook_step(
+            cook, "To put all images of the chain into one takes qemu-img convert; qcow2frag "
+                  "defrag puts one image in order, and leaves the chain as it is.");
+    else if (is_volume(cook))
+        report_cook_step(cook,
+                         "The image lies on a block device, which qcow2frag defrag does not write "
+                         "to: qemu-img convert makes a copy on another one.");
+    else
+        report_cook_step(cook,
+                         "What LUKS has encrypted cannot be moved by qcow2frag defrag, since the "
+                         "key depends on the place: qemu-img convert encrypts it anew.");
+}
+
 void report_recipe_copy(struct report_cook *cook)
 {
-    const struct opt_bool *in_use = &cook->image->in_use;
-
-    report_cook_step(cook, "Shut the VM down: nothing may have the image open%s.",
-                     in_use->known && in_use->value ? ", and something has it open now" : "");
+    report_cook_shut_down(cook);
+    explain(cook);
     warn_of_losses(cook);
     if (is_volume(cook))
         write_volume(cook);

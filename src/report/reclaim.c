@@ -61,7 +61,31 @@ static int add(struct report_recipe *recipe, int n)
     return 0;
 }
 
-/* convert writes what is needed, and nothing else. */
+/* A rewrite writes what is needed, and nothing else; it may be printed above. */
+static int say_rewrite(const struct report_image *image, struct report_recipe *recipe)
+{
+    struct report_recipe_step *step = &recipe->steps[recipe->n];
+    CLEANUP(report_words_release) struct report_words words = {.key = NULL};
+    enum report_action action = image->verdict.action;
+    bool printed = action == REPORT_IMAGE || action == REPORT_BOTH || action == REPORT_SNAPSHOTS;
+    char size[SIZE_TEXT_MAX], stored[STORED_TEXT_MAX];
+    int ret = report_words(image, false, false, &words);
+
+    if (ret < 0)
+        return ret;
+    size_format(size, image->space->reclaimable_bytes.value);
+    tell_stored(image->space, image->space->reclaimable_bytes.value, stored);
+    ret = add(recipe, asprintf(&step->text, "%s, the file is shorter by about %s.%s",
+                               printed ? "Put in order" : "Written anew with the VM shut down",
+                               size, stored));
+    if (ret < 0 || printed)
+        return ret;
+    if (asprintf(&step->command, "qcow2frag defrag --force %s", words.measured) >= 0)
+        return 0;
+    step->command = NULL;
+    return -ENOMEM;
+}
+
 static int say_copy(const struct report_image *image, struct report_recipe *recipe)
 {
     const struct report_space *space = image->space;
@@ -69,6 +93,8 @@ static int say_copy(const struct report_image *image, struct report_recipe *reci
     bool printed = action == REPORT_IMAGE || action == REPORT_BOTH;
     char size[SIZE_TEXT_MAX], stored[STORED_TEXT_MAX];
 
+    if (!report_recipe_converts(image))
+        return say_rewrite(image, recipe);
     size_format(size, space->reclaimable_bytes.value);
     tell_stored(space, space->reclaimable_bytes.value, stored);
     return add(recipe,

@@ -77,6 +77,7 @@ struct report_walk {
 struct report_disk {
     bool known;   /* false: nothing is mapped, or nothing could be read */
     bool assumed; /* the profile, since nothing is known of the disk */
+    bool told;    /* the profile, by the user */
     enum meter_disk_kind profile;
     double ideal_seconds;
     double seconds;
@@ -199,6 +200,7 @@ struct report_format {
     bool lazy_refcounts;
     bool dirty;
     bool corrupt;
+    bool unknown_autoclear; /* it has such feature bits, which a writer has to clear */
     uint64_t snapshot_count;
     uint64_t bitmap_count;
     uint64_t bitmaps_in_use;          /* of them, marked so: see format/bitmap.h */

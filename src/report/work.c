@@ -4,12 +4,13 @@
 
 #include "err.h"
 #include "figures.h"
+#include "recipe.h"
 
 struct walk_options report_work_options(const struct report_work *work)
 {
     struct walk_options options = work->choice->walk;
 
-    options.rewrite = WALK_CONVERT;
+    options.rewrite = report_recipe_converts(work->report) ? WALK_CONVERT : WALK_DEFRAG;
     if (work->host.has_stage)
         options.stage = &work->host.stage;
     return options;

@@ -103,9 +103,11 @@ qcow2='["format-specific"]["data"]'
     create disk 64M
     scattered disk
     cooked disk
+    is commands "qcow2frag defrag --device hdd disk"
     done_and_same disk
     kept disk '["cluster-size"]' "$qcow2[\"compat\"]"
-    [ ! -e disk.new ]
+    [ "$(ls -A | grep disk)" = "disk
+disk-original" ]
 }
 
 @test "version 2 is kept" {
@@ -156,19 +158,62 @@ compressed() {
         done_and_same disk
         kept disk "$qcow2[\"compression-type\"]"
         qcow2frag --json --no-host disk >disk.json
-        is <(json disk.json 'i[0]["tables"][0]["compressed_clusters"]') 512
+        is <(json disk.json 'i[0]["tables"][0]["compressed_clusters"]') 312 # the rest was written to since
         rm disk
     done
 }
 
-@test "snapshots are not in the copy, and the page says so before" {
+# snapshots IMAGE: their names, and what the guest would read from each.
+snapshots() {
+    local name
+
+    for name in $(qemu-img snapshot -l "$1" | sed '1,2d' | tr -s ' ' | cut -d ' ' -f 2); do
+        qemu-img convert -l "snapshot.name=$name" -O raw "$1" "$1.$name"
+        echo "$name $(sha256sum <"$1.$name")"
+    done
+}
+
+@test "snapshots are kept, and the page says so" {
+    create disk 64M
+    scattered disk
+    for name in one two; do
+        qemu-img snapshot -c $name disk
+        at_random 3 300 | sed -n 1,20p | qemu-io disk >io.log
+    done
+    cooked disk
+    holds <(tr -s ' \n' ' ' <page) "it keeps everything, snapshots included."
+    done_and_same disk
+    [ "$(snapshots disk | wc -l)" = 2 ]
+    is <(snapshots disk) "$(snapshots "$original")"
+}
+
+@test "where snapshots hold much, those that are needed are kept, and the image is put in order" {
     create disk 64M
     scattered disk
     qemu-img snapshot -c one disk
     qemu-img snapshot -c two disk
-    cooked disk
-    holds <(tr -s ' \n' ' ' <page) "The copy will not have the 2 internal snapshots of this image"
+    at_random 3 300 | qemu-io disk >io.log
+    page disk
+    cp disk original
+    original=original
+    sed -i 's/SNAPSHOT/one/' commands
+    follow
     done_and_same disk
+    is <(snapshots disk) "$(snapshots original | grep two)"
+}
+
+# dirty IMAGE: its refcounts are not up to date.
+dirty() {
+    at_random 1 300 | cat - <(printf 'flush\nsigraise 9\n') | qemu-io "$1" >io.log 2>&1 || true
+}
+
+@test "an image that was not closed is repaired before" {
+    create disk 64M lazy_refcounts=on
+    dirty disk
+    cooked disk
+    holds commands "qemu-img check -r all disk"
+    done_and_same disk
+    qemu-img check -q disk
 }
 
 # ---- backing files ----
@@ -222,7 +267,7 @@ PYTHON
     qemu-img create -q -f qcow2 -b middle -F qcow2 disk
     at_random 3 300 | sed -n 1,50p | qemu-io disk >io.log
     cooked disk --chain
-    holds commands "qcow2frag --chain disk"
+    holds commands "qcow2frag --device hdd --chain disk"
     done_and_same disk --chain
     info disk >after.json
     is <(json after.json '"backing-filename" in d') false
@@ -235,8 +280,9 @@ PYTHON
     scattered disk
     qemu-img bitmap --add disk b0
     cooked disk
+    holds <(tr -s ' \n' ' ' <page) "it keeps everything, bitmaps included."
     done_and_same disk
-    kept disk "$qcow2[\"bitmaps\"][0][\"name\"]"
+    kept disk "$qcow2[\"bitmaps\"]"
 }
 
 # left_in_use IMAGE: as after a QEMU that was killed: all of its bitmaps.
@@ -258,27 +304,15 @@ with open(sys.argv[1], "r+b") as file:
 PYTHON
 }
 
-@test "bitmaps that were left in use are named, and the others are kept" {
+@test "bitmaps that were left in use stay so" {
     create disk 64M
     scattered disk
     qemu-img bitmap --add disk first
-    qemu-img bitmap --add disk second
     left_in_use disk
     qemu-img bitmap --add disk sound
     cooked disk
-    holds <(tr -s ' \n' ' ' <page) 'The program that used the bitmaps "first", "second" ended before it saved them'
     done_and_same disk
-    info disk >after.json
-    is <(json after.json "[b[\"name\"] for b in d$qcow2[\"bitmaps\"]]") '["sound"]'
-}
-
-@test "a bitmap that is not left in use is not called so" {
-    create disk 64M
-    scattered disk
-    qemu-img bitmap --add disk b0
-    page disk
-    not grep -q "The program that used" page
-    not grep -q "skip-broken" page
+    kept disk "$qcow2[\"bitmaps\"]"
 }
 
 # ---- encryption ----
@@ -306,12 +340,44 @@ encrypted() {
     kept disk '["encrypted"]'
 }
 
-@test "AES becomes LUKS" {
+@test "of AES no key is needed, and it stays so" {
     encrypted disk aes 32M
     cooked disk
+    is commands "qcow2frag defrag --device hdd disk"
+    done_and_same disk
+    kept disk "$qcow2[\"encrypt\"][\"format\"]"
+}
+
+# bitmap NAME: adds one to the encrypted image.
+bitmap() { qemu-img bitmap --add "${key[@]}" --image-opts "$(spec disk)" "$1"; }
+
+@test "bitmaps that LUKS images were left with in use are named, and the others are kept" {
+    encrypted disk luks 32M
+    bitmap first
+    bitmap second
+    left_in_use disk
+    bitmap sound
+    cooked disk
+    holds <(tr -s ' \n' ' ' <page) 'The program that used the bitmaps "first", "second" ended before it saved them'
     done_and_same disk
     info disk >after.json
-    is <(json after.json "d$qcow2[\"encrypt\"][\"format\"]") luks
+    is <(json after.json "[b[\"name\"] for b in d$qcow2[\"bitmaps\"]]") '["sound"]'
+}
+
+@test "a bitmap that is not left in use is not called so" {
+    encrypted disk luks 32M
+    bitmap b0
+    page disk
+    not grep -q "The program that used" page
+    not grep -q "skip-broken" page
+}
+
+@test "snapshots of a LUKS image are not in the copy, and the page says so before" {
+    encrypted disk luks 32M
+    qemu-img snapshot "${key[@]}" --image-opts -c one "$(spec disk)"
+    qemu-img snapshot "${key[@]}" --image-opts -c two "$(spec disk)"
+    page disk
+    holds <(tr -s ' \n' ' ' <page) "The copy will not have the 2 internal snapshots of this image"
 }
 
 @test "an encrypted image keeps its backing file and its bitmaps" {
@@ -431,12 +497,21 @@ real" ]
 }
 
 @test "nobody else can read the copy before it has the rights of the original" {
-    create disk 64M
-    scattered disk
+    encrypted disk luks 32M
     page disk
     sed -i '/^(umask/q' commands
     follow
     [ "$(stat -c %a disk.new)" = 600 ]
+}
+
+@test "of a file with two names, the other one stays with the old image" {
+    create disk 64M
+    scattered disk
+    ln disk other
+    cooked disk
+    holds commands "--break-hard-links"
+    done_and_same disk
+    cmp other "$original"
 }
 
 # ---- block devices ----

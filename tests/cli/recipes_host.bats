@@ -149,7 +149,7 @@ linked() {
 without_room() {
     scattered 8
     holds <(tr -s ' \n' ' ' <page) "Make room in the file system: to put the file together it needs 26"
-    is commands "qcow2frag 'mounted/it'\\''s \$my \"folder\"/disk'"
+    is commands "qcow2frag --device hdd 'mounted/it'\\''s \$my \"folder\"/disk'"
     untouched
 }
 

@@ -34,7 +34,7 @@ static void make(struct made *made, const char *path)
     made->image.n_tables = 1;
     made->image.verdict.known = true;
     made->image.verdict.action = REPORT_IMAGE;
-    made->image.verdict.copy_bytes.value = 5 * MIB;
+    made->image.verdict.copy_bytes = opt_u64_of(5 * MIB);
     made->image.format.version = 3;
     made->image.format.cluster_bytes = 65536;
     made->image.format.refcount_bits = 16;
@@ -82,16 +82,209 @@ static void expect_command(struct made *made, const char *part, const char *comm
     report_recipe_release(&made->recipe);
 }
 
+/* ---- by defrag ---- */
+
 static void a_plain_image(void **state)
 {
     struct made made;
 
     (void)state;
     make(&made, "disk");
-    expect_command(&made, "convert",
-                   "(umask 077; qemu-img convert -p -O qcow2 -o compat=1.1,cluster_size=65536 disk "
-                   "disk.new)");
-    expect_command(&made, "mv", "mv disk.new disk");
+    cook(&made);
+    assert_int_equal(made.recipe.n, 2);
+    assert_null(made.recipe.steps[0].command);
+    assert_string_equal(made.recipe.steps[1].command, "qcow2frag defrag disk");
+    assert_string_equal(
+        made.recipe.steps[1].text,
+        "Put the image in order. This copies about 5 MiB, and needs as much free "
+        "space while it runs. The new file takes the place of the old one only when "
+        "it has been read back and compared; it keeps everything. To be able to go "
+        "back, add --keep-original.");
+    report_recipe_release(&made.recipe);
+}
+
+/* Read in 20 short steps, written, and read back, at 150 MB a second; or read as it is. */
+static void it_says_how_long_it_takes(void **state)
+{
+    struct made made;
+
+    (void)state;
+    make(&made, "disk");
+    made.table.disk.known = true;
+    made.table.walk.breaks = 20;
+    made.table.disk.seconds = 7;
+    made.image.format.file_bytes = 64 * MIB;
+    made.image.verdict.copy_bytes.value = 30000000;
+    cook(&made);
+    assert_true(has_text(&made, "about 28.6 MiB (roughly 700 ms),"));
+    report_recipe_release(&made.recipe);
+    made.table.walk.breaks = 1000000; /* then all of the file is read */
+    made.image.format.file_bytes = 1500000000;
+    cook(&made);
+    assert_true(has_text(&made, "(roughly 11 s),"));
+    report_recipe_release(&made.recipe);
+    made.table.disk.profile = METER_DISK_SSD;
+    cook(&made);
+    assert_true(has_text(&made, "(roughly 7.1 s),"));
+    report_recipe_release(&made.recipe);
+}
+
+static void what_the_image_has_is_kept_and_said(void **state)
+{
+    struct made made;
+
+    (void)state;
+    make(&made, "disk");
+    made.image.format.file_bytes = 64 * MIB;
+    made.image.format.bitmap_count = 1;
+    cook(&made);
+    assert_true(has_text(&made, "keeps everything, bitmaps included."));
+    assert_true(has_text(&made, "about 5 MiB"));
+    report_recipe_release(&made.recipe);
+    made.image.format.snapshot_count = 1; /* of which nobody knows how much they hold */
+    cook(&made);
+    assert_true(has_text(&made, "keeps everything, snapshots and bitmaps included."));
+    assert_true(has_text(&made, "about 64 MiB"));
+    report_recipe_release(&made.recipe);
+    made.image.host.room = (struct host_room){opt_u64_of(9 * MIB), opt_u64_of(9 * MIB)};
+    made.image.format.bitmap_count = 0;
+    cook(&made);
+    assert_true(has_text(&made, "keeps everything, snapshots included."));
+    assert_true(has_text(&made, "about 9 MiB, and needs as much free space while it runs."));
+    report_recipe_release(&made.recipe);
+    made.image.host.room.free_bytes.value--;
+    cook(&made);
+    assert_true(has_text(&made, "while it runs: make room first, there are only 9 MiB."));
+    report_recipe_release(&made.recipe);
+    made.image.format.snapshot_count = 0;
+    made.image.verdict.copy_bytes = (struct opt_u64){.known = false}; /* of a part of the disk */
+    cook(&made);
+    assert_true(has_text(&made, "about 9 MiB"));
+    report_recipe_release(&made.recipe);
+}
+
+static void what_it_would_refuse_is_done_before(void **state)
+{
+    struct made made;
+
+    (void)state;
+    make(&made, "disk");
+    made.image.format.dirty = true;
+    cook(&made);
+    assert_int_equal(made.recipe.n, 3);
+    assert_string_equal(made.recipe.steps[1].command, "qemu-img check -r all disk");
+    report_recipe_release(&made.recipe);
+    made.image.findings.per_code[FORMAT_FINDING_REFCOUNT_LOW] = 1;
+    expect_command(&made, "check",
+                   "cp -p --sparse=always disk disk.new && qemu-img check -r all disk");
+    made.image.format.encryption = FORMAT_CRYPT_AES;
+    made.image.findings.per_code[FORMAT_FINDING_REFCOUNT_LOW] = 0;
+    cook(&made);
+    assert_int_equal(made.recipe.n, 4);
+    assert_true(has_text(&made, "KEYFILE"));
+    assert_string_equal(made.recipe.steps[2].command,
+                        "qemu-img check -r all --object secret,id=key,file=KEYFILE --image-opts "
+                        "driver=qcow2,encrypt.key-secret=key,file.filename=disk");
+    report_recipe_release(&made.recipe);
+    made.image.format.dirty = false;
+    expect_command(&made, "defrag", "qcow2frag defrag disk"); /* that needs no key */
+    made.image.format.unknown_autoclear = true;
+    made.image.beside.names = 2;
+    cook(&made);
+    assert_true(has_text(&made, "hard links"));
+    assert_true(has_text(&made, "feature bits"));
+    assert_non_null(
+        command_with(&made, "qcow2frag defrag --break-hard-links --clear-unknown-autoclear disk"));
+    report_recipe_release(&made.recipe);
+}
+
+static void names_are_nothing_but_images(void **state)
+{
+    static const struct {
+        const char *path, *command;
+    } cases[] = {
+        {"-disk", "qcow2frag defrag ./-disk"},     {"nbd:x", "qcow2frag defrag ./nbd:x"},
+        {"vm/nbd:x", "qcow2frag defrag vm/nbd:x"}, {"a b", "qcow2frag defrag 'a b'"},
+        {"a\nb", "qcow2frag defrag $'a\\x0ab'"},   {"map", "qcow2frag defrag ./map"},
+        {"defrag", "qcow2frag defrag ./defrag"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct made made;
+
+        make(&made, cases[i].path);
+        expect_command(&made, "defrag", cases[i].command);
+    }
+}
+
+static void the_profile_that_was_given_is_given_again(void **state)
+{
+    struct made made;
+
+    (void)state;
+    make(&made, "disk");
+    made.image.verdict.action = REPORT_BOTH;
+    made.table.disk.known = true;
+    made.table.disk.profile = METER_DISK_NVME;
+    cook(&made);
+    assert_non_null(command_with(&made, "qcow2frag defrag disk"));
+    assert_string_equal(made.recipe.steps[2].command, "qcow2frag disk");
+    report_recipe_release(&made.recipe);
+    made.table.disk.told = true;
+    cook(&made);
+    assert_non_null(command_with(&made, "qcow2frag defrag --device nvme disk"));
+    assert_string_equal(made.recipe.steps[2].command, "qcow2frag --device nvme disk");
+    report_recipe_release(&made.recipe);
+}
+
+static void snapshots_that_are_left_are_put_in_order(void **state)
+{
+    struct made made;
+
+    (void)state;
+    make(&made, "disk");
+    made.image.verdict.action = REPORT_SNAPSHOTS;
+    cook(&made);
+    assert_string_equal(made.recipe.steps[made.recipe.n - 1].command, "qcow2frag defrag disk");
+    report_recipe_release(&made.recipe);
+    made.image.format.encryption = FORMAT_CRYPT_LUKS;
+    cook(&made);
+    assert_string_equal(made.recipe.steps[made.recipe.n - 1].command, "qcow2frag disk");
+    report_recipe_release(&made.recipe);
+}
+
+/* ---- by convert ---- */
+
+/* Along a chain: an image that is copied by convert, into a file like itself. */
+static void make_chain(struct made *made, const char *path)
+{
+    make(made, path);
+    made->table.chain_depth = 2;
+}
+
+static void where_defrag_refuses_convert_copies_and_the_page_says_why(void **state)
+{
+    struct made made;
+
+    (void)state;
+    make_chain(&made, "disk");
+    cook(&made);
+    assert_non_null(command_with(&made, "convert"));
+    assert_true(has_text(&made, "leaves the chain as it is"));
+    report_recipe_release(&made.recipe);
+    make(&made, "disk");
+    made.image.format.encryption = FORMAT_CRYPT_LUKS;
+    cook(&made);
+    assert_non_null(command_with(&made, "convert"));
+    assert_true(has_text(&made, "What LUKS has encrypted"));
+    report_recipe_release(&made.recipe);
+    make(&made, "disk");
+    made.image.beside.is_device = true;
+    cook(&made);
+    assert_non_null(command_with(&made, "convert"));
+    assert_true(has_text(&made, "lies on a block device"));
+    report_recipe_release(&made.recipe);
 }
 
 static void the_format_is_kept(void **state)
@@ -99,7 +292,7 @@ static void the_format_is_kept(void **state)
     struct made made;
 
     (void)state;
-    make(&made, "disk");
+    make_chain(&made, "disk");
     made.image.format.version = 2;
     made.image.format.cluster_bytes = 4096;
     expect_command(&made, "convert",
@@ -120,18 +313,17 @@ static void what_is_mostly_compressed_stays_so(void **state)
 
     (void)state;
     make(&made, "disk");
+    made.image.beside.is_device = true;
     made.image.format.compression = FORMAT_ZSTD;
     made.table.walk.compressed_clusters = 50;
     cook(&made);
     assert_null(strstr(command_with(&made, "convert"), " -c "));
     assert_true(has_text(&made, "50 of its clusters are compressed"));
-    assert_true(has_text(&made, "about 6 MiB")); /* of what is mapped, not what is stored */
     report_recipe_release(&made.recipe);
     made.table.walk.compressed_clusters = 51;
     cook(&made);
     assert_non_null(strstr(command_with(&made, "convert"), " -c "));
     assert_non_null(strstr(command_with(&made, "convert"), ",compression_type=zstd "));
-    assert_true(has_text(&made, "about 5 MiB"));
     report_recipe_release(&made.recipe);
     made.image.format.encryption = FORMAT_CRYPT_LUKS; /* QEMU does not do both */
     cook(&made);
@@ -139,30 +331,12 @@ static void what_is_mostly_compressed_stays_so(void **state)
     report_recipe_release(&made.recipe);
 }
 
-static void a_backing_file_is_kept_with_its_format(void **state)
-{
-    struct made made;
-
-    (void)state;
-    make(&made, "vm/disk");
-    set_name(&made, &made.image.format.backing_file, 0, "the base");
-    set_name(&made, &made.image.format.backing_format, 1, "raw");
-    expect_command(&made, "convert",
-                   "(umask 077; qemu-img convert -p -B 'the base' -F raw -O qcow2 -o "
-                   "compat=1.1,cluster_size=65536 vm/disk vm/disk.new)");
-    made.image.format.backing_format.bytes = NULL;
-    expect_command(&made, "convert",
-                   "(umask 077; qemu-img convert -p -B 'the base' -F \"$(qemu-img info 'vm/the "
-                   "base' | sed -n 's/^file format: //p')\" -O qcow2 -o "
-                   "compat=1.1,cluster_size=65536 vm/disk vm/disk.new)");
-}
-
 static void a_chain_that_was_walked_is_copied_whole(void **state)
 {
     struct made made;
 
     (void)state;
-    make(&made, "disk");
+    make_chain(&made, "disk");
     set_name(&made, &made.image.format.backing_file, 0, "base");
     set_name(&made, &made.image.format.backing_format, 1, "raw");
     made.table.chain_depth = 2;
@@ -178,7 +352,7 @@ static void bitmaps_in_use_are_named(void **state)
     struct made made;
 
     (void)state;
-    make(&made, "disk");
+    make_chain(&made, "disk");
     made.image.format.bitmap_count = 9;
     cook(&made);
     assert_non_null(strstr(command_with(&made, "convert"), " --bitmaps -O"));
@@ -244,7 +418,7 @@ static void names_are_nothing_but_files(void **state)
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         struct made made;
 
-        make(&made, cases[i].path);
+        make_chain(&made, cases[i].path);
         expect_command(&made, "mv", cases[i].command);
     }
 }
@@ -254,10 +428,10 @@ static void a_file_called_as_a_command_is_measured_as_a_file(void **state)
     struct made made;
 
     (void)state;
-    make(&made, "map");
-    expect_command(&made, "qcow2frag", "qcow2frag ./map");
-    make(&made, "mapped");
-    expect_command(&made, "qcow2frag", "qcow2frag mapped");
+    make_chain(&made, "map");
+    expect_command(&made, "qcow2frag", "qcow2frag --chain ./map");
+    make_chain(&made, "mapped");
+    expect_command(&made, "qcow2frag", "qcow2frag --chain mapped");
 }
 
 static void a_link_is_followed(void **state)
@@ -267,6 +441,7 @@ static void a_link_is_followed(void **state)
 
     (void)state;
     make(&made, "link");
+    made.image.format.encryption = FORMAT_CRYPT_LUKS;
     made.image.beside = (struct io_beside){.target = target, .copy = copy, .link = beside};
     expect_command(&made, "mv", "mv /images/real.new2 /images/real");
     set_name(&made, &made.image.format.backing_file, 0, "/base"); /* the same from everywhere */
@@ -275,7 +450,10 @@ static void a_link_is_followed(void **state)
     set_name(&made, &made.image.format.backing_file, 0, "base");
     expect_command(&made, "ln", "ln -s /images/real.new2 link.new");
     expect_command(&made, "mv", "mv /images/real.new2 /images/real && rm link.new");
-    expect_command(&made, "compare", "qemu-img compare -p link link.new");
+    expect_command(&made, "compare",
+                   "qemu-img compare -p --object secret,id=key,file=KEYFILE --image-opts "
+                   "driver=qcow2,encrypt.key-secret=key,file.filename=link "
+                   "driver=qcow2,encrypt.key-secret=key,file.filename=link.new");
 }
 
 static void on_a_device_nothing_is_replaced(void **state)
@@ -349,7 +527,7 @@ static void the_vm_is_shut_down_before_the_switch(void **state)
     struct made made;
 
     (void)state;
-    make(&made, "disk");
+    make_chain(&made, "disk");
     cook(&made);
     assert_true(has_text(&made, "and shut it down again"));
     report_recipe_release(&made.recipe);
@@ -359,9 +537,15 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_plain_image),
+        cmocka_unit_test(it_says_how_long_it_takes),
+        cmocka_unit_test(what_the_image_has_is_kept_and_said),
+        cmocka_unit_test(what_it_would_refuse_is_done_before),
+        cmocka_unit_test(names_are_nothing_but_images),
+        cmocka_unit_test(the_profile_that_was_given_is_given_again),
+        cmocka_unit_test(snapshots_that_are_left_are_put_in_order),
+        cmocka_unit_test(where_defrag_refuses_convert_copies_and_the_page_says_why),
         cmocka_unit_test(the_format_is_kept),
         cmocka_unit_test(what_is_mostly_compressed_stays_so),
-        cmocka_unit_test(a_backing_file_is_kept_with_its_format),
         cmocka_unit_test(a_chain_that_was_walked_is_copied_whole),
         cmocka_unit_test(bitmaps_in_use_are_named),
         cmocka_unit_test(options_of_an_encrypted_image_are_its_own),

@@ -32,9 +32,9 @@ static void a_copy_is_shorter_and_leaks_can_be_freed(void **state)
     assert_int_equal(report_reclaim(&made.image, &recipe), 0);
     assert_int_equal(recipe.n, 2);
     assert_string_equal(recipe.steps[0].text,
-                        "A copy made by qemu-img convert is shorter by 38 MiB. The host stores "
-                        "between 31 MiB and 38 MiB of it, the rest are holes already.");
-    assert_null(recipe.steps[0].command);
+                        "Written anew with the VM shut down, the file is shorter by about 38 MiB. "
+                        "The host stores between 31 MiB and 38 MiB of it, the rest are holes "
+                        "already.");
     assert_string_equal(recipe.steps[1].text,
                         "With the VM shut down, the 20 MiB that are leaked can be freed for writes "
                         "to come; the file gets no shorter by that.");
@@ -65,6 +65,7 @@ static void of_the_copy_that_is_to_be_made_anyhow(void **state)
 
     (void)state;
     make(&made);
+    made.image.beside.is_device = true; /* which defrag does not write to */
     made.space.host_allocated_bytes.known = false;
     made.image.format.snapshot_count = 1;
     steps_are(&made, 2,
@@ -79,6 +80,27 @@ static void of_the_copy_that_is_to_be_made_anyhow(void **state)
     steps_are(&made, 2, "The copy is shorter by 38 MiB.");
     made.image.verdict.action = REPORT_SNAPSHOTS;
     steps_are(&made, 2, "A copy made by qemu-img convert is shorter by 38 MiB.");
+}
+
+static void of_the_rewrite_that_is_to_be_made_anyhow(void **state)
+{
+    static const enum report_action printed[] = {REPORT_IMAGE, REPORT_BOTH, REPORT_SNAPSHOTS};
+    struct report_recipe recipe;
+    struct made_report made;
+
+    (void)state;
+    make(&made);
+    made.space.host_allocated_bytes.known = false;
+    assert_int_equal(report_reclaim(&made.image, &recipe), 0);
+    assert_string_equal(recipe.steps[0].command, "qcow2frag defrag --force disk.qcow2");
+    report_recipe_release(&recipe);
+    for (size_t i = 0; i < sizeof(printed) / sizeof(printed[0]); i++) {
+        made.image.verdict.action = printed[i];
+        steps_are(&made, 2, "Put in order, the file is shorter by about 38 MiB.");
+        assert_int_equal(report_reclaim(&made.image, &recipe), 0);
+        assert_null(recipe.steps[0].command);
+        report_recipe_release(&recipe);
+    }
 }
 
 static void how_much_of_it_the_host_stores(void **state)
@@ -101,7 +123,8 @@ static void how_much_of_it_the_host_stores(void **state)
     make(&made);
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         made.space.host_allocated_bytes.value = cases[i].stored * MADE_MIB;
-        snprintf(text, sizeof(text), "A copy made by qemu-img convert is shorter by 38 MiB.%s",
+        snprintf(text, sizeof(text),
+                 "Written anew with the VM shut down, the file is shorter by about 38 MiB.%s",
                  cases[i].text);
         steps_are(&made, 2, text);
     }
@@ -159,6 +182,7 @@ int main(void)
         cmocka_unit_test(a_copy_is_shorter_and_leaks_can_be_freed),
         cmocka_unit_test(an_encrypted_image_needs_its_key),
         cmocka_unit_test(of_the_copy_that_is_to_be_made_anyhow),
+        cmocka_unit_test(of_the_rewrite_that_is_to_be_made_anyhow),
         cmocka_unit_test(how_much_of_it_the_host_stores),
         cmocka_unit_test(nothing_to_get_back),
         cmocka_unit_test(nothing_is_freed_where_something_is_damaged),
