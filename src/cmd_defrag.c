@@ -15,6 +15,7 @@
 #include "rewrite.h"
 #include "schedule.h"
 #include "seconds.h"
+#include "size.h"
 #include "targets.h"
 
 #include <errno.h>
@@ -150,6 +151,16 @@ static int rewrite(struct rewrites *rewrites, size_t target)
     return rewrites->console->stopped() ? -EINTR : 0;
 }
 
+static void tell_rest(struct rewrites *rewrites, size_t n)
+{
+    char text[64];
+
+    snprintf(text, sizeof(text), "stopped; %zu more %s not begun", n,
+             size_noun(n, "image was", "images were"));
+    rewrites->console->complain(NULL, text);
+    rewrites->status = CMD_FAILED;
+}
+
 static int rewrite_all(struct rewrites *rewrites, struct err *err)
 {
     CLEANUP_FREE struct queued *list = NULL;
@@ -162,10 +173,11 @@ static int rewrite_all(struct rewrites *rewrites, struct err *err)
         rewrites->rows = calloc(n + 1, sizeof(*rewrites->rows));
     if (ret < 0 || rewrites->rows == NULL)
         return err_no_memory(err);
-    for (size_t i = 0; i < n && ret == 0; i++)
+    for (size_t i = 0; i < n && ret == 0; i++) {
         ret = rewrite(rewrites, list[i].target);
-    if (ret == -EINTR)
-        rewrites->status = CMD_FAILED;
+        if (ret == -EINTR && i + 1 < n)
+            tell_rest(rewrites, n - i - 1);
+    }
     return 0;
 }
 

@@ -6,6 +6,7 @@
 #include "err.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdint.h>
@@ -15,6 +16,8 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#define MOMENTS 250 /* of 20 ms, between asking it to end and ending it */
 
 extern char **environ;
 
@@ -28,16 +31,34 @@ static bool mentions_path(const char *command)
     return false;
 }
 
-/* What this program ignores is not to be ignored by others. */
-static int set_signals(posix_spawnattr_t *attributes)
+/* Its group, while it runs: it has one of its own, so that its children can be ended with it. */
+static volatile sig_atomic_t group;
+
+/* Also one that is stopped. */
+static void end_group(int number)
+{
+    kill(-(pid_t)group, number);
+    kill(-(pid_t)group, SIGCONT);
+}
+
+void command_end(void)
+{
+    if (group != 0)
+        end_group(SIGTERM);
+}
+
+/* What this program ignores, or was told to, is not to be ignored by others. */
+static int set_attributes(posix_spawnattr_t *attributes)
 {
     sigset_t usual;
 
     sigemptyset(&usual);
     sigaddset(&usual, SIGPIPE);
     sigaddset(&usual, SIGXFSZ);
+    sigaddset(&usual, SIGCHLD);
     return posix_spawnattr_setsigdefault(attributes, &usual) != 0 ||
-                   posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGDEF) != 0
+                   posix_spawnattr_setflags(attributes,
+                                            POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP) != 0
                ? -1
                : 0;
 }
@@ -54,7 +75,9 @@ static int start(const char *line, const char *path, pid_t *pid)
     if (posix_spawn_file_actions_init(&actions) != 0)
         return ENOMEM;
     if (posix_spawnattr_init(&attributes) == 0) {
-        if (set_signals(&attributes) == 0 &&
+        if (set_attributes(&attributes) == 0 &&
+            posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0) ==
+                0 &&
             posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO) == 0)
             code = posix_spawn(pid, "/bin/sh", &actions, &attributes, arguments, environ);
         posix_spawnattr_destroy(&attributes);
@@ -63,20 +86,23 @@ static int start(const char *line, const char *path, pid_t *pid)
     return code;
 }
 
-/* Its status as waitpid has it. */
-static int wait_for(pid_t pid, bool (*stopped)(void), bool *ended)
+/* 0, with its status as waitpid has it, or -errno. Who does not end when he is told to is ended. */
+static int wait_for(pid_t pid, bool (*stopped)(void), int *status)
 {
     const struct timespec moment = {0, 20L * 1000 * 1000};
-    int status = 0;
+    unsigned moments = 0;
 
-    while (waitpid(pid, &status, WNOHANG) == 0) {
-        if (!*ended && stopped()) {
-            kill(pid, SIGTERM);
-            *ended = true;
-        }
+    while (true) {
+        pid_t ended = waitpid(pid, status, WNOHANG);
+
+        if (ended == pid)
+            return 0;
+        if (ended < 0 && errno != EINTR)
+            return -errno;
+        if (stopped() && moments++ % MOMENTS == 0)
+            end_group(moments == 1 ? SIGTERM : SIGKILL);
         nanosleep(&moment, NULL);
     }
-    return status;
 }
 
 static int judge(int status, struct err *err)
@@ -97,9 +123,8 @@ static int judge(int status, struct err *err)
 int command_run(const char *command, const char *path, bool (*stopped)(void), struct err *err)
 {
     CLEANUP_FREE char *line = NULL;
-    bool ended = false;
+    int code, ret, status = 0;
     pid_t pid;
-    int code, status;
 
     if (asprintf(&line, "%s%s", command, mentions_path(command) ? "" : " \"$1\"") < 0) {
         line = NULL;
@@ -111,6 +136,14 @@ int command_run(const char *command, const char *path, bool (*stopped)(void), st
     unsetenv("QCOW2FRAG_IMAGE");
     if (code != 0)
         return err_set(err, code, "cannot start the check command: %s", strerror(code));
-    status = wait_for(pid, stopped, &ended);
-    return ended || stopped() ? -EINTR : judge(status, err);
+    group = pid;
+    ret = wait_for(pid, stopped, &status);
+    if (stopped())
+        end_group(SIGKILL); /* those that it has left behind */
+    group = 0;
+    if (stopped())
+        return -EINTR;
+    return ret == 0 ? judge(status, err)
+                    : err_set(err, ECANCELED, "how the check command ended cannot be known: %s",
+                              strerror(-ret));
 }

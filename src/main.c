@@ -2,6 +2,7 @@
 /* argv to one command. The only file that prints messages or exits. */
 #include "aside.h"
 #include "cmd.h"
+#include "command.h"
 #include "err.h"
 #include "help.h"
 #include "options.h"
@@ -46,6 +47,7 @@ static void show_progress(const char *text)
 static void on_signal(int number)
 {
     io_aside_remove();
+    command_end();
     signal(number, SIG_DFL);
     raise(number);
 }
@@ -84,6 +86,7 @@ static void catch_signals(void)
             action.sa_handler == SIG_DFL)
             signal(number, number == SIGINT || number == SIGTERM ? on_stop : on_signal);
     }
+    signal(SIGCHLD, SIG_DFL); /* or nobody could be waited for */
     /* A reader that went away, or a file that may not grow, is a failed write, and is told so. */
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);

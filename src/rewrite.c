@@ -118,6 +118,9 @@ static int open_original(struct rewrite *rewrite)
     if (ret < 0)
         return ret;
     rewrite->source = rewrite->original.io;
+    if (rewrite->original.unlocked)
+        rewrite->console->complain(rewrite->path, "its file system has no locks: nobody is kept "
+                                                  "from using it while it is replaced");
     return check_mount(rewrite, &rewrite->err);
 }
 
@@ -409,7 +412,7 @@ static const char *verified_text(enum defrag_verified verified)
     return verified == DEFRAG_DIRECT ? "direct" : verified == DEFRAG_CACHED ? "cached" : "none";
 }
 
-static int write_new(struct rewrite *rewrite)
+static int write_new(struct rewrite *rewrite, bool *named)
 {
     const struct options *options = rewrite->options;
     const struct defrag_write_options how = {
@@ -429,11 +432,10 @@ static int write_new(struct rewrite *rewrite)
     double began = schedule_now();
     int ret = defrag_write(rewrite->defrag, &how, &written, &rewrite->err);
 
+    *named = written.named;
     rewrite->result.seconds = schedule_now() - began;
     rewrite->result.copied_bytes = written.copied_bytes;
     rewrite->result.verified = verified_text(written.verified);
-    if (ret == -EINTR && rewrite->err.code == 0)
-        err_set(&rewrite->err, EINTR, "stopped; nothing was changed, and the new file is gone");
     return ret;
 }
 
@@ -461,6 +463,7 @@ static int name_original(struct rewrite *rewrite)
 
 static int apply(struct rewrite *rewrite, double reckoned)
 {
+    bool named = false;
     int ret;
 
     look_at_shares(rewrite);
@@ -470,13 +473,13 @@ static int apply(struct rewrite *rewrite, double reckoned)
     if (ret < 0)
         return ret;
     rewrite->result.state = RENDER_DEFRAG_FAILED;
-    ret = write_new(rewrite);
+    ret = write_new(rewrite, &named);
+    if (named && replaces(rewrite))
+        end_original(rewrite);
     if (ret < 0)
         return ret;
     rewrite->result.state = RENDER_DEFRAG_DONE;
     schedule_learn(rewrite->schedule, reckoned, rewrite->result.seconds);
-    if (replaces(rewrite))
-        end_original(rewrite);
     return 0;
 }
 
@@ -524,6 +527,7 @@ static int go(struct rewrite *rewrite)
 void rewrite_run(struct rewrite *rewrite)
 {
     const struct options *options = rewrite->options;
+    int ret;
 
     rewrite->original.folder = -1;
     rewrite->result = (struct render_defrag){.path = rewrite->path,
@@ -534,7 +538,11 @@ void rewrite_run(struct rewrite *rewrite)
                                              .verified = "none",
                                              .bytes = options->bytes,
                                              .verbose = options->verbose};
-    go(rewrite);
+    ret = go(rewrite);
+    if (ret == -EINTR && rewrite->err.code == 0)
+        err_set(&rewrite->err, EINTR, "stopped; nothing was changed, and the new file is gone");
+    else if (ret < 0 && rewrite->err.code == 0)
+        err_set(&rewrite->err, -ret, "%s", strerror(-ret));
     if (rewrite->console->progress != NULL)
         rewrite->console->progress(NULL);
     if (rewrite->err.code != 0)

@@ -340,6 +340,8 @@ static int prove(struct store_new_file *file, const struct defrag_write_options 
     if (fstat(file->fd, &before) < 0)
         return err_set(err, errno, "cannot examine the new image: %s", strerror(errno));
     ret = options->prove(options->context, path, err);
+    if (ret == 0)
+        ret = store_new_file_hide(file, err);
     if (ret < 0)
         return ret;
     if (stat(path, &after) < 0 && errno != ENOENT)
@@ -414,7 +416,7 @@ int defrag_write(struct defrag *defrag, const struct defrag_write_options *optio
     free(copied.hashes.list);
     written->copied_bytes = copied.read_bytes;
     if (ret == 0)
-        return store_new_file_commit(&file, err);
+        return store_new_file_commit(&file, &written->named, err);
     store_new_file_abort(&file);
     return ret;
 }

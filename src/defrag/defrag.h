@@ -62,6 +62,7 @@ struct defrag_write_options {
 };
 
 struct defrag_written {
+    bool named; /* the file has its name, also if something failed after that */
     enum defrag_verified verified;
     uint64_t copied_bytes;
 };

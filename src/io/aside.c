@@ -185,7 +185,8 @@ static int exchange(int folder, const char *name, const char *kept, int fd)
     if (renameat2(folder, kept, folder, name, RENAME_EXCHANGE) == 0 || leads_to(folder, name, fd))
         return 0;
     code = errno;
-    unlinkat(folder, kept, 0); /* the new one */
+    if (leads_to(folder, kept, fd)) /* the new one, without a doubt */
+        unlinkat(folder, kept, 0);
     errno = code;
     return -1;
 }
@@ -207,7 +208,7 @@ static int keep(int folder, const char *name, const char *kept, int fd)
     if (commit_over(folder, name, fd) == 0)
         return 0;
     code = errno;
-    if (linked)
+    if (linked && has_name(folder, name, kept) == 0) /* or it would be the only name */
         unlinkat(folder, kept, 0);
     errno = code;
     return -1;

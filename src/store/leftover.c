@@ -58,7 +58,7 @@ static bool is_left(int folder, const char *name)
     fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     return fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
            (st.st_uid == geteuid() || geteuid() == 0) &&
-           store_lock_take(fd, STORE_LOCK_OWNER, &err) != -EBUSY;
+           store_lock_take(fd, STORE_LOCK_OWNER, &err) == 0;
 }
 
 static void close_folder(DIR **folder)

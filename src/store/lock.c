@@ -48,9 +48,12 @@ static int is_excluded(int fd, short type, off_t start, off_t n)
 {
     struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = start, .l_len = n};
 
-    if (fcntl(fd, F_OFD_GETLK, &lock) < 0)
-        return -errno;
-    return lock.l_type != F_UNLCK;
+    int ret;
+
+    do
+        ret = fcntl(fd, F_OFD_GETLK, &lock);
+    while (ret < 0 && errno == EINTR);
+    return ret < 0 ? -errno : lock.l_type != F_UNLCK;
 }
 
 /* The same for all that would exclude @lock: 1, 0 or -errno. */
@@ -155,9 +158,9 @@ int store_lock_take(int fd, enum store_lock lock, struct err *err)
     }
     if (ret == 1)
         return busy(fd, err);
-    if (ret < 0)
+    if (ret == -ENOLCK || ret == -EINVAL || ret == -EOPNOTSUPP || ret == -ENOSYS)
         return err_set(err, ENOLCK, "its file system has no locks: %s", strerror(-ret));
-    return 0;
+    return ret < 0 ? err_set(err, -ret, "cannot lock it: %s", strerror(-ret)) : 0;
 }
 
 void store_lock_let_read(int fd)

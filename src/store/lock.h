@@ -20,7 +20,7 @@ enum store_lock {
 
 /*
  * Waits for nobody. -EBUSY: somebody has what excludes it, and the error names him, if the system
- * tells. -ENOLCK: there are no locks on this file system. On failure nothing is locked.
+ * tells. -ENOLCK: there are no locks on this file system. On any failure nothing is locked.
  */
 int store_lock_take(int fd, enum store_lock lock, struct err *err);
 

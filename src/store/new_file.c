@@ -19,7 +19,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
+#include <time.h>
 #include <unistd.h>
+
+#define HIDE_MOMENTS 100 /* of 50 ms */
 
 #define DIRECT_ALIGN 4096            /* of the file, the memory and the length */
 #define DIRECT_BYTES_MIN (128 << 10) /* a shorter one waits longer for the disk than it writes */
@@ -348,11 +351,46 @@ int store_new_file_show(struct store_new_file *file, char **path, struct err *er
     return 0;
 }
 
+/* Who was told to end may take a moment. */
+int store_new_file_hide(struct store_new_file *file, struct err *err)
+{
+    const struct timespec moment = {0, 50L * 1000 * 1000};
+    int ret = 0;
+
+    for (unsigned i = 0; i < HIDE_MOMENTS; i++) {
+        struct err refusal = {0};
+
+        ret = store_lock_take(file->fd, STORE_LOCK_OWNER, &refusal);
+        if (ret == 0 || ret == -ENOLCK)
+            ret = store_lock_check_writers(file->fd, STORE_LOCK_OWNER, &refusal);
+        if (ret == 0)
+            return 0;
+        if (ret != -EBUSY) {
+            *err = refusal;
+            return ret;
+        }
+        nanosleep(&moment, NULL);
+    }
+    return err_set(err, EBUSY,
+                   "the check command has ended, but not all that it began: the new image is still "
+                   "open elsewhere, and is thrown away");
+}
+
+/* Once more: they may have changed meanwhile, of either file. */
+static int take_over_attributes(struct store_new_file *file, struct err *err)
+{
+    int ret = store_attributes_copy(io_descriptor(file->original->io), file->fd, err);
+
+    return ret < 0 ? ret : store_new_file_sync(file, err);
+}
+
 static int give_name(struct store_new_file *file, struct err *err)
 {
     const struct store_original *original = file->original;
-    int ret = original != NULL ? store_original_check(original, err) : 0;
+    int ret = original != NULL ? take_over_attributes(file, err) : 0;
 
+    if (ret == 0 && original != NULL)
+        ret = store_original_check(original, err);
     if (ret < 0)
         return ret;
     if (original != NULL && original->kept != NULL)
@@ -389,10 +427,11 @@ static int sync_folder(const struct store_new_file *file, struct err *err)
                    file->original != NULL ? "the old one may be there again" : "it may be gone");
 }
 
-int store_new_file_commit(struct store_new_file *file, struct err *err)
+int store_new_file_commit(struct store_new_file *file, bool *named, struct err *err)
 {
     int ret = give_name(file, err);
 
+    *named = ret == 0;
     if (ret == 0)
         ret = sync_folder(file, err);
     release(file);

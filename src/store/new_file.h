@@ -92,8 +92,14 @@ int store_new_file_read_back(const struct store_new_file *file, int *fd, bool *d
  */
 int store_new_file_show(struct store_new_file *file, char **path, struct err *err);
 
-/* Under its name, durably. Releases @file, also on failure. */
-int store_new_file_commit(struct store_new_file *file, struct err *err);
+/* The end of that: -EBUSY if somebody still has it open, after some seconds. */
+int store_new_file_hide(struct store_new_file *file, struct err *err);
+
+/*
+ * Under its name, durably. *@named: it has it, also if what came then has failed. Releases @file,
+ * also on failure.
+ */
+int store_new_file_commit(struct store_new_file *file, bool *named, struct err *err);
 
 /* Throws it away. Releases @file. */
 void store_new_file_abort(struct store_new_file *file);

@@ -64,8 +64,7 @@ static int find_kept(const char *suffix, const struct stat *st, struct store_ori
 
 /* ---- what stands in the way ---- */
 
-static int check_links(const struct store_original *original,
-                       const struct store_original_options *options, const struct stat *st,
+static int check_links(const struct store_original *original, const struct stat *st,
                        struct err *err)
 {
     struct stat kept;
@@ -75,7 +74,7 @@ static int check_links(const struct store_original *original,
     if (original->kept != NULL &&
         fstatat(original->folder, original->kept, &kept, AT_SYMLINK_NOFOLLOW) == 0)
         own++;
-    if (st->st_nlink <= own || options->break_hard_links)
+    if (st->st_nlink <= own || original->breaks_links)
         return 0;
     return err_set(err, EMLINK,
                    "it has %lu names (hard links), and the others would go on leading to the old "
@@ -142,18 +141,20 @@ static int check(struct store_original *original, const struct store_original_op
         ret = check_folder(original, &st, err);
     if (ret == 0 && options->keep_suffix != NULL)
         ret = find_kept(options->keep_suffix, &st, original, err);
-    return ret == 0 ? check_links(original, options, &st, err) : ret;
+    original->breaks_links = options->break_hard_links;
+    return ret == 0 ? check_links(original, &st, err) : ret;
 }
 
 /* ---- the whole ---- */
 
-static int lock(const struct store_original *original, const struct store_original_options *options,
+static int lock(struct store_original *original, const struct store_original_options *options,
                 struct err *err)
 {
     struct err refusal = {0};
     int ret = store_lock_take(io_descriptor(original->io), STORE_LOCK_OWNER, &refusal);
 
-    if (ret == 0 || (ret == -ENOLCK && options->without_locks))
+    original->unlocked = ret == -ENOLCK && options->without_locks;
+    if (ret == 0 || original->unlocked)
         return 0;
     if (ret == -ENOLCK)
         return err_set(err, ENOLCK,
@@ -197,12 +198,15 @@ int store_original_open(const char *path, const struct store_original_options *o
 
 int store_original_check(const struct store_original *original, struct err *err)
 {
+    const int fd = io_descriptor(original->io);
     struct stat named, opened;
+    int ret;
 
     if (fstatat(original->folder, original->name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
-        fstat(io_descriptor(original->io), &opened) == 0 && named.st_dev == opened.st_dev &&
-        named.st_ino == opened.st_ino)
-        return store_lock_check_writers(io_descriptor(original->io), STORE_LOCK_OWNER, err);
+        fstat(fd, &opened) == 0 && named.st_dev == opened.st_dev && named.st_ino == opened.st_ino) {
+        ret = check_links(original, &opened, err);
+        return ret < 0 ? ret : store_lock_check_writers(fd, STORE_LOCK_OWNER, err);
+    }
     return err_set(err, ESTALE,
                    "its name leads to another file now: somebody has replaced or removed it "
                    "meanwhile; begin again");

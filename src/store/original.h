@@ -18,6 +18,8 @@ struct store_original {
     char *kept;        /* the name that it will have; NULL: none */
     int folder;        /* an open one */
     struct io *io;     /* to read it. Its descriptor holds the lock, and copies of that do. */
+    bool breaks_links; /* it may have other names */
+    bool unlocked;     /* it could not be locked, and goes on without */
 };
 
 struct store_original_options {
@@ -34,7 +36,10 @@ struct store_original_options {
 int store_original_open(const char *path, const struct store_original_options *options,
                         struct store_original *original, struct err *err);
 
-/* Does its name still lead to it, and has nobody opened it to write? -ESTALE, -EBUSY. */
+/*
+ * Does its name still lead to it, has it no other one, and nobody opened it to write? -ESTALE,
+ * -EMLINK, -EBUSY.
+ */
 int store_original_check(const struct store_original *original, struct err *err);
 
 /*

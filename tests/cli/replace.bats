@@ -365,6 +365,59 @@ SCRIPT
     replace --check-command 'qemu-io -s -f qcow2 -c "write 0 64k" "$1" >command-log'
 }
 
+@test "--check-command: its failure counts, whatever the caller does with ended processes" {
+    of folder/image >before
+    try env --ignore-signal=CHLD "$QCOW2FRAG" defrag --check-command 'exit 3;' folder/image
+    refused folder/image "the check command ended with status 3"
+    untouched
+}
+
+@test "--check-command: what it leaves running may not have the new image open" {
+    stays "the check command has ended, but not all that it began: the new image is still open elsewhere" \
+        --check-command 'sleep 30 5<>"$1" & echo $! >pid; until [ -e "/proc/$!/fd/5" ]; do :; done'
+    kill "$(cat pid)"
+}
+
+@test "--check-command: what it takes a moment to end is waited for" {
+    replace --check-command 'sleep 0.5 5<>"$1" & until [ -e "/proc/$!/fd/5" ]; do :; done'
+}
+
+@test "--check-command: mode and owner are those of the original in the end, also if that gets others meanwhile" {
+    replace --check-command 'chmod 777 "$1"'
+    [ "$(stat -c %a folder/image)" = "$(stat -c %a copy)" ]
+    replace --force --check-command 'chmod 600 folder/image #'
+    [ "$(stat -c %a folder/image)" = 600 ]
+}
+
+@test "--check-command: a second name that the original gets meanwhile" {
+    try qcow2frag defrag --check-command 'ln folder/image other #' folder/image
+    refused folder/image "it has 2 names (hard links)"
+    cmp copy folder/image
+    cmp copy other
+}
+
+@test "--check-command has nothing to read: a list that the caller reads is not lost" {
+    cp copy folder/second
+    printf '%s\n' folder/image folder/second | while read -r image; do
+        qcow2frag defrag -q --check-command 'cat >/dev/null; true "$1"' "$image"
+    done
+    is_replaced
+    is_replaced folder/second
+}
+
+@test "--check-command that is told to end, with its children" {
+    mkfifo ready
+    "$QCOW2FRAG" defrag --check-command 'trap "" TERM; sleep 60 & echo $! >pid; echo >ready; wait; true "$1"' folder/image \
+        >out 2>err 3>&- &
+    read -r _ <ready
+    kill $!
+    wait $! && told "it is done" || [ $? = 1 ]
+    not grep -s '^State:.[RSDT]' "/proc/$(cat pid)/status" # that nobody asks how it ended is no matter
+    is err "qcow2frag: folder/image: stopped; nothing was changed, and the new file is gone"
+    [ "$(ls -A folder)" = image ]
+    cmp copy folder/image
+}
+
 @test "--check-command goes with --output as well" {
     try qcow2frag defrag -o folder/new --check-command 'qemu-img check -q "$1" && false' folder/image
     refused folder/image "the check command ended with status 1"
