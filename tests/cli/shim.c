@@ -158,10 +158,11 @@ SHOWN ssize_t preadv2(int fd, const struct iovec *list, int n, off_t off, int fl
     return preadv64v2(fd, list, n, off, flags);
 }
 
-/* Goes on in the list where the last answer ended, as long as the questions do. */
+/* Goes on in the list where the last answer ended, as long as the questions do: those of a thread are
+ * about one file after the other. */
 static int answer_fiemap(int fd, const char *list, struct fiemap *request)
 {
-    static FILE *file;
+    static _Thread_local FILE *file;
     long long off, bytes, place, flags, end;
     struct stat st;
 
