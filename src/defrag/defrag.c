@@ -217,33 +217,72 @@ static int write_metadata(struct io *planned, struct store_new_file *file, struc
     return ret;
 }
 
-/* Room for what these moves write: not for what is a hole in the source. */
-static int reserve_moves(struct defrag *defrag, const struct defrag_moves *moves,
-                         struct store_new_file *file, struct err *err)
+/* What comes next in the new file: of its tables, data and blobs, which lie between one another. */
+struct places {
+    const struct defrag_moves *lists[3]; /* each by where it goes; the first are tables */
+    size_t next[3];
+};
+
+/* False behind the last. @table: it is an L2 table. */
+static bool next_place(struct places *places, struct defrag_move *move, bool *table)
 {
+    size_t first = SIZE_MAX;
+
+    for (size_t i = 0; i < 3; i++) {
+        struct defrag_move one;
+
+        if (places->next[i] == places->lists[i]->n_list)
+            continue;
+        one = defrag_moves_at(places->lists[i], places->next[i]);
+        if (first == SIZE_MAX || one.to < move->to) {
+            first = i;
+            *move = one;
+        }
+    }
+    if (first == SIZE_MAX)
+        return false;
+    places->next[first]++;
+    *table = first == 0;
+    return true;
+}
+
+/*
+ * Room for what is to be written: not for what is a hole in the source. Whole stretches, and
+ * before anything is written: asked for piece by piece, a file system puts each somewhere else.
+ */
+static int reserve_places(struct defrag *defrag, struct store_new_file *file, struct err *err)
+{
+    const struct defrag_plan *plan = &defrag->plan;
+    const uint64_t cluster_bytes = defrag->image.header.cluster_bytes;
+    struct places places = {.lists = {&plan->tables_there, &plan->data, &plan->blobs}};
     uint64_t begin = 0, end = 0;
+    struct defrag_move move = {.to = 0};
+    bool table;
     int ret = 0;
 
-    for (size_t i = 0; i < moves->n_list && ret == 0; i++) {
-        struct defrag_move move = defrag_moves_at(moves, i);
-        uint64_t next = io_next_data(defrag->source, move.from);
-
-        if (next >= move.from + move.bytes)
+    while (ret == 0 && next_place(&places, &move, &table)) {
+        if (!table && io_next_data(defrag->source, move.from) >= move.from + move.bytes)
             continue;
-        if (move.to != end) {
+        if (move.to > end && move.to - end >= cluster_bytes) { /* less is padding behind blobs */
             ret = store_new_file_reserve(file, begin, end - begin, err);
             begin = move.to;
         }
-        end = move.to + move.bytes;
+        if (move.to + move.bytes > end)
+            end = move.to + move.bytes;
     }
     return ret < 0 ? ret : store_new_file_reserve(file, begin, end - begin, err);
 }
 
 static int reserve(struct defrag *defrag, struct store_new_file *file, struct err *err)
 {
-    int ret = reserve_moves(defrag, &defrag->plan.data, file, err);
+    int ret;
 
-    return ret < 0 ? ret : reserve_moves(defrag, &defrag->plan.blobs, file, err);
+    defrag_moves_sort_by_to(&defrag->plan.data);
+    defrag_moves_sort_by_to(&defrag->plan.blobs);
+    ret = reserve_places(defrag, file, err);
+    defrag_moves_sort_by_from(&defrag->plan.data);
+    defrag_moves_sort_by_from(&defrag->plan.blobs);
+    return ret;
 }
 
 static int open_written(const struct store_new_file *file, struct io **written, struct err *err)
@@ -267,6 +306,8 @@ static int write_all(struct defrag *defrag, struct io *planned, struct store_new
     int ret = store_new_file_set_length(file, defrag->plan.file_bytes, err);
 
     if (ret == 0)
+        ret = reserve(defrag, file, err);
+    if (ret == 0)
         ret = write_metadata(planned, file, err);
     if (ret == 0)
         ret = open_written(file, &written, err);
@@ -275,8 +316,6 @@ static int write_all(struct defrag *defrag, struct io *planned, struct store_new
     io_close(written);
     defrag_moves_sort_by_to(&defrag->plan.data);
     defrag_moves_sort_by_to(&defrag->plan.blobs);
-    if (ret == 0)
-        ret = reserve(defrag, file, err);
     if (ret == 0)
         ret = defrag_copy(&defrag->plan, defrag->source, planned, file, &copy, copied, err);
     if (ret == 0)

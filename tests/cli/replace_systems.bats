@@ -255,3 +255,25 @@ goes_away() {
     is_replaced dark/image
     [ "$(ls -A dark)" = image ]
 }
+
+# ---- in one piece ----
+
+# Tables, data and blobs of small clusters lie between one another: the file is one stretch all the same.
+in_one_piece() {
+    python3 -c 'import random, sys
+random.seed(5)
+sys.stdout.buffer.write(random.randbytes(4 << 20).translate(bytes(n % 16 for n in range(256))))' >raw
+    qemu-img convert -c -f raw -O qcow2 -o cluster_size=4k raw mounted/disk
+    python3 -c 'import random
+random.seed(1)
+for number in random.sample(range(1024), 300):
+    print(f"write -q -P 7 {number * 4}k 4k")' | qemu-io -f qcow2 mounted/disk >io.log
+    cp mounted/disk original
+    qcow2frag defrag --quiet --device hdd mounted/disk
+    sync mounted/disk
+    [ "$(filefrag mounted/disk | sed 's/.*: \([0-9]*\) extent.*/\1/')" -le 4 ] || told "in pieces:" <(filefrag -v mounted/disk)
+    qemu-img compare -q original mounted/disk
+}
+
+@test "on ext4 the new file lies in one piece" { in_filesystem ext4 in_one_piece; }
+@test "on XFS the new file lies in one piece" { in_filesystem xfs in_one_piece; }
