@@ -3,9 +3,7 @@
 # An image that somebody else has open: it is measured and said to be in use, and nobody notices.
 
 load helper
-
-# The QEMU or qemu-io of a test, by its process; it must not outlive the test.
-holders=()
+load holders
 
 setup() {
     enter_scratch
@@ -15,41 +13,7 @@ setup() {
     mv shuffled-groups.qcow2 disk.qcow2
 }
 
-teardown() {
-    for holder in ${holders[@]+"${holders[@]}"}; do
-        kill "$holder" 2>/dev/null || true
-        wait "$holder" 2>/dev/null || true
-    done
-    leave_scratch
-}
-
 # ---- who holds the image ----
-
-# qemu OPTION ...: a QEMU that runs no guest, spoken to through qmp.sock.
-qemu() {
-    needs qemu-system-x86_64
-    rm -f qmp.sock
-    qemu-system-x86_64 -S -M none -nodefaults -display none -qmp unix:qmp.sock,server=on,wait=off "$@" \
-        >qemu.log 2>&1 3>&- &
-    holders+=($!)
-    qmp query-status >/dev/null || told "QEMU does not start" qemu.log
-}
-
-qmp() { witness oracle/qmp.py qmp.sock "$@"; }
-
-# qemu_io OPTION ...: a qemu-io that has the image open and waits for commands, which never come.
-qemu_io() {
-    mkfifo commands
-    qemu-io "$@" <commands >qemu-io.log 2>&1 3>&- &
-    holders+=($!)
-    exec 4>commands
-    echo 'length' >&4
-    for _ in {1..100}; do
-        ! grep -q . qemu-io.log || break
-        sleep 0.05
-    done
-    grep -q . qemu-io.log
-}
 
 # is_locked FILE: by anyone, for what the system tells.
 is_locked() { grep -q ":$(stat -c %i "$1") " /proc/locks; }

@@ -3,9 +3,7 @@
 # Who has the image open makes defrag refuse, and while it is at work nobody else gets it: with QEMU itself.
 
 load helper
-
-# The programs of a test that have the image open; none must outlive the test.
-holders=()
+load holders
 
 setup() {
     enter_scratch
@@ -16,26 +14,6 @@ setup() {
     mv reversed.qcow2 folder/image
     cp folder/image copy
 }
-
-teardown() {
-    for holder in ${holders[@]+"${holders[@]}"}; do
-        kill "$holder" 2>/dev/null || true
-        wait "$holder" 2>/dev/null || true
-    done
-    leave_scratch
-}
-
-# qemu OPTION ...: a QEMU whose guest does not run, spoken to through qmp.sock.
-qemu() {
-    needs qemu-system-x86_64
-    rm -f qmp.sock
-    qemu-system-x86_64 -S -M none -nodefaults -display none -qmp unix:qmp.sock,server=on,wait=off "$@" \
-        >qemu.log 2>&1 3>&- &
-    holders+=($!)
-    qmp query-status >/dev/null || told "QEMU does not start" qemu.log
-}
-
-qmp() { witness oracle/qmp.py qmp.sock "$@"; }
 
 # holds_open PYTHON [MODE]: a program that runs this with the image open as "image", and stays until it is killed.
 holds_open() {
@@ -121,12 +99,7 @@ is_done() {
 }
 
 @test "a program of QEMU that reads and shares everything" {
-    mkfifo commands
-    qemu-io -r -U -f qcow2 folder/image <commands >log 2>&1 3>&- &
-    holders+=($!)
-    exec 4>commands
-    echo length >&4
-    until grep -q . log; do sleep 0.02; done
+    qemu_io -r -U -f qcow2 folder/image
     is_busy "qemu-io (process ${holders[0]})"
     is_done -o new
     exec 4>&-
