@@ -71,6 +71,33 @@ void meter_moves_merge(struct meter_moves *sum, const struct meter_moves *more, 
     }
 }
 
+/* Of a word, the bits from @first on, which may be behind its end. */
+static uint64_t from(uint64_t bits, unsigned first)
+{
+    return first < 64 ? bits >> first << first : 0;
+}
+
+bool meter_moves_next(const struct meter_moves *moves, struct meter_moves_bin *bin)
+{
+    unsigned next = (unsigned)(bin->bin + 1);
+
+    for (uint64_t rows = from(moves->used, next / 16); rows != 0; rows &= rows - 1) {
+        unsigned i = (unsigned)__builtin_ctzll(rows);
+        const struct meter_move_row *row = moves->row[i];
+
+        for (uint64_t bins = from(row->used, i == next / 16 ? next % 16 : 0); bins != 0;
+             bins &= bins - 1) {
+            unsigned j = (unsigned)__builtin_ctzll(bins);
+
+            if (row->count[j] == 0) /* all of it was taken back */
+                continue;
+            *bin = (struct meter_moves_bin){(int)(16 * i + j), row->count[j], row->sum[j]};
+            return true;
+        }
+    }
+    return false;
+}
+
 void meter_moves_pour(const struct meter_moves *moves, struct meter_jumps *jumps)
 {
     for (uint64_t used = moves->used; used != 0; used &= used - 1) {

@@ -8,6 +8,7 @@
 
 #include "jumps.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define METER_MOVE_ROWS (METER_JUMP_BINS / 16)
@@ -54,6 +55,21 @@ static inline void meter_moves_add(struct meter_moves *moves, uint64_t distance,
 
 /* Adds @more @times times. */
 void meter_moves_merge(struct meter_moves *sum, const struct meter_moves *more, uint64_t times);
+
+/* A bin that holds something. */
+struct meter_moves_bin {
+    int bin;
+    uint64_t count; /* not 0 */
+    unsigned __int128 sum;
+};
+
+#define METER_MOVES_FIRST                                                                          \
+    {                                                                                              \
+        .bin = -1                                                                                  \
+    }
+
+/* The next one, in rising order; false behind the last. */
+bool meter_moves_next(const struct meter_moves *moves, struct meter_moves_bin *bin);
 
 /* Adds all of @moves to ordinary bins. */
 void meter_moves_pour(const struct meter_moves *moves, struct meter_jumps *jumps);

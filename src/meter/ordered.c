@@ -148,16 +148,8 @@ static uint64_t allocate(struct meter_ordered *ordered, uint64_t n)
 static void add_parts(struct meter_ordered *ordered, uint64_t off, uint64_t part_bytes,
                       uint32_t missing)
 {
-    uint64_t held = ~missing & UINT32_MAX;
-
-    for (unsigned at = 0, n; held != 0; at += n) {
-        n = (unsigned)__builtin_ctzll(held);
-        at += n;
-        held >>= n;
-        n = (unsigned)__builtin_ctzll(~held);
-        held >>= n;
+    for (unsigned at = 0, n; (n = piece_next_held(missing, &at)) > 0; at += n)
         read_data(ordered, off + at * part_bytes, n * part_bytes);
-    }
 }
 
 /* ---- tables ---- */
@@ -433,22 +425,16 @@ void meter_ordered_join(struct meter_ordered *left, const struct meter_ordered *
 static void add_between(struct meter_ordered *left, unsigned direction, bool less,
                         const struct meter_moves *moves, uint64_t times)
 {
-    for (uint64_t rows = moves->used; rows != 0; rows &= rows - 1) {
-        const struct meter_move_row *row = moves->row[__builtin_ctzll(rows)];
+    struct meter_moves_bin bin = METER_MOVES_FIRST;
 
-        for (uint32_t bins = row->used; bins != 0; bins &= bins - 1) {
-            unsigned i = (unsigned)__builtin_ctz(bins);
-            __int128 sum = (__int128)row->sum[i];
-            unsigned __int128 length;
+    while (meter_moves_next(moves, &bin)) {
+        __int128 sum =
+            (less ? -(__int128)bin.sum : (__int128)bin.sum) + (__int128)left->joined * bin.count;
+        unsigned __int128 length = (unsigned __int128)(sum < 0 ? -sum : sum);
 
-            if (row->count[i] == 0)
-                continue;
-            sum = (less ? -sum : sum) + (__int128)left->joined * row->count[i];
-            length = (unsigned __int128)(sum < 0 ? -sum : sum);
-            meter_moves_add_bin(&left->between[direction][sum < 0],
-                                meter_jump_bin_of((uint64_t)(length / row->count[i])),
-                                times * row->count[i], times * length);
-        }
+        meter_moves_add_bin(&left->between[direction][sum < 0],
+                            meter_jump_bin_of((uint64_t)(length / bin.count)), times * bin.count,
+                            times * length);
     }
     if (moves->error != 0)
         left->between[direction][less].error = moves->error;
@@ -469,22 +455,15 @@ void meter_ordered_add_inner(struct meter_ordered *left, const struct meter_orde
 static void pour_between(const struct meter_moves *moves, bool less, uint64_t front_bytes,
                          struct meter_jumps *jumps)
 {
-    for (uint64_t rows = moves->used; rows != 0; rows &= rows - 1) {
-        const struct meter_move_row *row = moves->row[__builtin_ctzll(rows)];
+    struct meter_moves_bin bin = METER_MOVES_FIRST;
 
-        for (uint32_t bins = row->used; bins != 0; bins &= bins - 1) {
-            unsigned i = (unsigned)__builtin_ctz(bins);
-            uint64_t mean, length;
-            struct meter_jump_bin *bin;
+    while (meter_moves_next(moves, &bin)) {
+        uint64_t mean = (uint64_t)(bin.sum / bin.count);
+        uint64_t length = !less ? front_bytes + mean : front_bytes > mean ? front_bytes - mean : 0;
+        struct meter_jump_bin *to = &jumps->bin[meter_jump_bin_of(length)];
 
-            if (row->count[i] == 0)
-                continue;
-            mean = (uint64_t)(row->sum[i] / row->count[i]);
-            length = !less ? front_bytes + mean : front_bytes > mean ? front_bytes - mean : 0;
-            bin = &jumps->bin[meter_jump_bin_of(length)];
-            bin->count += row->count[i];
-            bin->sum += (unsigned __int128)length * row->count[i];
-        }
+        to->count += bin.count;
+        to->sum += (unsigned __int128)length * bin.count;
     }
 }
 

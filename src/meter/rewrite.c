@@ -60,17 +60,9 @@ static void begin_packed(struct meter_rewrite *rewrite)
 static void add_held(struct meter_layout *layout, const struct meter_layout_shape *shape,
                      uint64_t guest_off, uint64_t part_bytes, uint32_t missing)
 {
-    uint64_t held = ~missing & UINT32_MAX;
-
-    for (unsigned at = 0, n; held != 0; at += n) {
-        n = (unsigned)__builtin_ctzll(held);
-        at += n;
-        held >>= n;
-        n = (unsigned)__builtin_ctzll(~held);
-        held >>= n;
+    for (unsigned at = 0, n; (n = piece_next_held(missing, &at)) > 0; at += n)
         meter_layout_add_range(layout, shape, guest_off + at * part_bytes,
                                guest_off + (at + n) * part_bytes);
-    }
 }
 
 static void add_data(struct meter_layout *layout, const struct meter_layout_shape *shape,

@@ -149,6 +149,20 @@ static inline void piece_batch_read_again(struct piece_batch *batch, uint16_t fi
     batch->again_blob_bytes = batch->again_bytes;
 }
 
+/*
+ * The next parts that a piece holds which has these missing, from part *@at on: they begin at *@at,
+ * and are so many. 0: there are no more.
+ */
+static inline unsigned piece_next_held(uint32_t missing, unsigned *at)
+{
+    uint64_t held = (uint64_t)(~missing & UINT32_MAX) >> *at;
+
+    if (held == 0)
+        return 0;
+    *at += (unsigned)__builtin_ctzll(held);
+    return (unsigned)__builtin_ctzll(~(held >> __builtin_ctzll(held)));
+}
+
 static inline struct piece piece_batch_piece(const struct piece_batch *batch, uint32_t i)
 {
     if (batch->uniform)

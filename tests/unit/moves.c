@@ -115,6 +115,29 @@ static void a_lack_of_memory_is_not_forgotten(void **state)
     meter_moves_free(&left);
 }
 
+/* Those that hold something, in rising order, whichever rows and bins they are in. */
+static void the_bins_in_use_come_one_after_the_other(void **state)
+{
+    static const unsigned bins[] = {0, 15, 16, 200, METER_JUMP_BINS - 1};
+    struct meter_moves moves = {0};
+    struct meter_moves_bin bin = METER_MOVES_FIRST;
+
+    (void)state;
+    assert_false(meter_moves_next(&moves, &bin));
+    for (unsigned i = 0; i < 5; i++)
+        meter_moves_add_bin(&moves, bins[4 - i], 5 - i, 100 * (5 - i));
+    meter_moves_add_bin(&moves, 17, 3, 30);
+    meter_moves_add_bin(&moves, 17, (uint64_t)-3, -(unsigned __int128)30); /* taken back */
+    for (unsigned i = 0; i < 5; i++) {
+        assert_true(meter_moves_next(&moves, &bin));
+        assert_int_equal(bin.bin, bins[i]);
+        assert_int_equal(bin.count, i + 1);
+        assert_true(bin.sum == 100 * (i + 1));
+    }
+    assert_false(meter_moves_next(&moves, &bin));
+    meter_moves_free(&moves);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -123,6 +146,7 @@ int main(void)
         cmocka_unit_test(what_is_taken_back_is_gone),
         cmocka_unit_test(many_of_a_bin_are_added_at_once),
         cmocka_unit_test(clearing_forgets_all),
+        cmocka_unit_test(the_bins_in_use_come_one_after_the_other),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -30,6 +30,20 @@ static inline struct piece_batch *pieces_new_batch(uint64_t cluster_bytes, size_
     return batch;
 }
 
+/* The cluster of data number @guest of the disk, wherever it lies now. */
+static inline struct piece pieces_data(uint64_t cluster_bytes, uint64_t guest)
+{
+    static uint64_t host;
+
+    host += 77 * cluster_bytes;
+    return (struct piece){.kind = PIECE_DATA,
+                          .guest_off = guest * cluster_bytes,
+                          .guest_bytes = cluster_bytes,
+                          .begin = host,
+                          .end = host + cluster_bytes,
+                          .mapped_bytes = cluster_bytes};
+}
+
 /* One general batch. */
 static inline void pieces_take(struct meter *meter, const struct piece *pieces, size_t n)
 {

@@ -39,18 +39,9 @@ static struct meter_layout_shape small_slices(unsigned tables)
 #define PER_TABLE (UINT64_C(1) << 13)
 #define PER_SLICE (UINT64_C(1) << 9)
 
-/* Wherever it lies now. */
 static struct piece data(uint64_t guest)
 {
-    static uint64_t host;
-
-    host += 77 * C;
-    return (struct piece){.kind = PIECE_DATA,
-                          .guest_off = guest * C,
-                          .guest_bytes = C,
-                          .begin = host,
-                          .end = host + C,
-                          .mapped_bytes = C};
+    return pieces_data(C, guest);
 }
 
 /* Of exactly so many bytes, as a multiple of 512 less 256, which is what is taken for them. */

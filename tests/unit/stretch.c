@@ -2,6 +2,8 @@
 /* A cluster's 32 parts as stretches: against a look at every single part. */
 #include "stretch.h"
 
+#include "batch.h"
+
 #include "dice.h"
 
 #include <setjmp.h>
@@ -63,12 +65,35 @@ static void at_random(void **state)
     }
 }
 
+/* Of each mask that is a stretch, and of some that are several: against one bit after the other. */
+static void held_parts_are_what_is_not_missing(void **state)
+{
+    static const uint32_t masks[] = {0,          UINT32_MAX, 1,          0x80000000, 0x7fffffff,
+                                     0xfffffffe, 0x55555555, 0xaaaaaaaa, 0x00ff00ff, 0xf00f0ff0};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(masks) / sizeof(masks[0]); i++) {
+        uint32_t held = 0;
+        unsigned last = 0;
+
+        for (unsigned at = 0, n; (n = piece_next_held(masks[i], &at)) > 0; at += n) {
+            assert_true(at + n <= 32);
+            assert_true(at == 0 || held == 0 || at > last); /* never two that touch */
+            for (unsigned bit = at; bit < at + n; bit++)
+                held |= UINT32_C(1) << bit;
+            last = at + n;
+        }
+        assert_int_equal(held, (uint32_t)~masks[i]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_alike_are_one),
         cmocka_unit_test(in_turns_each_is_one),
         cmocka_unit_test(at_random),
+        cmocka_unit_test(held_parts_are_what_is_not_missing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
