@@ -513,8 +513,8 @@ static int go(struct rewrite *rewrite)
         return 0;
     }
     reckoned =
-        schedule_reckon(rewrite->schedule, report_active_table(&rewrite->before),
-                        defrag_moved_bytes(rewrite->defrag), options->rate, !options->no_verify);
+        schedule_reckon(rewrite->schedule, &rewrite->before, defrag_moved_bytes(rewrite->defrag),
+                        options->rate, !options->no_verify);
     if (!schedule_has_room(rewrite->schedule, reckoned))
         return skip(rewrite, "it would not have ended within --max-time");
     if (options->dry_run) {

@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: MIT
-/* Owns the reckoning of time. A pure function of what it is told, and of the clock. */
+/* Owns what is learned of how long rewrites take. */
 #include "schedule.h"
 
+#include "cost.h"
+#include "disk.h"
 #include "report.h"
 
 #include <math.h>
 #include <time.h>
-
-/* Bytes a second, as in the model of the disk: see meter/disk.h. */
-#define HDD_RATE 150e6
-#define SSD_RATE 530e6
-#define NVME_RATE 3.2e9
 
 double schedule_now(void)
 {
@@ -25,20 +22,17 @@ void schedule_begin(struct schedule *schedule, double seconds)
     *schedule = (struct schedule){.end = seconds > 0 ? schedule_now() + seconds : INFINITY};
 }
 
-static double rate_of(const struct report_table *table)
-{
-    if (table == NULL || !table->disk.known || table->disk.profile == METER_DISK_HDD)
-        return HDD_RATE;
-    return table->disk.profile == METER_DISK_SSD ? SSD_RATE : NVME_RATE;
-}
-
-double schedule_reckon(const struct schedule *schedule, const struct report_table *table,
+double schedule_reckon(const struct schedule *schedule, const struct report_image *image,
                        uint64_t bytes, uint64_t rate, bool verify)
 {
-    double seconds = (verify ? 3 : 2) * (double)bytes / rate_of(table);
+    const struct report_table *table = report_active_table(image);
+    const bool known = table != NULL && table->disk.known;
+    const enum meter_disk_kind kind = known ? table->disk.profile : METER_DISK_HDD;
+    const double transfer = meter_disk_transfer_seconds(kind, bytes);
+    double seconds = known ? report_rewrite_seconds(image, table, bytes) : 3 * transfer;
 
-    if (table != NULL && table->disk.known && table->disk.seconds > table->disk.ideal_seconds)
-        seconds += table->disk.seconds - table->disk.ideal_seconds;
+    if (!verify)
+        seconds -= transfer;
     if (schedule->slowness > 0)
         seconds *= schedule->slowness;
     if (rate > 0 && seconds < (double)bytes / (double)rate)

@@ -6,8 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct options;
-struct report_table;
+struct report_image;
 
 struct schedule {
     double end; /* of the monotonic clock; infinite: there is no end */
@@ -19,11 +18,11 @@ struct schedule {
 void schedule_begin(struct schedule *schedule, double seconds);
 
 /*
- * The seconds that a rewrite is reckoned to take. It reads @bytes once, writes them once and, if
- * @verify, reads them again, each at the speed of the disk that @table (NULL: unknown) lies on,
- * which is slower by what its order costs; and not faster than @rate bytes a second (0: no limit).
+ * The seconds that a rewrite of @bytes of @image is reckoned to take: as its page says, as a
+ * spinning disk where nothing is known of it, with what was learned; and at most @rate bytes a
+ * second are written (0: no limit). Without @verify they are not read back.
  */
-double schedule_reckon(const struct schedule *schedule, const struct report_table *table,
+double schedule_reckon(const struct schedule *schedule, const struct report_image *image,
                        uint64_t bytes, uint64_t rate, bool verify);
 
 /* Would it end in time? */
