@@ -13,14 +13,16 @@
 #ifndef BASE_CLEANUP_H
 #define BASE_CLEANUP_H
 
+#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define CLEANUP(release) __attribute__((cleanup(release)))
 
-#define CLEANUP_FREE CLEANUP(cleanup_free)   /* a pointer to memory, or NULL */
-#define CLEANUP_CLOSE CLEANUP(cleanup_close) /* a descriptor, or -1 */
+#define CLEANUP_FREE CLEANUP(cleanup_free)     /* a pointer to memory, or NULL */
+#define CLEANUP_CLOSE CLEANUP(cleanup_close)   /* a descriptor, or -1 */
+#define CLEANUP_FOLDER CLEANUP(cleanup_folder) /* a DIR pointer, or NULL */
 
 static inline void cleanup_free(void *variable)
 {
@@ -34,6 +36,12 @@ static inline void cleanup_close(const int *fd)
 {
     if (*fd >= 0)
         close(*fd);
+}
+
+static inline void cleanup_folder(DIR **folder)
+{
+    if (*folder != NULL)
+        closedir(*folder);
 }
 
 /* The value of a pointer, which is NULL after it: somebody else releases it now. */

@@ -14,12 +14,6 @@
 
 #define COMMAND_LINE_MAX 32768 /* libvirt's are of 10,000 bytes and more */
 
-static void close_folder(DIR **folder)
-{
-    if (*folder != NULL)
-        closedir(*folder);
-}
-
 /* ---- what program it is ---- */
 
 /* The value of "guest=" in what follows -name, or all up to a comma: QEMU's own syntax, in which a
@@ -131,7 +125,7 @@ static bool is_qemu(pid_t pid)
 /* 0: has it not open, or is not looked for; 1: open; 2: with a lock. */
 static int look(pid_t pid, const struct statx *wanted, enum holders holders)
 {
-    CLEANUP(close_folder) DIR *folder = NULL;
+    CLEANUP_FOLDER DIR *folder = NULL;
     struct dirent *entry;
     char name[64];
     int found = 0;
@@ -154,7 +148,7 @@ static int look(pid_t pid, const struct statx *wanted, enum holders holders)
 
 static bool find(int fd, enum holders holders, struct store_holder *holder)
 {
-    CLEANUP(close_folder) DIR *processes = opendir("/proc");
+    CLEANUP_FOLDER DIR *processes = opendir("/proc");
     struct dirent *entry;
     struct statx wanted;
     pid_t best = 0;

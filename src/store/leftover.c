@@ -61,15 +61,9 @@ static bool is_left(int folder, const char *name)
            store_lock_take(fd, STORE_LOCK_OWNER, &err) == 0;
 }
 
-static void close_folder(DIR **folder)
-{
-    if (*folder != NULL)
-        closedir(*folder);
-}
-
 void store_leftover_remove(int folder)
 {
-    CLEANUP(close_folder) DIR *list = NULL;
+    CLEANUP_FOLDER DIR *list = NULL;
     struct dirent *entry;
     char here[64];
     int fd;
