@@ -3,6 +3,7 @@
 #include "rewrite.h"
 
 #include "cleanup.h"
+#include "clock.h"
 #include "cmd.h"
 #include "command.h"
 #include "defrag.h"
@@ -62,14 +63,14 @@ static void progress(void *context, const char *what, uint64_t done, uint64_t al
 
     if (rewrite->stage != what) {
         rewrite->stage = what;
-        rewrite->stage_began = schedule_now();
+        rewrite->stage_began = clock_seconds();
     }
     if (rewrite->console->progress == NULL || (now == rewrite->shown && done < all))
         return;
     rewrite->shown = now;
     size_format(of[0], done);
     size_format(of[1], all);
-    put_rate(rate, sizeof(rate), schedule_now() - rewrite->stage_began, done, all);
+    put_rate(rate, sizeof(rate), clock_seconds() - rewrite->stage_began, done, all);
     snprintf(line, sizeof(line), "%s %s of %s (%.0f %%)%s", what, of[0], of[1],
              all > 0 ? 100 * (double)done / (double)all : 100, rate);
     rewrite->console->progress(line);
@@ -429,11 +430,11 @@ static int write_new(struct rewrite *rewrite, bool *named)
         .prove = options->check_command != NULL ? check_command : NULL,
         .context = rewrite};
     struct defrag_written written;
-    double began = schedule_now();
+    double began = clock_seconds();
     int ret = defrag_write(rewrite->defrag, &how, &written, &rewrite->err);
 
     *named = written.named;
-    rewrite->result.seconds = schedule_now() - began;
+    rewrite->result.seconds = clock_seconds() - began;
     rewrite->result.copied_bytes = written.copied_bytes;
     rewrite->result.verified = verified_text(written.verified);
     return ret;

@@ -2,24 +2,16 @@
 /* Owns what is learned of how long rewrites take. */
 #include "schedule.h"
 
+#include "clock.h"
 #include "cost.h"
 #include "disk.h"
 #include "report.h"
 
 #include <math.h>
-#include <time.h>
-
-double schedule_now(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
 
 void schedule_begin(struct schedule *schedule, double seconds)
 {
-    *schedule = (struct schedule){.end = seconds > 0 ? schedule_now() + seconds : INFINITY};
+    *schedule = (struct schedule){.end = seconds > 0 ? clock_seconds() + seconds : INFINITY};
 }
 
 double schedule_reckon(const struct schedule *schedule, const struct report_image *image,
@@ -42,7 +34,7 @@ double schedule_reckon(const struct schedule *schedule, const struct report_imag
 
 bool schedule_has_room(const struct schedule *schedule, double seconds)
 {
-    return schedule_now() + seconds <= schedule->end;
+    return clock_seconds() + seconds <= schedule->end;
 }
 
 /* The slowest so far: it is worse to be late than to stop early. */

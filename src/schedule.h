@@ -31,6 +31,4 @@ bool schedule_has_room(const struct schedule *schedule, double seconds);
 /* A rewrite that was reckoned to take @reckoned seconds has taken so many. */
 void schedule_learn(struct schedule *schedule, double reckoned, double seconds);
 
-double schedule_now(void);
-
 #endif

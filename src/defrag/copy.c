@@ -2,6 +2,7 @@
 /* Owns the windows and the pace. */
 #include "copy.h"
 
+#include "clock.h"
 #include "err.h"
 #include "gather.h"
 #include "map.h"
@@ -46,7 +47,7 @@ struct copy {
     struct defrag_gather gather;
     struct defrag_crew crew;
     struct defrag_lay lay;
-    struct timespec began;
+    double began;
 };
 
 /* ---- windows ---- */
@@ -123,14 +124,6 @@ static bool is_slow(const struct copy *copy)
 
 /* ---- pace ---- */
 
-static double seconds_since(const struct timespec *began)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)(now.tv_sec - began->tv_sec) + (double)(now.tv_nsec - began->tv_nsec) / 1e9;
-}
-
 static bool is_stopped(const struct copy *copy)
 {
     const struct defrag_watch *watch = &copy->options->watch;
@@ -143,7 +136,7 @@ static void keep_to_rate(const struct copy *copy)
 {
     while (copy->options->rate > 0 && !is_stopped(copy)) {
         double due = (double)atomic_load(&copy->lay.written_bytes) / (double)copy->options->rate;
-        double left = due - seconds_since(&copy->began);
+        double left = due - (clock_seconds() - copy->began);
         double step = left < 0.1 ? left : 0.1;
         struct timespec pause = {0, (long)(step * 1e9)};
 
@@ -289,7 +282,7 @@ int defrag_copy(struct defrag_plan *plan, struct io *source, struct io *planned,
     *copied = (struct defrag_copied){.read_bytes = 0};
     ret = prepare(&copy, copied);
     if (ret == 0) {
-        clock_gettime(CLOCK_MONOTONIC, &copy.began);
+        copy.began = clock_seconds();
         defrag_crew_begin(&copy.crew, defrag_lay, &copy.lay);
         ret = copy_all(&copy);
         ret = defrag_crew_end(&copy.crew, ret, err);

@@ -2,6 +2,7 @@
 /* Owns the requests, and the room for what is read over. */
 #include "gather.h"
 
+#include "clock.h"
 #include "err.h"
 #include "io.h"
 #include "parts.h"
@@ -9,7 +10,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define READS_MAX 64
 #define SCRATCH_BYTES (UINT64_C(4) << 20)
@@ -33,14 +33,6 @@ struct batch {
 static bool is_stopped(const struct defrag_gather *gather)
 {
     return gather->stop != NULL && gather->stop(gather->context);
-}
-
-static double now_seconds(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
 /* ---- what is in memory ---- */
@@ -131,10 +123,10 @@ static void distribute(const struct defrag_parts *parts, const struct group *gro
 static int read_batch(struct defrag_gather *gather, struct defrag_parts *parts, struct batch *batch,
                       unsigned char *window, struct err *err)
 {
-    double began = now_seconds();
+    double began = clock_seconds();
     int ret = io_read_batch(gather->source, batch->requests, batch->n, err);
 
-    gather->waited_seconds += now_seconds() - began;
+    gather->waited_seconds += clock_seconds() - began;
     for (size_t i = 0; i < batch->n && ret == 0; i++) {
         const struct io_request *request = &batch->requests[i];
 

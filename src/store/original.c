@@ -3,6 +3,7 @@
 #include "original.h"
 
 #include "cleanup.h"
+#include "clock.h"
 #include "err.h"
 #include "holder.h"
 #include "io.h"
@@ -216,13 +217,10 @@ bool store_original_wait(const struct store_original *original, double seconds, 
 {
     const struct timespec moment = {0, 50L * 1000 * 1000};
     struct store_holder holder;
-    struct timespec began, now;
+    const double end = clock_seconds() + seconds;
 
-    clock_gettime(CLOCK_MONOTONIC, &began);
     while (store_holder_find(io_descriptor(original->io), &holder)) {
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        if ((double)(now.tv_sec - began.tv_sec) + (double)(now.tv_nsec - began.tv_nsec) / 1e9 >=
-            seconds) {
+        if (clock_seconds() >= end) {
             store_holder_describe(&holder, text);
             return false;
         }
