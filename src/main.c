@@ -46,7 +46,7 @@ static void show_progress(const char *text)
 /* Leaves no temporary file behind, and dies of the signal as the caller expects. */
 static void on_signal(int number)
 {
-    io_aside_remove();
+    io_aside_end();
     command_end();
     signal(number, SIG_DFL);
     raise(number);

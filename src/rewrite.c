@@ -2,6 +2,7 @@
 /* Owns the course of one rewrite. Must never go on after a step that failed. */
 #include "rewrite.h"
 
+#include "chain.h"
 #include "cleanup.h"
 #include "clock.h"
 #include "cmd.h"
@@ -15,6 +16,7 @@
 #include "seconds.h"
 #include "shared.h"
 #include "size.h"
+#include "spare.h"
 
 #include <errno.h>
 #include <libgen.h>
@@ -125,12 +127,24 @@ static int open_original(struct rewrite *rewrite)
     return check_mount(rewrite, &rewrite->err);
 }
 
+/* What has the name of the new image is not replaced if it is read, or what that is built on. */
+static void spare_output(const struct rewrite *rewrite)
+{
+    struct stat st;
+
+    io_spare_watch(IO_SPARE_IMAGE,
+                   rewrite->options->overwrite && lstat(rewrite->options->output, &st) == 0 ? &st
+                                                                                            : NULL);
+}
+
 /* It stays, and may be read by others; where there are no locks, it is looked at often. */
 static int open_second(struct rewrite *rewrite)
 {
     struct err refusal = {0};
-    int ret = io_file_open(rewrite->path, &rewrite->second, &rewrite->err);
+    int ret;
 
+    spare_output(rewrite);
+    ret = io_file_open(rewrite->path, &rewrite->second, &rewrite->err);
     if (ret < 0)
         return ret;
     rewrite->source = rewrite->second;
@@ -368,6 +382,26 @@ static int check_names(struct rewrite *rewrite)
                    backing ? "backing file" : "data file");
 }
 
+/* All that the image is built on is known only when it has been opened. */
+static int check_chain(struct rewrite *rewrite)
+{
+    const struct report_format *format = &rewrite->before.format;
+    struct format_chain chain;
+    struct err cause = {0};
+    struct stat st;
+
+    if (!rewrite->options->overwrite || lstat(rewrite->options->output, &st) < 0 ||
+        (format->backing_file.bytes == NULL && format->data_file.bytes == NULL))
+        return 0;
+    if (format_chain_open(rewrite->source, rewrite->path, &chain, &cause) < 0)
+        return err_set(&rewrite->err, ENOTSUP,
+                       "cannot make %s: it exists, and might be one of the files that the image is "
+                       "built on, which cannot all be found: %s",
+                       rewrite->options->output, cause.text);
+    format_chain_close(&chain);
+    return 0;
+}
+
 static int check_command(void *context, const char *path, struct err *err)
 {
     struct rewrite *rewrite = context;
@@ -469,6 +503,8 @@ static int apply(struct rewrite *rewrite, double reckoned)
 
     look_at_shares(rewrite);
     ret = replaces(rewrite) ? 0 : check_names(rewrite);
+    if (ret == 0 && !replaces(rewrite))
+        ret = check_chain(rewrite);
     if (ret == 0)
         ret = name_original(rewrite);
     if (ret < 0)

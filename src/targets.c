@@ -9,7 +9,7 @@
 #include "io.h"
 #include "measure.h"
 #include "options.h"
-#include "output.h"
+#include "spare.h"
 #include "vec.h"
 
 #include <errno.h>
@@ -105,7 +105,7 @@ int targets_collect(struct targets *targets, const struct options *options,
         int ret;
 
         if (exists)
-            io_output_spare(&st);
+            io_spare(&st);
         targets->has_folder |= folder;
         ret = folder ? search_folder(&search, path, options->one_file_system)
                      : add(targets, path, NAMED, 0);

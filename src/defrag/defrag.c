@@ -398,31 +398,14 @@ static int prove(struct store_new_file *file, const struct defrag_write_options 
                    "guest write elsewhere, as with -snapshot");
 }
 
-/* A file of that name might be one that the image is built on; which those are is not known. */
-static int refuse_unknown(const struct defrag *defrag, const struct defrag_write_options *options,
-                          struct err *err)
-{
-    const struct format_header *header = &defrag->image.header;
-
-    if (!options->overwrite || (header->backing_file.bytes == NULL && !header->external_data) ||
-        faccessat(AT_FDCWD, options->path, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
-        return 0;
-    return err_set(err, ENOTSUP,
-                   "cannot make %s: it exists, and might be one of the files that the image is "
-                   "built on; choose another name, or remove it first",
-                   options->path);
-}
-
-static int open_new(const struct defrag *defrag, const struct defrag_write_options *options,
-                    struct store_new_file *file, struct err *err)
+static int open_new(const struct defrag_write_options *options, struct store_new_file *file,
+                    struct err *err)
 {
     const struct store_new_file_options file_options = {options->overwrite, options->like};
-    int ret;
 
     if (options->original != NULL)
         return store_new_file_open_over(options->original, file, err);
-    ret = refuse_unknown(defrag, options, err);
-    return ret < 0 ? ret : store_new_file_open(options->path, &file_options, file, err);
+    return store_new_file_open(options->path, &file_options, file, err);
 }
 
 int defrag_write(struct defrag *defrag, const struct defrag_write_options *options,
@@ -434,7 +417,7 @@ int defrag_write(struct defrag *defrag, const struct defrag_write_options *optio
     int ret;
 
     *written = (struct defrag_written){.verified = DEFRAG_NOT_VERIFIED};
-    ret = open_new(defrag, options, &file, err);
+    ret = open_new(options, &file, err);
     if (ret < 0)
         return ret;
     if (!options->room_unchecked)

@@ -8,8 +8,8 @@
 #include "err.h"
 #include "filename.h"
 #include "finding.h"
-#include "output.h"
 #include "sector.h"
+#include "spare.h"
 #include "text.h"
 #include "vec.h"
 
@@ -380,7 +380,7 @@ static int spare(char *path, struct err *err)
 {
     if (path == NULL)
         return err_no_memory(err);
-    io_output_spare_path(path);
+    io_spare_path(path);
     free(path);
     return 0;
 }

@@ -4,11 +4,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define END_MOMENTS 500 /* of 10 ms: a server that does not answer is not waited for */
 
 /* For the signal handler. */
 static struct {
@@ -18,12 +23,62 @@ static struct {
     char name[IO_ASIDE_NAME_MAX];
 } hidden;
 
+/* ---- against signals ---- */
+
+/*
+ * Names change by several calls. A handler that came between two of them, in another thread, would
+ * remove a name that comes into being only then: so it waits for the end of such a change, and none
+ * begins any more once it has come.
+ */
+enum { IDLE, CHANGING, ENDING };
+
+static atomic_int gate = IDLE;
+
+static void begin_change(sigset_t *mask)
+{
+    sigset_t all;
+    int idle = IDLE;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, mask); /* or the handler could wait for its own thread */
+    while (!atomic_compare_exchange_strong(&gate, &idle, CHANGING)) {
+        idle = IDLE;
+        poll(NULL, 0, 10); /* the process is about to end */
+    }
+}
+
+static void end_change(const sigset_t *mask)
+{
+    const int code = errno;
+
+    atomic_store(&gate, IDLE);
+    pthread_sigmask(SIG_SETMASK, mask, NULL);
+    errno = code;
+}
+
 void io_aside_remove(void)
 {
     if (hidden.exists)
         unlinkat(hidden.folder, hidden.name, 0);
     hidden.exists = 0;
 }
+
+void io_aside_end(void)
+{
+    int found = IDLE;
+
+    for (unsigned i = 0; !atomic_compare_exchange_strong(&gate, &found, ENDING); i++) {
+        if (found == ENDING)
+            break;
+        if (i == END_MOMENTS)
+            return;
+        found = IDLE;
+        poll(NULL, 0, 10);
+    }
+    io_aside_remove();
+}
+
+/* ---- the hidden name ---- */
 
 /* Over a network a call may be done and its answer lost: what counts is where the name leads. */
 static bool leads_to(int folder, const char *name, int fd)
@@ -38,19 +93,24 @@ static bool leads_to(int folder, const char *name, int fd)
     return same;
 }
 
-/* Makes a new file of the hidden name, or gives that to the one of @fd. */
-static int make(int access, mode_t mode, int fd)
+/* One more name for the file that is open as @fd, and for no other: not by the name that it has. */
+static int link_file(int fd, int folder, const char *name)
 {
     char self[64];
 
-    if (fd < 0)
-        return openat(hidden.folder, hidden.name,
-                      access | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
     snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
-    return linkat(AT_FDCWD, self, hidden.folder, hidden.name, AT_SYMLINK_FOLLOW) == 0 ||
-                   leads_to(hidden.folder, hidden.name, fd)
+    return linkat(AT_FDCWD, self, folder, name, AT_SYMLINK_FOLLOW) == 0 ||
+                   leads_to(folder, name, fd)
                ? 0
                : -1;
+}
+
+/* Makes a new file of the hidden name, or gives that to the one of @fd. */
+static int make(int access, mode_t mode, int fd)
+{
+    return fd < 0 ? openat(hidden.folder, hidden.name,
+                           access | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode)
+                  : link_file(fd, hidden.folder, hidden.name);
 }
 
 /* One name after another until there is no such file yet. */
@@ -88,14 +148,27 @@ static int open_nameless(int folder, int access_mode, mode_t mode)
 int io_aside_open(int folder, const char *prefix, int access, mode_t mode)
 {
     int fd = open_nameless(folder, access, mode);
+    sigset_t mask;
 
     hidden.prefix = prefix;
-    return fd >= 0 ? fd : make_hidden(folder, access, mode, -1);
+    if (fd >= 0)
+        return fd;
+    begin_change(&mask);
+    fd = make_hidden(folder, access, mode, -1);
+    end_change(&mask);
+    return fd;
 }
 
 const char *io_aside_show(int folder, int fd)
 {
-    return hidden.exists || make_hidden(folder, 0, 0, fd) >= 0 ? hidden.name : NULL;
+    sigset_t mask;
+    int ret = 0;
+
+    begin_change(&mask);
+    if (!hidden.exists)
+        ret = make_hidden(folder, 0, 0, fd);
+    end_change(&mask);
+    return ret >= 0 ? hidden.name : NULL;
 }
 
 /* The hidden name as it is to be renamed: others could see it, and give it to another file. */
@@ -110,20 +183,26 @@ static int need_hidden(int folder, int fd)
     return -1;
 }
 
+/* ---- a name that nothing has ---- */
+
+/* What has been renamed is seen only afterwards. */
+static int check_renamed(int folder, const char *name, int fd)
+{
+    hidden.exists = 0;
+    if (leads_to(folder, name, fd))
+        return 0;
+    errno = ESTALE;
+    return -1;
+}
+
 /* A name that replaces nothing is a link; where there are no links, a rename that looks first. */
 static int commit_new(int folder, const char *name, int fd)
 {
-    char self[64];
-
-    snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
     if (!hidden.exists)
-        return linkat(AT_FDCWD, self, folder, name, AT_SYMLINK_FOLLOW) == 0 ||
-                       leads_to(folder, name, fd)
-                   ? 0
-                   : -1;
+        return link_file(fd, folder, name);
     if (need_hidden(folder, fd) < 0)
         return -1;
-    if (linkat(folder, hidden.name, folder, name, 0) == 0 || leads_to(folder, name, fd)) {
+    if (link_file(fd, folder, name) == 0) {
         io_aside_remove();
         return 0;
     }
@@ -131,9 +210,10 @@ static int commit_new(int folder, const char *name, int fd)
         return -1;
     if (renameat2(folder, hidden.name, folder, name, RENAME_NOREPLACE) < 0)
         return -1;
-    hidden.exists = 0;
-    return 0;
+    return check_renamed(folder, name, fd);
 }
+
+/* ---- one that another file has ---- */
 
 /* A link replaces nothing: that takes a rename, of a hidden name. */
 static int commit_over(int folder, const char *name, int fd)
@@ -142,37 +222,60 @@ static int commit_over(int folder, const char *name, int fd)
         return -1;
     if (renameat(folder, hidden.name, folder, name) < 0 && !leads_to(folder, name, fd))
         return -1;
-    hidden.exists = 0;
-    return 0;
+    return check_renamed(folder, name, fd);
 }
 
-int io_aside_commit(int folder, const char *name, int fd, bool replace)
+static bool cannot_exchange(int code)
 {
-    int ret = commit_new(folder, name, fd), code;
+    return code == EINVAL || code == ENOSYS || code == EOPNOTSUPP;
+}
 
-    if (ret < 0 && errno == EEXIST && replace)
-        ret = commit_over(folder, name, fd);
-    code = errno;
-    if (ret < 0)
+/*
+ * @name and @other change places: they lead to @fd and @old then, or all is as it was. What leads
+ * where is certain only after that: so nothing is replaced, and what is wrong is turned back.
+ */
+static int exchange(int folder, const char *other, const char *name, int fd, int old)
+{
+    if (renameat2(folder, other, folder, name, RENAME_EXCHANGE) < 0 && !leads_to(folder, name, fd))
+        return -1;
+    if (leads_to(folder, name, fd) && leads_to(folder, other, old))
+        return 0;
+    renameat2(folder, other, folder, name, RENAME_EXCHANGE);
+    errno = ESTALE;
+    return -1;
+}
+
+/* The hidden name that is ours no more is left to whom it leads to now. */
+static void give_up_hidden(int folder, int fd)
+{
+    if (hidden.exists && !leads_to(folder, hidden.name, fd))
+        hidden.exists = 0;
+}
+
+/* In the place of @old and of nothing else. In between @old has the hidden name. */
+static int commit_in_place(int folder, const char *name, int fd, int old)
+{
+    if (need_hidden(folder, fd) < 0)
+        return -1;
+    if (exchange(folder, hidden.name, name, fd, old) == 0) {
         io_aside_remove();
-    errno = code;
-    return ret;
+        return 0;
+    }
+    if (!cannot_exchange(errno)) {
+        give_up_hidden(folder, fd);
+        errno = errno == ENOENT ? ESTALE : errno; /* there is nothing to be replaced */
+        return -1;
+    }
+    if (leads_to(folder, name, old))
+        return commit_over(folder, name, fd);
+    errno = ESTALE;
+    return -1;
 }
 
-/* Does the file already have that other name? 1 if it does not, but another one has it. */
-static int has_name(int folder, const char *name, const char *other)
-{
-    struct stat of_name, of_other;
-
-    if (fstatat(folder, other, &of_other, AT_SYMLINK_NOFOLLOW) < 0)
-        return -1;
-    if (fstatat(folder, name, &of_name, AT_SYMLINK_NOFOLLOW) < 0)
-        return -1;
-    return of_name.st_dev != of_other.st_dev || of_name.st_ino != of_other.st_ino;
-}
+/* ---- and that keeps another name ---- */
 
 /* Where a file can have one name only. */
-static int exchange(int folder, const char *name, const char *kept, int fd)
+static int commit_by_turns(int folder, const char *name, const char *kept, int fd, int old)
 {
     int code;
 
@@ -181,8 +284,7 @@ static int exchange(int folder, const char *name, const char *kept, int fd)
     if (renameat2(folder, hidden.name, folder, kept, RENAME_NOREPLACE) < 0 &&
         !leads_to(folder, kept, fd))
         return -1;
-    hidden.exists = 0;
-    if (renameat2(folder, kept, folder, name, RENAME_EXCHANGE) == 0 || leads_to(folder, name, fd))
+    if (check_renamed(folder, kept, fd) == 0 && exchange(folder, kept, name, fd, old) == 0)
         return 0;
     code = errno;
     if (leads_to(folder, kept, fd)) /* the new one, without a doubt */
@@ -191,35 +293,57 @@ static int exchange(int folder, const char *name, const char *kept, int fd)
     return -1;
 }
 
-static int keep(int folder, const char *name, const char *kept, int fd)
+static int commit_keeping(int folder, const char *name, const char *kept, int fd, int old)
 {
-    bool linked = linkat(folder, name, folder, kept, 0) == 0;
-    int code = errno;
+    const bool had_it = leads_to(folder, kept, old);
+    int code;
 
-    if (!linked && code != EEXIST)
-        linked = has_name(folder, name, kept) == 0;
-    errno = code;
-    if (!linked && errno == EEXIST && has_name(folder, name, kept) != 0) {
-        errno = EEXIST;
-        return -1;
+    if (!had_it && link_file(old, folder, kept) < 0) {
+        if (errno == ENOENT) /* it has no name any more */
+            errno = ESTALE;
+        return errno == EPERM || errno == EOPNOTSUPP ? commit_by_turns(folder, name, kept, fd, old)
+                                                     : -1;
     }
-    if (!linked && errno != EEXIST)
-        return errno == EPERM || errno == EOPNOTSUPP ? exchange(folder, name, kept, fd) : -1;
-    if (commit_over(folder, name, fd) == 0)
+    if (commit_in_place(folder, name, fd, old) == 0)
         return 0;
     code = errno;
-    if (linked && has_name(folder, name, kept) == 0) /* or it would be the only name */
+    if (!had_it && leads_to(folder, name, old)) /* or it would be the only name */
         unlinkat(folder, kept, 0);
     errno = code;
     return -1;
 }
 
-int io_aside_commit_keeping(int folder, const char *name, const char *kept, int fd)
+/* ---- the whole ---- */
+
+static int end_commit(int ret, const sigset_t *mask)
 {
-    int ret = keep(folder, name, kept, fd), code = errno;
+    const int code = errno;
 
     if (ret < 0)
         io_aside_remove();
     errno = code;
+    end_change(mask);
     return ret;
+}
+
+int io_aside_commit(int folder, const char *name, int fd, bool replace)
+{
+    sigset_t mask;
+    int ret;
+
+    begin_change(&mask);
+    ret = commit_new(folder, name, fd);
+    if (ret < 0 && errno == EEXIST && replace)
+        ret = commit_over(folder, name, fd);
+    return end_commit(ret, &mask);
+}
+
+int io_aside_replace(int folder, const char *name, const char *kept, int fd, int old)
+{
+    sigset_t mask;
+
+    begin_change(&mask);
+    return end_commit(kept != NULL ? commit_keeping(folder, name, kept, fd, old)
+                                   : commit_in_place(folder, name, fd, old),
+                      &mask);
 }

@@ -28,9 +28,13 @@ int io_aside_open(int folder, const char *prefix, int access, mode_t mode);
  */
 int io_aside_commit(int folder, const char *name, int fd, bool replace);
 
-/* The same with @replace, but the one that has the name now is called @kept afterwards. Both names
- * are there at every moment; a third file that is called @kept is an error. */
-int io_aside_commit_keeping(int folder, const char *name, const char *kept, int fd);
+/*
+ * The same in the place of the file that is open as @old: -ESTALE if another one has the name, also
+ * if that came in the last moment; then it still has it. @kept: what @old is called afterwards, or
+ * NULL: it has no name any more. Both names are there at every moment; a third file that is called
+ * @kept is an error.
+ */
+int io_aside_replace(int folder, const char *name, const char *kept, int fd, int old);
 
 /*
  * The hidden name of the file that is open as @fd: if it has none it gets one, so that another
@@ -38,7 +42,13 @@ int io_aside_commit_keeping(int folder, const char *name, const char *kept, int 
  */
 const char *io_aside_show(int folder, int fd);
 
-/* Removes the hidden name, if there is one. May be called from a signal handler. */
+/* Removes the hidden name, if there is one. */
 void io_aside_remove(void);
+
+/*
+ * The same in a signal handler that ends the process: of a name that is being given it waits for
+ * the end, and none is given after it.
+ */
+void io_aside_end(void);
 
 #endif

@@ -8,9 +8,9 @@
 #include "err.h"
 #include "io.h"
 #include "open.h"
-#include "output.h"
 #include "ring.h"
 #include "sector.h"
+#include "spare.h"
 #include "size.h"
 
 #include <errno.h>
@@ -330,7 +330,7 @@ static int check_opened(int fd, bool found, struct stat *st, struct err *err)
     ret = check(st, found, err);
     if (ret < 0)
         return ret;
-    io_output_spare(st);
+    io_spare(st);
     return check_storage(st->st_mode, io_storeless(fd), err);
 }
 
@@ -343,7 +343,7 @@ static int open_checked(int folder, const char *name, bool found, struct io **io
     /* Look before opening: already the opening of a FIFO or of a tape has effects on others. */
     if (fstatat(folder, name, &st, found ? AT_SYMLINK_NOFOLLOW : 0) < 0)
         return err_set(err, errno, "cannot open: %s", strerror(errno));
-    io_output_spare(&st);
+    io_spare(&st);
     ret = check(&st, found, err);
     if (ret == 0 && !found)
         ret = check_storage(st.st_mode, io_storeless_path(name), err);

@@ -4,82 +4,18 @@
 
 #include "aside.h"
 #include "err.h"
+#include "spare.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdatomic.h>
 #include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
-#if __has_include(<linux/openat2.h>)
-#include <linux/openat2.h>
-#endif
-
-/* ---- what must not be replaced ---- */
-
-/* The regular file that the result of this process replaces, if there is one. */
-static struct {
-    bool exists;
-    dev_t device;
-    ino_t inode;
-    atomic_bool spared;
-} replaced;
-
-static void begin_sparing(const struct io_target *target)
-{
-    /* No name inside an image is looked up for a file that has nothing to lose. */
-    replaced.exists = target->exists && target->st.st_size > 0;
-    replaced.device = target->st.st_dev;
-    replaced.inode = target->st.st_ino;
-    atomic_store(&replaced.spared, false);
-}
-
-void io_output_spare(const struct stat *st)
-{
-    if (replaced.exists && st->st_dev == replaced.device && st->st_ino == replaced.inode)
-        atomic_store(&replaced.spared, true);
-}
-
-/*
- * Looks at what @path is, unless that could mean to wait, for a server or an automounter: first in
- * what the kernel has in memory, where the file to be replaced is, since it is held; then without
- * leaving this file system.
- */
-static bool look(const char *path, struct stat *st)
-{
-#ifdef RESOLVE_CACHED
-    struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_CACHED};
-    long fd = syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
-    bool found;
-
-    if (fd < 0 && errno == EAGAIN) {
-        how.resolve = RESOLVE_NO_XDEV;
-        fd = syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
-    }
-    if (fd >= 0) {
-        found = fstat((int)fd, st) == 0;
-        close((int)fd);
-        return found;
-    }
-    if (errno != ENOSYS && errno != EINVAL && errno != EPERM) /* an old kernel, or a sandbox */
-        return false;
-#endif
-    return fstatat(AT_FDCWD, path, st, AT_NO_AUTOMOUNT) == 0;
-}
-
-void io_output_spare_path(const char *path)
-{
-    struct stat st;
-
-    if (replaced.exists && look(path, &st))
-        io_output_spare(&st);
-}
 
 int io_output_check(const struct io_output *output, struct err *err)
 {
-    if (!atomic_load(&replaced.spared))
+    if (!io_spare_has(IO_SPARE_RESULT))
         return 0;
     return io_target_refuse(output->path, err, EEXIST,
                             "it is an image that is measured, or a file that one is built on; "
@@ -99,7 +35,7 @@ static int fail(const struct io_output *output, struct err *err)
 static void release(struct io_output *output)
 {
     io_aside_remove();
-    replaced.exists = false;
+    io_spare_watch(IO_SPARE_RESULT, NULL);
     io_target_release(&output->target);
     free(output->path);
     memset(output, 0, sizeof(*output));
@@ -144,7 +80,7 @@ int io_output_open(struct io_output *output, const char *path, struct err *err)
     ret = io_target_find(path, &output->target, err);
     if (ret < 0)
         return ret;
-    begin_sparing(&output->target);
+    io_spare_watch(IO_SPARE_RESULT, output->target.exists ? &output->target.st : NULL);
     if (path == NULL) {
         output->stream = stdout;
         return 0;

@@ -5,7 +5,7 @@
  * has no name at all, where the file system can do that: whatever ends the program, nothing stays.
  *
  * A process has one result at a time. The file that it replaces is never one that the process
- * reads: whoever opens or names such a file says so with io_output_spare.
+ * reads (spare.h).
  */
 #ifndef IO_OUTPUT_H
 #define IO_OUTPUT_H
@@ -30,12 +30,6 @@ struct io_output {
  * be called before the first image is opened. On failure there is nothing to release.
  */
 int io_output_open(struct io_output *output, const char *path, struct err *err);
-
-/* This file is read, or one that is read names it. May be called by several threads at once. */
-void io_output_spare(const struct stat *st);
-
-/* The same by its name, which may be a hostile one: nothing is opened, and nobody waited for. */
-void io_output_spare_path(const char *path);
 
 /* Refuses a result that would replace what has been spared so far. Releases nothing. */
 int io_output_check(const struct io_output *output, struct err *err);

@@ -11,6 +11,7 @@
 #include "lock.h"
 #include "original.h"
 #include "size.h"
+#include "spare.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -41,6 +42,7 @@ static void release(struct store_new_file *file)
         close(file->direct);
     if (file->folder >= 0)
         close(file->folder);
+    io_close(file->present);
     free(file->path);
     free(file->name);
     *file = (struct store_new_file){.fd = -1, .direct = -1, .folder = -1};
@@ -68,18 +70,18 @@ static int find_folder(struct store_new_file *file, struct err *err)
     return 0;
 }
 
-/* A program that has the old file open would go on writing to what is gone. */
-static int check_users(const struct store_new_file *file, struct err *err)
+/* A program that has the old file open would go on writing to what is gone: nobody begins that from
+ * here on, either. */
+static int take_present(struct store_new_file *file, struct err *err)
 {
-    struct io_users users;
-    struct io *io;
-    int ret = io_file_open(file->path, &io, err);
+    struct err ignored = {0};
+    int fd, ret = io_file_open_found(file->folder, file->name, &file->present, err);
 
     if (ret < 0)
         return ret;
-    users = io_users(io);
-    io_close(io);
-    if (!users.known || !users.held)
+    fd = io_descriptor(file->present);
+    if (store_lock_take(fd, STORE_LOCK_OWNER, &ignored) != -EBUSY &&
+        store_lock_check_writers(fd, STORE_LOCK_OWNER, &ignored) != -EBUSY)
         return 0;
     return err_set(err, EBUSY,
                    "cannot make %s: the file of that name is in use; choose another name",
@@ -107,8 +109,12 @@ static int check_present(struct store_new_file *file, const struct store_new_fil
                        "cannot make %s: it exists; choose another name, or --overwrite "
                        "it",
                        file->path);
-    file->replace = true;
-    return check_users(file, err);
+    if (io_spare_has(IO_SPARE_IMAGE))
+        return err_set(err, EEXIST,
+                       "cannot make %s: it is one of the files that the image is built on; choose "
+                       "another name",
+                       file->path);
+    return take_present(file, err);
 }
 
 /* Another descriptor of the same file, or -1. */
@@ -143,8 +149,10 @@ static int make_second(struct store_new_file *file, const struct store_new_file_
 
     if (ret == 0)
         ret = check_present(file, options, &like, err);
-    if (ret == 0)
+    if (ret == 0) {
+        store_leftover_remove(file->folder);
         ret = make(file, options->like, err);
+    }
     if (ret == 0 && S_ISREG(like.st_mode) && fchmod(file->fd, like.st_mode & 0777) < 0)
         ret = fail(file, "make", err);
     return ret;
@@ -172,7 +180,6 @@ static int make_over(struct store_new_file *file, struct err *err)
     file->folder = fcntl(original->folder, F_DUPFD_CLOEXEC, 0);
     if (file->folder < 0)
         return fail(file, "make", err);
-    store_leftover_remove(file->folder);
     ret = make(file, io_descriptor(original->io), err);
     return ret < 0 ? ret : store_attributes_copy(io_descriptor(original->io), file->fd, err);
 }
@@ -187,7 +194,6 @@ int store_new_file_open_over(const struct store_original *original, struct store
                                     .folder = -1,
                                     .path = strdup(original->path),
                                     .name = strdup(original->name),
-                                    .replace = true,
                                     .original = original};
     ret = make_over(file, err);
     if (ret < 0)
@@ -393,14 +399,24 @@ static int give_name(struct store_new_file *file, struct err *err)
         ret = store_original_check(original, err);
     if (ret < 0)
         return ret;
-    if (original != NULL && original->kept != NULL)
-        ret = io_aside_commit_keeping(file->folder, file->name, original->kept, file->fd);
+    if (original != NULL)
+        ret = io_aside_replace(file->folder, file->name, original->kept, file->fd,
+                               io_descriptor(original->io));
+    else if (file->present != NULL)
+        ret = io_aside_replace(file->folder, file->name, NULL, file->fd,
+                               io_descriptor(file->present));
     else
-        ret = io_aside_commit(file->folder, file->name, file->fd, file->replace);
+        ret = io_aside_commit(file->folder, file->name, file->fd, false);
     if (ret == 0)
         return 0;
-    return original != NULL ? err_set(err, errno, "cannot be replaced: %s", strerror(errno))
-                            : fail(file, "make", err);
+    if (original == NULL && errno == ESTALE)
+        return err_set(err, ESTALE,
+                       "cannot make %s: somebody has put another file there meanwhile; begin again",
+                       file->path);
+    if (original == NULL)
+        return fail(file, "make", err);
+    return errno == ESTALE ? store_original_tell_gone(err)
+                           : err_set(err, errno, "cannot be replaced: %s", strerror(errno));
 }
 
 /* The name is on the device as well, where the file system can do that. */

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 
 struct err;
+struct io;
 struct store_original;
 
 struct store_new_file {
@@ -21,14 +22,14 @@ struct store_new_file {
     int direct;            /* to write past the page cache; -1: cannot be done here */
     atomic_bool no_direct; /* it turned out that it cannot */
     char *path, *name;
-    int folder; /* an open one: where @name is to be */
-    bool replace;
+    int folder;         /* an open one: where @name is to be */
+    struct io *present; /* what has that name and is to be replaced, locked; NULL: nothing */
     const struct store_original *original; /* NULL: it is a second file */
 };
 
 struct store_new_file_options {
-    /* A file that has the name is replaced; but never a device, a link, a folder, and nothing that
-     * somebody has open as an image. */
+    /* A file that has the name is replaced; but never a device, a link, a folder, nothing that
+     * somebody has open as an image, and nothing that is to be spared (spare.h). */
     bool overwrite;
     int like; /* a descriptor, never written to: whose permissions and nocow are taken over;
                  it is not to be replaced */
@@ -38,10 +39,8 @@ struct store_new_file_options {
 int store_new_file_open(const char *path, const struct store_new_file_options *options,
                         struct store_new_file *file, struct err *err);
 
-/*
- * The same in the place of @original (borrowed until the end), with all that it has besides its
- * bytes. Removes what a program that was killed has left in the folder.
- */
+/* The same in the place of @original (borrowed until the end), with all that it has besides its
+ * bytes. */
 int store_new_file_open_over(const struct store_original *original, struct store_new_file *file,
                              struct err *err);
 

@@ -7,6 +7,7 @@
 #include "err.h"
 #include "holder.h"
 #include "io.h"
+#include "leftover.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -182,7 +183,11 @@ static int open_original(const char *path, const struct store_original_options *
         ret = check(original, options, err);
     if (ret == 0)
         ret = lock(original, options, err);
-    return ret == 0 ? store_original_check(original, err) : ret; /* before it was locked */
+    if (ret == 0)
+        ret = store_original_check(original, err); /* before it was locked */
+    if (ret == 0)
+        store_leftover_remove(original->folder);
+    return ret;
 }
 
 int store_original_open(const char *path, const struct store_original_options *options,
@@ -208,6 +213,11 @@ int store_original_check(const struct store_original *original, struct err *err)
         ret = check_links(original, &opened, err);
         return ret < 0 ? ret : store_lock_check_writers(fd, STORE_LOCK_OWNER, err);
     }
+    return store_original_tell_gone(err);
+}
+
+int store_original_tell_gone(struct err *err)
+{
     return err_set(err, ESTALE,
                    "its name leads to another file now: somebody has replaced or removed it "
                    "meanwhile; begin again");

@@ -31,6 +31,7 @@ struct store_original_options {
 /*
  * A regular file, under the name that @path leads to. Nobody else has it open as an image from here
  * until _close. Fails if it could not be replaced: so far as that can be known before it is tried.
+ * Removes what a program that was killed has left in its folder.
  * On failure there is nothing to release.
  */
 int store_original_open(const char *path, const struct store_original_options *options,
@@ -41,6 +42,9 @@ int store_original_open(const char *path, const struct store_original_options *o
  * -EMLINK, -EBUSY.
  */
 int store_original_check(const struct store_original *original, struct err *err);
+
+/* The message of -ESTALE. */
+int store_original_tell_gone(struct err *err);
 
 /*
  * After it was replaced: a program that had opened it before, and has asked for no lock yet, would

@@ -499,11 +499,55 @@ SCRIPT
     needs qemu-img
     qemu-img create -q -f qcow2 base.qcow2 1M
     qemu-img create -q -f qcow2 -b base.qcow2 -F qcow2 top.qcow2
+    qemu-img create -q -f qcow2 -b top.qcow2 -F qcow2 over.qcow2
+    ln base.qcow2 hard
     cp base.qcow2 before
-    try qcow2frag defrag --force --overwrite -o base.qcow2 top.qcow2
-    exits 1
-    holds err "might be one of the files that the image is built on"
-    cmp base.qcow2 before
+    local name image
+    for name in base.qcow2 hard; do
+        for image in top.qcow2 over.qcow2; do
+            try qcow2frag defrag --force --overwrite -o $name $image
+            refused $image "cannot make $name: it is one of the files that the image is built on; choose another name"
+            cmp base.qcow2 before
+        done
+    done
+}
+
+@test "nor an external data file" {
+    needs qemu-img
+    qemu-img create -q -f qcow2 -o data_file=raw.img a.qcow2 4M
+    cp raw.img before
+    try qcow2frag defrag --force --overwrite -o raw.img a.qcow2
+    refused a.qcow2 "cannot make raw.img: it is one of the files that the image is built on"
+    cmp raw.img before
+}
+
+@test "a file that has nothing to do with it is replaced, also if the image has a backing file" {
+    needs qemu-img
+    qemu-img create -q -f qcow2 base.qcow2 1M
+    qemu-img create -q -f qcow2 -b base.qcow2 -F qcow2 top.qcow2
+    echo old >new.qcow2
+    try qcow2frag defrag --force --overwrite -o new.qcow2 top.qcow2
+    exits 0
+    qemu-img compare -q top.qcow2 new.qcow2
+}
+
+@test "where not all that it is built on can be found, nothing is replaced" {
+    needs qemu-img
+    qemu-img create -q -f qcow2 base.qcow2 1M
+    qemu-img create -q -f qcow2 -b base.qcow2 -F qcow2 top.qcow2
+    rm base.qcow2
+    echo old >new.qcow2
+    try qcow2frag defrag --force --overwrite -o new.qcow2 top.qcow2
+    refused top.qcow2 "cannot make new.qcow2: it exists, and might be one of the files that the image is built on, which cannot \
+all be found: the backing file"
+    is new.qcow2 old
+}
+
+@test "a file that comes to the name meanwhile stays" {
+    echo old >new
+    try qcow2frag defrag --overwrite -o new --check-command 'echo other >made; mv made new #' reversed.qcow2
+    refused reversed.qcow2 "cannot make new: somebody has put another file there meanwhile; begin again"
+    is new other
 }
 
 @test "a file that somebody has open as an image is not replaced" {

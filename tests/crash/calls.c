@@ -15,6 +15,7 @@
  *           =half-kill   the same, with half of the bytes written
  *   CALLS_NO_TMPFILE=1   there are no files without a name
  *   CALLS_NO_LINK=1      a file has one name only
+ *   CALLS_NO_EXCHANGE=1  two names cannot change places
  *
  * Other programs that get it by inheritance are left alone.
  */
@@ -338,6 +339,10 @@ SHOWN int renameat2(int from, const char *name, int to, const char *other, unsig
 
     if (!is_ours())
         return next(from, name, to, other, flags);
+    if ((flags & RENAME_EXCHANGE) && getenv("CALLS_NO_EXCHANGE") != NULL) {
+        errno = EINVAL;
+        return -1;
+    }
     PASS(ret, next(from, name, to, other, flags));
     return (int)leave(flags & RENAME_EXCHANGE ? "exchange" : "renameat", ret, "%s\t%s", name,
                       other);

@@ -116,7 +116,7 @@ def seen_by_strace(ways, way):
     lines, _ = ways.record(way)
     ours = {}
     for _, name, *_ in lines:
-        name = {"pwrite": "pwrite64"}.get(name, name)
+        name = {"pwrite": "pwrite64", "exchange": "renameat2"}.get(name, name)
         if name not in ("nameless", "ioctl", "fremovexattr"):
             ours[name] = ours.get(name, 0) + 1
     if counted != ours:

@@ -29,6 +29,7 @@ WAYS = {
     "--keep-original": (["--keep-original"], [], True),
     "--check-command": (["--check-command", ":"], [], False),
     "--check-command and --keep-original": (["--check-command", ":", "--keep-original"], [], True),
+    "without exchange": ([], ["CALLS_NO_EXCHANGE"], False),
     "without O_TMPFILE": ([], ["CALLS_NO_TMPFILE"], False),
     "without O_TMPFILE, --keep-original": (["--keep-original"], ["CALLS_NO_TMPFILE"], True),
     "without O_TMPFILE and links, --keep-original": (["--keep-original"], ["CALLS_NO_TMPFILE", "CALLS_NO_LINK"], True),

@@ -8,6 +8,7 @@
 #include "output.h"
 #include "err.h"
 #include "scratch.h"
+#include "spare.h"
 
 #include <errno.h>
 #include <sys/syscall.h>
@@ -338,14 +339,14 @@ static void what_is_read_is_not_replaced(void **state)
     scratch_write("other", "old");
     output = open_output("file");
     assert_int_equal(stat("other", &st), 0);
-    io_output_spare(&st);
+    io_spare(&st);
     assert_int_equal(io_output_check(&output, &err), 0);
     assert_int_equal(stat("file", &st), 0);
     st.st_dev++;
-    io_output_spare(&st);
+    io_spare(&st);
     assert_int_equal(io_output_check(&output, &err), 0);
     st.st_dev--;
-    io_output_spare(&st);
+    io_spare(&st);
     assert_int_equal(io_output_check(&output, &err), -EEXIST);
     assert_string_equal(err.text, spared);
     fails(&output, EEXIST, spared);
@@ -363,10 +364,10 @@ static void names_of_what_is_read_are_enough(void **state)
     scratch_write("other", "old");
     assert_int_equal(symlink("file", "link"), 0);
     output = open_output("file");
-    io_output_spare_path("other");
-    io_output_spare_path("nothing");
+    io_spare_path("other");
+    io_spare_path("nothing");
     assert_int_equal(io_output_check(&output, &err), 0);
-    io_output_spare_path("link");
+    io_spare_path("link");
     fails(&output, EEXIST, spared);
     output = open_output("file"); /* for the next result nothing is spared yet */
     fputs("text", output.stream);
@@ -381,11 +382,11 @@ static void an_empty_file_has_nothing_to_lose(void **state)
     (void)state;
     scratch_write("file", "");
     output = open_output("file");
-    io_output_spare_path("file");
+    io_spare_path("file");
     commit(&output);
     output = open_output("new");
     scratch_write("new", "text");
-    io_output_spare_path("new");
+    io_spare_path("new");
     commit(&output);
 }
 
