@@ -10,6 +10,7 @@
 #include "json.h"
 #include "measure.h"
 #include "options.h"
+#include "originals.h"
 #include "output.h"
 #include "render_defrag.h"
 #include "rewrite.h"
@@ -29,6 +30,7 @@ struct rewrites {
     const struct options *options;
     const struct cmd_console *console;
     struct targets targets;
+    struct originals originals;
     struct schedule schedule;
     bool many; /* a table, not a page */
     int status;
@@ -42,27 +44,26 @@ struct rewrites {
 
 struct queued {
     size_t target;
-    double lost; /* seconds; below 0: not known */
+    bool original; /* that an earlier run has kept */
+    double lost;   /* seconds; below 0: not known */
 };
 
-static bool ends_with(const char *text, const char *end)
-{
-    size_t len = strlen(text), end_len = strlen(end);
-
-    return len >= end_len && strcmp(text + len - end_len, end) == 0;
-}
-
-/* Of what is found in a folder, what this program has left there itself is no image of the user. */
-static bool is_own(const struct rewrites *rewrites, size_t i)
+/* Found in a folder, and left there by another run of this program, which may be at work on it. */
+static bool is_hidden(const struct rewrites *rewrites, size_t i)
 {
     const char *path = targets_path(&rewrites->targets, i), *slash = strrchr(path, '/');
     const char *name = slash != NULL ? slash + 1 : path;
 
-    if (!targets_is_found(&rewrites->targets, i))
-        return false;
-    return strncmp(name, IO_ASIDE_IMAGE, strlen(IO_ASIDE_IMAGE)) == 0 ||
-           (rewrites->options->keep_suffix != NULL &&
-            ends_with(name, rewrites->options->keep_suffix));
+    return targets_is_found(&rewrites->targets, i) &&
+           strncmp(name, IO_ASIDE_IMAGE, strlen(IO_ASIDE_IMAGE)) == 0;
+}
+
+/* What the user names himself is meant. */
+static bool is_original(const struct rewrites *rewrites, size_t i)
+{
+    return targets_is_found(&rewrites->targets, i) &&
+           originals_has(&rewrites->originals, targets_path(&rewrites->targets, i),
+                         rewrites->options->keep_suffix);
 }
 
 static double lost_seconds(const struct rewrites *rewrites, size_t i)
@@ -99,8 +100,12 @@ static int queue(const struct rewrites *rewrites, struct queued **list, size_t *
     for (size_t i = 0; i < rewrites->targets.n_list; i++) {
         if (rewrites->console->stopped())
             return -EINTR;
-        if (!is_own(rewrites, i))
-            queued[(*n)++] = (struct queued){i, rewrites->many ? lost_seconds(rewrites, i) : 0};
+        if (is_hidden(rewrites, i))
+            continue;
+        queued[*n] = (struct queued){i, is_original(rewrites, i), -1};
+        if (rewrites->many && !queued[*n].original)
+            queued[*n].lost = lost_seconds(rewrites, i);
+        (*n)++;
     }
     qsort(queued, *n, sizeof(*queued), worst_first);
     return 0;
@@ -126,25 +131,26 @@ static bool is_failure(enum render_defrag_state state)
 }
 
 /* -EINTR: no other one is to be begun. */
-static int rewrite(struct rewrites *rewrites, size_t target)
+static int rewrite(struct rewrites *rewrites, const struct queued *queued)
 {
     CLEANUP(rewrite_free)
     struct rewrite one = {.options = rewrites->options,
                           .console = rewrites->console,
-                          .path = targets_path(&rewrites->targets, target),
+                          .path = targets_path(&rewrites->targets, queued->target),
                           .schedule = &rewrites->schedule};
-    struct io *found = NULL;
     struct err err = {0};
 
-    if (targets_is_found(&rewrites->targets, target) &&
-        targets_open(&rewrites->targets, target, &found, &err) < 0) {
+    if (queued->original) {
+        rewrite_leave(&one, "an earlier run kept it as an original; it is rewritten if it is named "
+                            "itself");
+    } else if (targets_is_found(&rewrites->targets, queued->target) &&
+               targets_open(&rewrites->targets, queued->target, &one.found, &err) < 0) {
         cmd_complain(rewrites->console, one.path, &err);
         rewrites->status = CMD_FAILED;
         return 0;
+    } else {
+        rewrite_run(&one);
     }
-    one.found = found;
-    rewrite_run(&one);
-    io_close(found);
     if (is_failure(one.result.state))
         rewrites->status = CMD_FAILED;
     show(rewrites, &one.result);
@@ -174,7 +180,7 @@ static int rewrite_all(struct rewrites *rewrites, struct err *err)
     if (ret < 0 || rewrites->rows == NULL)
         return err_no_memory(err);
     for (size_t i = 0; i < n && ret == 0; i++) {
-        ret = rewrite(rewrites, list[i].target);
+        ret = rewrite(rewrites, &list[i]);
         if (ret == -EINTR && i + 1 < n)
             tell_rest(rewrites, n - i - 1);
     }
@@ -220,7 +226,7 @@ static int collect(struct rewrites *rewrites, struct err *err)
     if (targets_collect(&rewrites->targets, options, rewrites->console, &rewrites->status) < 0)
         return err_no_memory(err);
     rewrites->many = options->n_paths > 1 || rewrites->targets.has_folder;
-    return 0;
+    return originals_find(&rewrites->targets, &rewrites->originals) < 0 ? err_no_memory(err) : 0;
 }
 
 static int run(struct rewrites *rewrites, struct io_output *output, struct err *err)
@@ -264,7 +270,10 @@ int cmd_defrag(const struct options *options, const struct cmd_console *console)
         cmd_complain(console, err.code == EISDIR ? options->paths[0] : NULL, &err);
         rewrites.status = CMD_FAILED;
     }
+    originals_free(&rewrites.originals);
     targets_free(&rewrites.targets);
+    for (size_t i = 0; i < rewrites.n_rows; i++)
+        render_defrag_row_free(&rewrites.rows[i]);
     free(rewrites.rows);
     return rewrites.status;
 }

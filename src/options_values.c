@@ -5,6 +5,7 @@
 #include "checked.h"
 #include "duration.h"
 #include "err.h"
+#include "originals.h"
 #include "size.h"
 #include "vec.h"
 
@@ -173,7 +174,7 @@ static int parse_duration(const struct options_spec *spec, const char *text, uin
 static int parse_suffix(const struct options_spec *spec, const char *text, struct options *options,
                         struct err *err)
 {
-    options->keep_suffix = text != NULL ? text : ".orig";
+    options->keep_suffix = text != NULL ? text : ORIGINALS_SUFFIX;
     if (*options->keep_suffix == '\0' || strchr(options->keep_suffix, '/') != NULL)
         return err_set(err, EINVAL, "--%s takes the end of a name, as in .old, not \"%s\"",
                        spec->name, text);

@@ -20,6 +20,7 @@
 
 #include <errno.h>
 #include <libgen.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,6 +82,22 @@ static void progress(void *context, const char *what, uint64_t done, uint64_t al
 static struct defrag_watch watch_of(struct rewrite *rewrite)
 {
     return (struct defrag_watch){stop, progress, rewrite};
+}
+
+/* Without memory it is not said. */
+__attribute__((format(printf, 2, 3))) static void add_note(struct rewrite *rewrite, const char *fmt,
+                                                           ...)
+{
+    size_t n = 0;
+    va_list args;
+
+    while (rewrite->notes[n] != NULL)
+        n++;
+    va_start(args, fmt);
+    if (vasprintf(&rewrite->notes[n], fmt, args) < 0)
+        rewrite->notes[n] = NULL;
+    va_end(args);
+    rewrite->result.notes[n] = rewrite->notes[n];
 }
 
 static int refuse(struct rewrite *rewrite, const char *why)
@@ -165,6 +182,8 @@ static int open_source(struct rewrite *rewrite)
     if (ret == 0 && rewrite->found != NULL && !io_is_same(rewrite->found, rewrite->source))
         ret =
             err_set(&rewrite->err, ESTALE, "its name leads to another file than when it was found");
+    io_close(rewrite->found); /* or there would be one more who has the file open */
+    rewrite->found = NULL;
     return ret;
 }
 
@@ -420,13 +439,10 @@ static void look_at_shares(struct rewrite *rewrite)
     if (!replaces(rewrite) || !shared.known || shared.value == 0)
         return;
     size_format(size, shared.value);
-    if (asprintf(
-            &rewrite->note,
-            "%s of the old file were shared with others (by reflinks, or snapshots of the file "
-            "system): the new one shares nothing, and takes its space once more",
-            size) < 0)
-        rewrite->note = NULL;
-    rewrite->result.note = rewrite->note;
+    add_note(rewrite,
+             "%s of the old file were shared with others (by reflinks, or snapshots of the file "
+             "system): the new one shares nothing, and takes its space once more",
+             size);
 }
 
 /* Locks on the old file are held on for a moment: see original.h. */
@@ -523,7 +539,7 @@ static int apply(struct rewrite *rewrite, double reckoned)
 static int skip(struct rewrite *rewrite, const char *why)
 {
     rewrite->result.state = RENDER_DEFRAG_SKIPPED;
-    rewrite->result.note = why;
+    add_note(rewrite, "%s", why);
     return 0;
 }
 
@@ -561,10 +577,9 @@ static int go(struct rewrite *rewrite)
     return apply(rewrite, reckoned);
 }
 
-void rewrite_run(struct rewrite *rewrite)
+static void begin(struct rewrite *rewrite)
 {
     const struct options *options = rewrite->options;
-    int ret;
 
     rewrite->original.folder = -1;
     rewrite->result = (struct render_defrag){.path = rewrite->path,
@@ -575,6 +590,13 @@ void rewrite_run(struct rewrite *rewrite)
                                              .verified = "none",
                                              .bytes = options->bytes,
                                              .verbose = options->verbose};
+}
+
+void rewrite_run(struct rewrite *rewrite)
+{
+    int ret;
+
+    begin(rewrite);
     ret = go(rewrite);
     if (ret == -EINTR && rewrite->err.code == 0)
         err_set(&rewrite->err, EINTR, "stopped; nothing was changed, and the new file is gone");
@@ -587,13 +609,21 @@ void rewrite_run(struct rewrite *rewrite)
     cmd_complain(rewrite->console, rewrite->path, &rewrite->err);
 }
 
+void rewrite_leave(struct rewrite *rewrite, const char *why)
+{
+    begin(rewrite);
+    skip(rewrite, why);
+}
+
 void rewrite_free(struct rewrite *rewrite)
 {
+    io_close(rewrite->found);
     defrag_free(rewrite->defrag);
     report_image_free(&rewrite->before);
     report_image_free(&rewrite->after);
     io_close(rewrite->second);
     store_original_close(&rewrite->original);
     free(rewrite->kept);
-    free(rewrite->note);
+    for (size_t i = 0; i < RENDER_DEFRAG_NOTES_MAX; i++)
+        free(rewrite->notes[i]);
 }

@@ -25,7 +25,7 @@ struct rewrite {
     const struct options *options;
     const struct cmd_console *console;
     const char *path;
-    struct io *found;          /* what must still be there; NULL: whatever is. Borrowed. */
+    struct io *found;          /* what must still be there, taken; NULL: whatever is */
     struct schedule *schedule; /* until when there is time */
 
     struct render_defrag result; /* @path and what it points to is borrowed from here */
@@ -35,7 +35,7 @@ struct rewrite {
     struct io *source;              /* borrowed from one of these */
     struct defrag *defrag;
     struct err err;
-    char *kept, *note; /* texts of the result */
+    char *kept, *notes[RENDER_DEFRAG_NOTES_MAX]; /* texts of the result */
     time_t shown;
     const char *stage; /* what is being done, and since when */
     double stage_began;
@@ -43,6 +43,10 @@ struct rewrite {
 
 /* Fills the rest; the message of a failure is told. Release with rewrite_free in any case. */
 void rewrite_run(struct rewrite *rewrite);
+
+/* The result of an image that is not looked at. */
+void rewrite_leave(struct rewrite *rewrite, const char *why);
+
 void rewrite_free(struct rewrite *rewrite);
 
 #endif

@@ -175,8 +175,9 @@ static void print_end(FILE *stream, const struct render_defrag *defrag)
     default:
         break;
     }
-    if (defrag->note != NULL)
-        fprintf(stream, "  %s\n" + (defrag->state == RENDER_DEFRAG_SKIPPED ? 2 : 0), defrag->note);
+    for (size_t i = 0; defrag->notes[i] != NULL; i++)
+        fprintf(stream, "  %s\n" + (defrag->state == RENDER_DEFRAG_SKIPPED ? 2 : 0),
+                defrag->notes[i]);
 }
 
 void render_defrag_text(FILE *stream, const struct render_defrag *defrag)
@@ -220,6 +221,14 @@ static void put_snapshots(struct json *json, const struct render_defrag *defrag)
     json_close_array(json);
 }
 
+static void put_notes(struct json *json, const struct render_defrag *defrag)
+{
+    json_open_array(json, "notes");
+    for (size_t i = 0; defrag->notes[i] != NULL; i++)
+        json_string(json, NULL, defrag->notes[i]);
+    json_close_array(json);
+}
+
 static const char *const states[] = {
     [RENDER_DEFRAG_DONE] = "done",         [RENDER_DEFRAG_PLANNED] = "planned",
     [RENDER_DEFRAG_IN_ORDER] = "in_order", [RENDER_DEFRAG_REFUSED] = "refused",
@@ -253,6 +262,7 @@ void render_defrag_json(struct json *json, const struct render_defrag *defrag)
     json_string(json, "verified", defrag->verified);
     json_real(json, "seconds", defrag->seconds);
     json_string(json, "original", defrag->original);
+    put_notes(json, defrag);
     json_close_object(json);
 }
 
@@ -284,6 +294,14 @@ void render_defrag_row(const struct render_defrag *defrag, struct render_defrag_
         .copied_bytes = defrag->state == RENDER_DEFRAG_DONE ? defrag->copied_bytes : 0,
         .seconds = defrag->seconds,
     };
+    for (size_t i = 0; defrag->notes[i] != NULL; i++)
+        row->notes[i] = strdup(defrag->notes[i]);
+}
+
+void render_defrag_row_free(struct render_defrag_row *row)
+{
+    for (size_t i = 0; i < RENDER_DEFRAG_NOTES_MAX; i++)
+        free(row->notes[i]);
 }
 
 enum { STATE, BEFORE, AFTER, COPIED, TOOK, IMAGE, N_COLUMNS };
@@ -386,11 +404,45 @@ static void print_sum(FILE *stream, const struct render_defrag_row *rows, size_t
     fputs("\n", stream);
 }
 
+static bool has_note(const struct render_defrag_row *row, const char *note)
+{
+    for (size_t i = 0; i < RENDER_DEFRAG_NOTES_MAX; i++)
+        if (row->notes[i] != NULL && strcmp(row->notes[i], note) == 0)
+            return true;
+    return false;
+}
+
+static bool was_printed(const struct render_defrag_row *rows, size_t n, const char *note)
+{
+    for (size_t i = 0; i < n; i++)
+        if (has_note(&rows[i], note))
+            return true;
+    return false;
+}
+
+/* Each once, of which there are few. */
+static void print_notes(FILE *stream, const struct render_defrag_row *rows, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < RENDER_DEFRAG_NOTES_MAX && rows[i].notes[k] != NULL; k++) {
+            const char *note = rows[i].notes[k];
+            size_t times = 0;
+
+            if (was_printed(rows, i, note))
+                continue;
+            for (size_t other = i; other < n; other++)
+                times += has_note(&rows[other], note);
+            fprintf(stream, "%zu %s: %s\n", times, states[rows[i].state], note);
+        }
+}
+
 int render_defrag_table(FILE *stream, const struct render_defrag_row *rows, size_t n, bool bytes)
 {
     int ret = n > 0 ? print_rows(stream, rows, n, bytes) : 0;
 
     if (ret == 0)
         print_sum(stream, rows, n, bytes);
+    if (ret == 0)
+        print_notes(stream, rows, n);
     return ret;
 }

@@ -19,11 +19,14 @@ enum render_defrag_state {
     RENDER_DEFRAG_SKIPPED, /* by a limit that was given */
 };
 
+#define RENDER_DEFRAG_NOTES_MAX 3
+
 struct render_defrag {
     const char *path, *output; /* output NULL: none is made */
     const char *original;      /* where the old one is; NULL: nowhere any more */
     bool replaced;             /* the new one has the name of the old one */
-    const char *note;          /* what else is to be said: one sentence, or NULL */
+    /* What else is to be said, or why it was skipped: sentences, NULL behind the last. */
+    const char *notes[RENDER_DEFRAG_NOTES_MAX + 1];
     enum render_defrag_state state;
     const char *error;                         /* NULL: there is none */
     const struct report_image *before, *after; /* NULL: not measured */
@@ -50,9 +53,11 @@ struct render_defrag_row {
     struct opt_f64 seconds_before, seconds_after; /* by the model */
     uint64_t copied_bytes;
     double seconds;
+    char *notes[RENDER_DEFRAG_NOTES_MAX];
 };
 
 void render_defrag_row(const struct render_defrag *defrag, struct render_defrag_row *row);
+void render_defrag_row_free(struct render_defrag_row *row);
 
 /* The rows as they are, and a line that adds them up. @bytes: sizes in bytes. 0 or -ENOMEM. */
 int render_defrag_table(FILE *stream, const struct render_defrag_row *rows, size_t n, bool bytes);

@@ -7,6 +7,7 @@
 #include "cleanup.h"
 #include "err.h"
 #include "io.h"
+#include "kept.h"
 #include "leftover.h"
 #include "lock.h"
 #include "original.h"
@@ -387,6 +388,8 @@ static int take_over_attributes(struct store_new_file *file, struct err *err)
 {
     int ret = store_attributes_copy(io_descriptor(file->original->io), file->fd, err);
 
+    if (ret == 0 && file->original->kept != NULL)
+        store_kept_mark(file->fd, file->folder, file->original->kept);
     return ret < 0 ? ret : store_new_file_sync(file, err);
 }
 

@@ -308,7 +308,7 @@ looks_like() {
 
 # ---- JSON ----
 
-keys='["path", "output", "state", "error", "before", "after", "snapshots", "file_bytes_before", "file_bytes_after", "copied_bytes", "needed_bytes", "verified", "seconds", "original"]'
+keys='["path", "output", "state", "error", "before", "after", "snapshots", "file_bytes_before", "file_bytes_after", "copied_bytes", "needed_bytes", "verified", "seconds", "original", "notes"]'
 
 # document STATE STATUS OPTION ...: the document has all keys in their order, and this state.
 document() {

@@ -488,13 +488,93 @@ three() {
     is <(json out '[[x["path"], x["state"]] for x in d["defrag"]]') '[["folder/image", "done"], ["second", "done"]]'
 }
 
-@test "a directory: what was kept and what was left there is not an image of the user" {
-    cp copy folder/.qcow2frag-image.999999.0
-    cp copy folder/old.orig
-    try qcow2frag defrag --keep-original folder
+kept="an earlier run kept it as an original; it is rewritten if it is named itself"
+
+# was_left FILE: by its bytes, and not kept once more.
+was_left() {
+    cmp copy "$1"
+    [ ! -e "$1.orig" ]
+}
+
+@test "a directory: what an earlier run has kept is left as it is, whatever the run is told" {
+    local options
+    for options in '' --force --keep-original=.old; do
+        rm -rf folder
+        mkdir folder
+        cp copy folder/image
+        qcow2frag defrag -q --keep-original folder/image
+        cp copy folder/image
+        try qcow2frag defrag $options folder
+        exits 0
+        is_empty err
+        holds out "2 images: 1 done, 1 skipped"
+        is <(tail -n 1 out) "1 skipped: $kept"
+        was_left folder/image.orig
+    done
+}
+
+@test "a directory: the new image names what was kept, whatever its suffix" {
+    qcow2frag defrag -q --keep-original=-before folder/image
+    getfattr -n user.qcow2frag.original --only-values folder/image >mark 2>/dev/null || skip "no extended attributes here"
+    is <(cat mark; echo) image-before
+    try qcow2frag defrag folder
+    exits 0
+    holds out "2 images: 1 in order, 1 skipped"
+    was_left folder/image-before
+    try qcow2frag defrag --force --keep-original folder
+    holds out "2 images: 1 done, 1 skipped"
+    try qcow2frag defrag --json folder
+    is <(json out '[[x["path"], x["state"], x["notes"]] for x in d["defrag"]]') \
+        "[[\"folder/image\", \"in_order\", []], [\"folder/image-before\", \"skipped\", [\"$kept\"]], [\"folder/image.orig\", \"skipped\", [\"$kept\"]]]"
+}
+
+@test "an original that is named itself is rewritten, and so is one that was moved back" {
+    qcow2frag defrag -q --keep-original folder/image
+    try qcow2frag defrag folder/image.orig
+    exits 0
+    is_replaced folder/image.orig
+    cp copy folder/image.orig
+    mv folder/image.orig folder/image
+    try qcow2frag defrag folder
     exits 0
     holds out "1 image: 1 done"
-    cmp copy folder/old.orig
+    is_replaced
+}
+
+@test "a directory: .orig without an image beside it is an image, unless originals are kept so now" {
+    mv folder/image folder/old.orig
+    try qcow2frag defrag --keep-original folder
+    exits 0
+    holds out "1 image: 1 skipped"
+    was_left folder/old.orig
+    try qcow2frag defrag folder
+    exits 0
+    holds out "1 image: 1 done"
+}
+
+@test "a directory: what was left there by a run that was killed is not an image" {
+    cp copy folder/.qcow2frag-image.999999.0
+    try qcow2frag defrag folder
+    exits 0
+    holds out "1 image: 1 done"
+    [ "$(ls -A folder)" = image ]
+}
+
+@test "a hidden name that was left is also removed by a run that finds the image in order" {
+    replace
+    cp copy folder/.qcow2frag-image.999999.0
+    try qcow2frag defrag folder/image
+    exits 0
+    holds out "already in order"
+    [ "$(ls -A folder)" = image ]
+}
+
+@test "several that are skipped: each reason once" {
+    cp copy folder/second
+    try qcow2frag defrag --if-score 100 folder
+    exits 0
+    is <(tail -n 2 out) "2 images: 2 skipped
+2 skipped: not worse than the limits that were given"
 }
 
 @test "a directory without an image, and an empty line of work" {
