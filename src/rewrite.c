@@ -30,7 +30,6 @@
 #define GAIN_MIN 0.02 /* of the seconds: less is not worth a rewrite */
 #define MEMORY_DEFAULT (UINT64_C(64) << 20)
 #define MEMORY_SPINNING_MAX (UINT64_C(1) << 30)
-#define OLD_FILE_SECONDS 10 /* in which whoever has opened the old file asks for its locks */
 
 /* ---- what is told on the way ---- */
 
@@ -450,11 +449,21 @@ static void end_original(struct rewrite *rewrite)
 {
     char who[STORE_HOLDER_TEXT_MAX], text[STORE_HOLDER_TEXT_MAX + 128];
 
-    if (!store_original_wait(&rewrite->original, OLD_FILE_SECONDS, who)) {
+    switch (store_original_wait(&rewrite->original, who)) {
+    case STORE_ORIGINAL_OPEN:
         snprintf(text, sizeof(text),
                  "was replaced, but %s still has the old file open: what it writes there is lost",
                  who);
         rewrite->console->complain(rewrite->path, text);
+        break;
+    case STORE_ORIGINAL_UNSEEN:
+        add_note(rewrite,
+                 "who else has the old file open could not be found out here: its locks were held "
+                 "%d seconds longer",
+                 STORE_ORIGINAL_UNSEEN_SECONDS);
+        break;
+    default:
+        break;
     }
 }
 

@@ -27,6 +27,9 @@ bool store_holder_find_writer(int fd, bool qemu, struct store_holder *holder);
 
 #define STORE_HOLDER_TEXT_MAX 256
 
+/* What to say of one that is there and was not found. */
+#define STORE_HOLDER_UNSEEN "a program that the system does not tell of"
+
 /* "qemu-system-x86_64 (process 1234, libvirt domain web)" */
 void store_holder_describe(const struct store_holder *holder, char text[STORE_HOLDER_TEXT_MAX]);
 

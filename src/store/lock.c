@@ -4,6 +4,7 @@
 
 #include "err.h"
 #include "holder.h"
+#include "openers.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -129,8 +130,7 @@ static int busy(int fd, struct err *err)
 
     if (!store_holder_find(fd, &holder))
         return err_set(err, EBUSY,
-                       "it is in use by a program that the system does not tell of; end that, "
-                       "and begin again");
+                       "it is in use by " STORE_HOLDER_UNSEEN "; end that, and begin again");
     store_holder_describe(&holder, text);
     return err_set(err, EBUSY, "it is in use by %s; end that, and begin again", text);
 }
@@ -140,9 +140,12 @@ int store_lock_check_writers(int fd, enum store_lock lock, struct err *err)
     struct store_holder holder;
     char text[STORE_HOLDER_TEXT_MAX];
 
-    if (!store_holder_find_writer(fd, lock == STORE_LOCK_OWNER, &holder))
+    if (store_holder_find_writer(fd, lock == STORE_LOCK_OWNER, &holder))
+        store_holder_describe(&holder, text);
+    else if (store_openers_writers(fd) == STORE_OPENERS_SOME)
+        strcpy(text, STORE_HOLDER_UNSEEN);
+    else
         return 0;
-    store_holder_describe(&holder, text);
     return err_set(err, EBUSY, "%s has it open, without a lock; end that, and begin again", text);
 }
 

@@ -27,6 +27,7 @@ int store_lock_take(int fd, enum store_lock lock, struct err *err);
 /*
  * A program that takes no locks, or none yet: -EBUSY: one has the file open to write, as far as the
  * system tells. For OWNER also a QEMU that has it open: it waits for its migration, and will write.
+ * One that this user may not see is found where the kernel can be asked (openers.h).
  */
 int store_lock_check_writers(int fd, enum store_lock lock, struct err *err);
 

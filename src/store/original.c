@@ -8,6 +8,7 @@
 #include "holder.h"
 #include "io.h"
 #include "leftover.h"
+#include "openers.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -223,20 +224,45 @@ int store_original_tell_gone(struct err *err)
                    "meanwhile; begin again");
 }
 
-bool store_original_wait(const struct store_original *original, double seconds, char *text)
+/* ALONE, and OPEN with who it is, are answers; UNSEEN: there may be one. *@asks: the kernel says
+ * that there is one, and it may be one that only reads. */
+static enum store_original_end look_for_users(int fd, bool *asks, char *text)
+{
+    struct store_holder holder;
+    enum store_openers openers;
+
+    *asks = false;
+    if (store_holder_find_writer(fd, true, &holder)) {
+        store_holder_describe(&holder, text);
+        return STORE_ORIGINAL_OPEN;
+    }
+    openers = store_openers_writers(fd);
+    if (openers == STORE_OPENERS_SOME) {
+        snprintf(text, STORE_HOLDER_TEXT_MAX, "%s", STORE_HOLDER_UNSEEN);
+        return STORE_ORIGINAL_OPEN;
+    }
+    if (openers == STORE_OPENERS_UNKNOWN)
+        return STORE_ORIGINAL_UNSEEN;
+    /* A reader that is seen is known to be no QEMU. */
+    *asks = store_openers_any(fd) == STORE_OPENERS_SOME && !store_holder_find(fd, &holder);
+    return STORE_ORIGINAL_ALONE;
+}
+
+enum store_original_end store_original_wait(const struct store_original *original, char *text)
 {
     const struct timespec moment = {0, 50L * 1000 * 1000};
-    struct store_holder holder;
-    const double end = clock_seconds() + seconds;
+    const double begin = clock_seconds();
 
-    while (store_holder_find(io_descriptor(original->io), &holder)) {
-        if (clock_seconds() >= end) {
-            store_holder_describe(&holder, text);
-            return false;
-        }
+    while (true) {
+        bool asks;
+        enum store_original_end found = look_for_users(io_descriptor(original->io), &asks, text);
+        double seconds = clock_seconds() - begin;
+
+        if ((found == STORE_ORIGINAL_ALONE && !asks) || seconds >= STORE_ORIGINAL_SECONDS ||
+            (found == STORE_ORIGINAL_UNSEEN && seconds >= STORE_ORIGINAL_UNSEEN_SECONDS))
+            return found;
         nanosleep(&moment, NULL);
     }
-    return true;
 }
 
 void store_original_close(struct store_original *original)

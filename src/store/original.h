@@ -46,12 +46,24 @@ int store_original_check(const struct store_original *original, struct err *err)
 /* The message of -ESTALE. */
 int store_original_tell_gone(struct err *err);
 
+/* What has become of those who had opened the old file. */
+enum store_original_end {
+    STORE_ORIGINAL_ALONE,  /* nobody has it, but for those who only read */
+    STORE_ORIGINAL_OPEN,   /* somebody still has it, and might write to it */
+    STORE_ORIGINAL_UNSEEN, /* that cannot be found out here */
+};
+
+#define STORE_ORIGINAL_SECONDS 10       /* in which whoever has opened it asks for its locks */
+#define STORE_ORIGINAL_UNSEEN_SECONDS 2 /* the same of those who may be there or not */
+
 /*
  * After it was replaced: a program that had opened it before, and has asked for no lock yet, would
- * write to a file that nobody sees any more. So the locks stay until nobody has it open, at most
- * for so many seconds. False: @text says who still has.
+ * write to a file that nobody sees any more, or read what will not change any more. So the locks
+ * stay as long as somebody has it open who might: to write, or a QEMU, which opens to write
+ * whenever it likes; but not for programs that read and take no locks, as one that makes backups.
+ * OPEN: @text, of STORE_HOLDER_TEXT_MAX, says who.
  */
-bool store_original_wait(const struct store_original *original, double seconds, char *text);
+enum store_original_end store_original_wait(const struct store_original *original, char *text);
 
 void store_original_close(struct store_original *original);
 
