@@ -493,6 +493,9 @@ static int write_new(struct rewrite *rewrite, bool *named)
     int ret = defrag_write(rewrite->defrag, &how, &written, &rewrite->err);
 
     *named = written.named;
+    if (ret == 0 && written.lost[0] != '\0')
+        add_note(rewrite, "the new file could not be given all flags of the old one: %s",
+                 written.lost);
     rewrite->result.seconds = clock_seconds() - began;
     rewrite->result.copied_bytes = written.copied_bytes;
     rewrite->result.verified = verified_text(written.verified);

@@ -437,6 +437,7 @@ int defrag_write(struct defrag *defrag, const struct defrag_write_options *optio
     io_close(planned);
     free(copied.hashes.list);
     written->copied_bytes = copied.read_bytes;
+    strcpy(written->lost, file.lost);
     if (ret == 0)
         return store_new_file_commit(&file, &written->named, err);
     store_new_file_abort(&file);

@@ -6,6 +6,7 @@
 #ifndef DEFRAG_DEFRAG_H
 #define DEFRAG_DEFRAG_H
 
+#include "attributes.h"
 #include "copy.h"
 
 #include <stdbool.h>
@@ -65,6 +66,7 @@ struct defrag_written {
     bool named; /* the file has its name, also if something failed after that */
     enum defrag_verified verified;
     uint64_t copied_bytes;
+    char lost[STORE_ATTRIBUTES_TEXT_MAX]; /* see attributes.h */
 };
 
 /* Once for each plan. -EINTR, without an error, if it was told to stop. */

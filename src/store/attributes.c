@@ -9,6 +9,7 @@
 #include <linux/fs.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -16,43 +17,93 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#define KEPT_FLAGS                                                                                 \
-    (FS_NOCOW_FL | FS_COMPR_FL | FS_NOCOMP_FL | FS_NODUMP_FL | FS_NOATIME_FL | FS_SYNC_FL)
-
 #define VALUE_MAX 65536 /* XATTR_SIZE_MAX of Linux, as is that of the list of names */
 
 /* ---- flags ---- */
 
-static void copy_inode_flags(int from, int to)
+/* With the letter of chattr. Not those of what only a folder has, of what was done to the contents
+ * (encrypted, verity), and of what makes a file one that cannot be replaced. */
+static const struct {
+    int flag;
+    const char *name;
+} flags[] = {
+    {FS_NOCOW_FL, "nocow (C)"},
+    {FS_COMPR_FL, "compressed (c)"},
+    {FS_NOCOMP_FL, "incompressible (m)"},
+    {FS_NODUMP_FL, "nodump (d)"},
+    {FS_NOATIME_FL, "noatime (A)"},
+    {FS_SYNC_FL, "sync (S)"},
+    {FS_JOURNAL_DATA_FL, "journaled data (j)"},
+    {FS_DAX_FL, "dax (x)"},
+};
+
+#define N_FLAGS (sizeof(flags) / sizeof(flags[0]))
+
+static void add_lost(char lost[STORE_ATTRIBUTES_TEXT_MAX], const char *name)
+{
+    size_t len = strlen(lost);
+
+    snprintf(lost + len, STORE_ATTRIBUTES_TEXT_MAX - len, "%s%s", len > 0 ? ", " : "", name);
+}
+
+/* A file system refuses all that it is given at once if it does not know, or does not allow, one.
+ */
+static void copy_inode_flags(int from, int to, char lost[STORE_ATTRIBUTES_TEXT_MAX])
 {
     int of_from, of_to;
 
-    if (ioctl(from, FS_IOC_GETFLAGS, &of_from) < 0 || ioctl(to, FS_IOC_GETFLAGS, &of_to) < 0 ||
-        (of_from & KEPT_FLAGS) == (of_to & KEPT_FLAGS))
+    if (ioctl(from, FS_IOC_GETFLAGS, &of_from) < 0)
         return;
-    of_to = (of_to & ~KEPT_FLAGS) | (of_from & KEPT_FLAGS);
-    ioctl(to, FS_IOC_SETFLAGS, &of_to);
+    for (size_t i = 0; i < N_FLAGS; i++) {
+        const int flag = flags[i].flag;
+        int wanted;
+
+        of_to = 0;
+        ioctl(to, FS_IOC_GETFLAGS, &of_to);
+        if ((of_from & flag) == (of_to & flag))
+            continue;
+        wanted = (of_to & ~flag) | (of_from & flag);
+        if (ioctl(to, FS_IOC_SETFLAGS, &wanted) == 0 && ioctl(to, FS_IOC_GETFLAGS, &of_to) == 0 &&
+            (of_from & flag) == (of_to & flag))
+            continue;
+        if (of_from & flag) /* not what the folder gives to each of its files */
+            add_lost(lost, flags[i].name);
+    }
 }
 
-/* The extent size hint, which XFS keeps, and the project that a quota counts the file to. */
-static void copy_extended_flags(int from, int to)
+/* The extent size hint, which XFS keeps, and the project that a quota counts the file to: each by
+ * itself, too. */
+static void copy_extended_flags(int from, int to, char lost[STORE_ATTRIBUTES_TEXT_MAX])
 {
     struct fsxattr of_from, of_to;
 
-    if (ioctl(from, FS_IOC_FSGETXATTR, &of_from) < 0 || ioctl(to, FS_IOC_FSGETXATTR, &of_to) < 0 ||
-        (of_from.fsx_extsize == of_to.fsx_extsize && of_from.fsx_projid == of_to.fsx_projid))
+    if (ioctl(from, FS_IOC_FSGETXATTR, &of_from) < 0)
         return;
-    of_to.fsx_xflags &= ~(uint32_t)FS_XFLAG_EXTSIZE;
-    of_to.fsx_xflags |= of_from.fsx_xflags & FS_XFLAG_EXTSIZE;
-    of_to.fsx_extsize = of_from.fsx_extsize;
-    of_to.fsx_projid = of_from.fsx_projid;
-    ioctl(to, FS_IOC_FSSETXATTR, &of_to);
+    if (ioctl(to, FS_IOC_FSGETXATTR, &of_to) < 0)
+        of_to = (struct fsxattr){.fsx_xflags = 0};
+    if (of_from.fsx_extsize != of_to.fsx_extsize) {
+        struct fsxattr wanted = of_to;
+
+        wanted.fsx_xflags &= ~(uint32_t)FS_XFLAG_EXTSIZE;
+        wanted.fsx_xflags |= of_from.fsx_xflags & FS_XFLAG_EXTSIZE;
+        wanted.fsx_extsize = of_from.fsx_extsize;
+        if (ioctl(to, FS_IOC_FSSETXATTR, &wanted) == 0)
+            of_to = wanted;
+        else if (of_from.fsx_extsize != 0)
+            add_lost(lost, "the extent size hint");
+    }
+    if (of_from.fsx_projid != of_to.fsx_projid) {
+        of_to.fsx_projid = of_from.fsx_projid;
+        if (ioctl(to, FS_IOC_FSSETXATTR, &of_to) < 0)
+            add_lost(lost, "the project");
+    }
 }
 
-void store_attributes_copy_flags(int from, int to)
+void store_attributes_copy_flags(int from, int to, char lost[STORE_ATTRIBUTES_TEXT_MAX])
 {
-    copy_inode_flags(from, to);
-    copy_extended_flags(from, to);
+    lost[0] = '\0';
+    copy_inode_flags(from, to, lost);
+    copy_extended_flags(from, to, lost);
 }
 
 /* ---- the owner and the mode ---- */

@@ -5,12 +5,15 @@
 
 struct err;
 
+#define STORE_ATTRIBUTES_TEXT_MAX 128
+
 /*
- * How the file system is to lay out and store @to, as it does @from: copy on write, compression,
- * extent size, project. To be called while @to is empty: later some have no effect. What a file
- * system does not know is no error.
+ * How the file system is to treat @to, as it does @from: copy on write, compression, extent size,
+ * project, and the rest of what chattr sets. To be called while @to is empty: later some have no
+ * effect. Each is given for itself. @lost: what @from has and @to could not be given, "nocow (C),
+ * nodump (d)"; "" if that is nothing.
  */
-void store_attributes_copy_flags(int from, int to);
+void store_attributes_copy_flags(int from, int to, char lost[STORE_ATTRIBUTES_TEXT_MAX]);
 
 /*
  * Owner, group, mode, ACLs, labels and other extended attributes. Fails if one of them cannot be

@@ -137,7 +137,7 @@ static int make(struct store_new_file *file, int like, struct err *err)
         return fail(file, "make", err);
     /* Nobody else knows it; and where there are no locks, that was said of the source. */
     store_lock_take(file->fd, STORE_LOCK_OWNER, &ignored);
-    store_attributes_copy_flags(like, file->fd);
+    store_attributes_copy_flags(like, file->fd, file->lost);
     file->direct = open_again(file, O_WRONLY | O_DIRECT);
     return 0;
 }

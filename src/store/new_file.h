@@ -7,6 +7,8 @@
 #ifndef STORE_NEW_FILE_H
 #define STORE_NEW_FILE_H
 
+#include "attributes.h"
+
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -25,6 +27,7 @@ struct store_new_file {
     int folder;         /* an open one: where @name is to be */
     struct io *present; /* what has that name and is to be replaced, locked; NULL: nothing */
     const struct store_original *original; /* NULL: it is a second file */
+    char lost[STORE_ATTRIBUTES_TEXT_MAX];  /* flags that it could not be given, see attributes.h */
 };
 
 struct store_new_file_options {
