@@ -14,10 +14,11 @@
 
 /* What an image below the top was when it was looked at. */
 struct report_held {
-    uint64_t mapped_bytes;   /* that it holds, hidden or not */
-    bool looked_at;          /* else the rest means nothing */
-    bool written;            /* somebody may be writing to it, */
-    uint64_t l1_hash;        /* so its L1 table is looked at twice */
+    uint64_t mapped_bytes; /* that it holds, hidden or not */
+    bool looked_at;        /* else the rest means nothing */
+    bool written;          /* somebody may be writing to it, */
+    uint64_t l1_hash;      /* so its L1 table is looked at twice */
+    enum format_crypt encryption;
     struct piece_lost *lost; /* of its disk; NULL: nothing is, or a table has it by now */
     unsigned char first_bytes[FORMAT_IMAGE_FIRST_BYTES];
 };
@@ -108,6 +109,7 @@ static int look_at_table(struct report_backing *backing, size_t depth, struct fo
     int ret = 0;
 
     held->looked_at = true;
+    held->encryption = image->header.crypt;
     memcpy(held->first_bytes, image->first_bytes, sizeof(held->first_bytes));
     held->written = users.known && users.written;
     if (held->written)
@@ -285,6 +287,7 @@ int report_backing_fill(struct report_backing *backing, const struct meter *mete
 
         out->bytes = file->bytes;
         out->runs = file->runs;
+        out->encryption = backing->held[depth].encryption;
         out->lost = backing->held[depth].lost;
         backing->held[depth].lost = NULL;
         /* In a damaged image, or one that grows, the walk along the chain may find more. What a

@@ -46,12 +46,10 @@ void report_cook_shut_down(struct report_cook *cook)
                      in_use->known && in_use->value ? ", and something has it open now" : "");
 }
 
-void report_cook_ask_key(struct report_cook *cook, const char *more)
+void report_cook_ask_keys(struct report_cook *cook, const char *more)
 {
-    report_cook_step(cook,
-                     "The image is encrypted: put its passphrase, without a newline, into a "
-                     "file " REPORT_KEY_FILE " that only you can read.%s",
-                     more);
+    if (cook->words.request[0] != '\0')
+        report_cook_step(cook, "%s%s", cook->words.request, more);
 }
 
 const char *report_cook_device(const struct report_cook *cook)

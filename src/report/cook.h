@@ -27,8 +27,11 @@ void report_cook_command(struct report_cook *cook, const char *format, ...)
 /* The first step of whatever changes the image. */
 void report_cook_shut_down(struct report_cook *cook);
 
-/* The step before any command that needs the passphrase; @more follows as a sentence. */
-void report_cook_ask_key(struct report_cook *cook, const char *more);
+/*
+ * The step before any command that opens the image with QEMU, if there are passphrases to be given;
+ * @more follows as a sentence.
+ */
+void report_cook_ask_keys(struct report_cook *cook, const char *more);
 
 /* " --device PROFILE" if the user gave one, else "". */
 const char *report_cook_device(const struct report_cook *cook);
@@ -36,7 +39,6 @@ const char *report_cook_device(const struct report_cook *cook);
 /* The command that measures @image as it was measured. */
 void report_cook_measure(struct report_cook *cook, const char *image);
 
-/* Then commands need the passphrase. */
 bool report_cook_is_encrypted(const struct report_cook *cook);
 
 /* What a copy of the image will be. */

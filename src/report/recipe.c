@@ -39,8 +39,7 @@ static void delete_snapshots(struct report_cook *cook)
     const struct report_words *words = &cook->words;
 
     report_cook_shut_down(cook);
-    if (report_cook_is_encrypted(cook))
-        report_cook_ask_key(cook, "");
+    report_cook_ask_keys(cook, "");
     report_cook_step(cook, "See which of the snapshots are still needed.");
     report_cook_command(cook, "qemu-img snapshot%s -l %s", words->key, words->source);
     report_cook_step(cook, "Delete the others, one after the other; that cannot be undone.");
@@ -57,6 +56,7 @@ static void delete_snapshots(struct report_cook *cook)
 
 static void enlarge_cache(struct report_cook *cook)
 {
+    report_cook_ask_keys(cook, "");
     report_cook_step(
         cook,
         "Start QEMU with a cache that holds all L2 tables of this disk. In libvirt this is "
@@ -65,8 +65,7 @@ static void enlarge_cache(struct report_cook *cook)
         "is left to do: this page cannot see it, and stays as it is.",
         cook->image->format.l2_cache_bytes);
     report_cook_command(cook, "qemu-system-x86_64%s -drive %s,l2-cache-size=%" PRIu64,
-                        report_cook_is_encrypted(cook) ? REPORT_KEY_OBJECT : "", cook->words.drive,
-                        cook->image->format.l2_cache_bytes);
+                        cook->words.objects, cook->words.drive, cook->image->format.l2_cache_bytes);
 }
 
 static void fill(struct report_cook *cook)

@@ -108,8 +108,11 @@ static void warn_of_losses(struct report_cook *cook)
         report_cook_step(
             cook, "Space that is reserved for zeros (preallocation) will not be reserved in the "
                   "copy.");
-    if (report_cook_is_encrypted(cook))
-        report_cook_ask_key(cook, " The copy gets LUKS encryption.");
+    report_cook_ask_keys(cook, report_cook_is_encrypted(cook) ? " The copy gets LUKS encryption."
+                               : report_cook_flattens(cook)
+                                   ? " As the image itself is not encrypted, the copy is not: it "
+                                     "will hold in plain text what it has from there."
+                                   : "");
 }
 
 /* ---- writing it ---- */
@@ -124,30 +127,35 @@ static const char *bitmap_options(const struct report_cook *cook)
     return format->bitmaps_in_use == 0 ? " --bitmaps" : " --bitmaps --skip-broken-bitmaps";
 }
 
-/* Until the copy has been given the rights of the original, nobody else may read it. */
+/* The new image is empty: only so convert need not write the zeros between the data. */
+static void convert_onto_new(struct report_cook *cook, const char *before, const char *after)
+{
+    const struct report_words *words = &cook->words;
+
+    report_cook_command(cook,
+                        "%sqemu-img create -q%s -f qcow2%s -o %s %s %" PRIu64
+                        " && qemu-img convert -p -n%s%s%s%s %s %s %s%s",
+                        before, words->objects, words->create_backing, words->options, words->copy,
+                        cook->image->format.virtual_bytes,
+                        report_cook_compresses(cook) ? " -c" : "", bitmap_options(cook),
+                        words->backing[0] != '\0' ? words->backing : " --target-is-zero",
+                        words->key, words->onto_kind, words->source, words->onto, after);
+}
+
+/*
+ * Until the copy has been given the rights of the original, nobody else may read it. convert opens
+ * the backing file of what it makes, but cannot be given its passphrase.
+ */
 static void convert_to_file(struct report_cook *cook)
 {
     const struct report_words *words = &cook->words;
 
-    report_cook_command(cook, "(umask 077; qemu-img convert -p%s%s%s%s -O qcow2 -o %s %s %s)",
-                        report_cook_compresses(cook) ? " -c" : "", bitmap_options(cook),
-                        words->backing, words->key, words->options, words->source, words->copy);
-}
-
-/* The new image is empty: only so convert need not write the zeros between the data. */
-static void convert_to_volume(struct report_cook *cook)
-{
-    const struct report_words *words = &cook->words;
-    bool encrypted = report_cook_is_encrypted(cook);
-
-    report_cook_command(
-        cook,
-        "qemu-img create -q%s -f qcow2%s -o %s %s %" PRIu64
-        " && qemu-img convert -p -n%s%s%s%s %s %s %s",
-        encrypted ? REPORT_KEY_OBJECT : "", words->create_backing, words->options, words->copy,
-        cook->image->format.virtual_bytes, report_cook_compresses(cook) ? " -c" : "",
-        bitmap_options(cook), words->backing[0] != '\0' ? words->backing : " --target-is-zero",
-        words->key, encrypted ? "--target-image-opts" : "-O qcow2", words->source, words->result);
+    if (words->locked)
+        convert_onto_new(cook, "(umask 077; ", ")");
+    else
+        report_cook_command(cook, "(umask 077; qemu-img convert -p%s%s%s%s -O qcow2 -o %s %s %s)",
+                            report_cook_compresses(cook) ? " -c" : "", bitmap_options(cook),
+                            words->backing, words->key, words->options, words->source, words->copy);
 }
 
 /* What the copy takes beside the original. Of a part of the disk it is not known. */
@@ -205,7 +213,7 @@ static void write_volume(struct report_cook *cook)
     report_cook_step(cook, "Write a copy%s in guest order there%s.",
                      report_cook_flattens(cook) ? " of the whole chain" : "",
                      report_cook_flattens(cook) ? "; it needs no backing file any more" : "");
-    convert_to_volume(cook);
+    convert_onto_new(cook, "", "");
 }
 
 static void compare(struct report_cook *cook)

@@ -37,8 +37,7 @@ static void repair(struct report_cook *cook)
 
     if (!faults && !cook->image->format.dirty && !cook->image->format.corrupt)
         return;
-    if (report_cook_is_encrypted(cook))
-        report_cook_ask_key(cook, "");
+    report_cook_ask_keys(cook, "");
     if (faults) {
         report_cook_step(cook, "The image has faults. Copy it as it is, since a repair may throw "
                                "data away; then have it repaired.");

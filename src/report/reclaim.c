@@ -65,7 +65,7 @@ static int add(struct report_recipe *recipe, int n)
 static int say_rewrite(const struct report_image *image, struct report_recipe *recipe)
 {
     struct report_recipe_step *step = &recipe->steps[recipe->n];
-    CLEANUP(report_words_release) struct report_words words = {.key = NULL};
+    CLEANUP(report_words_release) struct report_words words = {.old = NULL};
     enum report_action action = image->verdict.action;
     bool printed = action == REPORT_IMAGE || action == REPORT_BOTH || action == REPORT_SNAPSHOTS;
     char size[SIZE_TEXT_MAX], stored[STORED_TEXT_MAX];
@@ -109,7 +109,7 @@ static int say_copy(const struct report_image *image, struct report_recipe *reci
 static int say_leaks(const struct report_image *image, struct report_recipe *recipe)
 {
     struct report_recipe_step *step = &recipe->steps[recipe->n];
-    CLEANUP(report_words_release) struct report_words words = {.key = NULL};
+    CLEANUP(report_words_release) struct report_words words = {.old = NULL};
     char size[SIZE_TEXT_MAX];
     int ret = report_words(image, false, false, &words);
 
@@ -118,8 +118,8 @@ static int say_leaks(const struct report_image *image, struct report_recipe *rec
     size_format(size, image->space->leaked_bytes.value);
     ret = add(recipe, asprintf(&step->text,
                                "With the VM shut down, the %s that are leaked can be freed for "
-                               "writes to come; the file gets no shorter by that.",
-                               size));
+                               "writes to come; the file gets no shorter by that.%s%s",
+                               size, words.request[0] != '\0' ? " " : "", words.request));
     if (ret < 0)
         return ret;
     if (asprintf(&step->command, "qemu-img check -r leaks%s %s", words.key, words.source) >= 0)

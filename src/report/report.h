@@ -111,6 +111,7 @@ struct report_layer {
     uint64_t bytes; /* mapped bytes that the guest reads from it */
     uint64_t runs;  /* contiguous runs in it */
     struct opt_u64 shadowed_bytes;
+    enum format_crypt encryption; /* below the top, if it is a qcow2 image */
     struct piece_lost *lost; /* below the top: of its disk, hidden or not; in one table of those
                                 that have the layer. NULL: nothing is, or another table has it */
 };

@@ -28,6 +28,7 @@ bool report_is_damaged(const struct report_image *image)
     return !image->changing && format_findings_have_error(&image->findings);
 }
 
+/* @command: NULL if a person does it. */
 static void step(struct rescue *rescue, const char *text, const char *command, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -37,11 +38,14 @@ static void step(struct rescue *rescue, const char *text, const char *command, .
     va_list args;
 
     step->text = strdup(text);
+    rescue->failed = rescue->failed || step->text == NULL;
+    if (command == NULL)
+        return;
     va_start(args, command);
     if (vasprintf(&step->command, command, args) < 0)
         step->command = NULL;
     va_end(args);
-    rescue->failed = rescue->failed || step->text == NULL || step->command == NULL;
+    rescue->failed = rescue->failed || step->command == NULL;
 }
 
 /* ---- words ---- */
@@ -78,6 +82,8 @@ static bool has(const struct rescue *rescue, enum format_finding_code code)
 
 static void open_again(struct rescue *rescue)
 {
+    if (rescue->words.request[0] != '\0')
+        step(rescue, rescue->words.request, NULL);
     if (has(rescue, FORMAT_FINDING_SNAPSHOT_EXTRA_LONG))
         step(rescue, "QEMU does not open the image before this has mended its snapshot table.",
              "qemu-img check -r all%s %s", rescue->words.key, rescue->words.source);
@@ -99,9 +105,7 @@ static void read_most(struct rescue *rescue)
              "damage. What cannot be read is zeros there%s.%s%s",
              format->backing_file.bytes != NULL ? ", or what the backing file has" : "",
              format->snapshot_count > 0 ? " With -l NAME the same reads a snapshot." : "",
-             format->encryption != FORMAT_CRYPT_NONE
-                 ? " The passphrase stands in KEYFILE; the new image is not encrypted."
-                 : "");
+             rescue->words.key[0] != '\0' ? " The new image is not encrypted." : "");
     step(rescue, text, "test ! -e %s && qemu-img convert --salvage -p%s -O qcow2 %s %s",
          rescue->saved, rescue->words.key, rescue->words.source, rescue->saved);
 }

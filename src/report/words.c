@@ -4,6 +4,7 @@
 
 #include "cleanup.h"
 #include "filename.h"
+#include "keys.h"
 #include "text.h"
 
 #include <errno.h>
@@ -15,8 +16,6 @@
 
 #define DEFAULT_REFCOUNT_BITS 16
 #define COPY_SUFFIX ".new"
-#define KEY_OPTIONS REPORT_KEY_OBJECT " --image-opts"
-#define KEY_DRIVER "driver=qcow2,encrypt.key-secret=key,file.filename="
 
 static char *print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
@@ -70,19 +69,25 @@ static char *word_of(char *text)
     return word;
 }
 
-/* The file at @path and that @suffix, behind an option that begins with @option. */
-static char *option_of(const char *option, const char *path, const char *suffix)
+/* The file at @path and that @suffix, behind options. */
+static char *option_of(const char *driver, const char *keys, const char *option, const char *path,
+                       const char *suffix)
 {
     CLEANUP_FREE char *plain = plain_path(path, suffix);
     CLEANUP_FREE char *value = plain != NULL ? double_commas(plain) : NULL;
 
-    return word_of(value != NULL ? print("%s%s", option, value) : NULL);
+    return word_of(value != NULL ? print("%s,%s%s=%s", driver, keys, option, value) : NULL);
 }
 
-/* The same as an argument of qemu-img. */
-static char *argument(const char *path, const char *suffix, bool encrypted)
+/* The same as an argument of qemu-img: the name alone. */
+static char *argument(const char *path, const char *suffix)
 {
-    return encrypted ? option_of(KEY_DRIVER, path, suffix) : word_of(plain_path(path, suffix));
+    return word_of(plain_path(path, suffix));
+}
+
+static char *driver_of(const char *keys, const char *path, const char *suffix)
+{
+    return option_of("driver=qcow2", keys, "file.filename", path, suffix);
 }
 
 /* To this program, a file with the name of a command is a command, too. */
@@ -93,7 +98,7 @@ static char *measured_word(const char *path)
     for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++)
         if (strcmp(path, commands[i]) == 0)
             return print("./%s", path);
-    return argument(path, "", false);
+    return argument(path, "");
 }
 
 /* ---- options ---- */
@@ -123,13 +128,13 @@ static char *probing(const struct report_image *image)
     CLEANUP_FREE char *path = format_filename_kind(name) != FORMAT_FILENAME_PATH
                                   ? strdup(name->bytes)
                                   : format_filename_backing(name, image->path);
-    CLEANUP_FREE char *word = path != NULL ? argument(path, "", false) : NULL;
+    CLEANUP_FREE char *word = path != NULL ? argument(path, "") : NULL;
 
     return word != NULL ? print("\"$(qemu-img info %s | sed -n 's/^file format: //p')\"", word)
                         : NULL;
 }
 
-/* @option: "-B" or "-b". */
+/* @option: "-B", or "-b" and what else create is told. */
 static char *backing_words(const struct report_image *image, const char *option)
 {
     const struct report_format *format = &image->format;
@@ -152,50 +157,99 @@ static bool needs_link(const struct report_image *image, bool keep_backing)
            format->backing_file.bytes[0] != '/';
 }
 
-static void fill_paths(const struct report_image *image, bool encrypted, struct report_words *words)
+/* The options that open the image, and its copy. */
+struct openings {
+    char *image, *copy;
+};
+
+static void openings_free(struct openings *openings)
+{
+    free(openings->image);
+    free(openings->copy);
+}
+
+static int openings_make(const struct report_image *image, bool keep_backing,
+                         struct openings *openings, bool *locked)
+{
+    CLEANUP_FREE char *own = report_keys_options(image, false);
+    CLEANUP_FREE char *below = report_keys_options(image, true);
+
+    if (own == NULL || below == NULL)
+        return -ENOMEM;
+    *locked = keep_backing && below[0] != '\0';
+    openings->image = print("%s%s", own, below);
+    openings->copy = keep_backing ? print("%s%s", own, below) : strdup(own);
+    return openings->image != NULL && openings->copy != NULL ? 0 : -ENOMEM;
+}
+
+static void fill_paths(const struct report_image *image, const struct openings *openings,
+                       struct report_words *words)
 {
     const struct io_beside *beside = &image->beside;
     const char *target = beside->target != NULL ? beside->target : image->path;
     const char *placed = beside->copy != NULL ? beside->copy : target;
     const char *suffix = beside->copy != NULL ? "" : COPY_SUFFIX;
     const char *copy = words->linked ? beside->link : placed;
+    bool by_options = openings->image[0] != '\0';
 
     if (beside->is_device) {
         placed = copy = REPORT_NEW_VOLUME;
         suffix = "";
     }
-    words->old = argument(image->path, "", false);
+    words->old = argument(image->path, "");
     words->measured = measured_word(image->path);
-    words->target = argument(target, "", false);
-    words->copy = argument(copy, suffix, false);
-    words->placed = argument(placed, suffix, false);
-    words->source = argument(image->path, "", encrypted);
-    words->result = argument(copy, suffix, encrypted);
-    words->drive = option_of(
-        encrypted ? "format=qcow2,encrypt.key-secret=key,file=" : "format=qcow2,file=", image->path,
-        "");
+    words->target = argument(target, "");
+    words->copy = argument(copy, suffix);
+    words->placed = argument(placed, suffix);
+    words->source =
+        by_options ? driver_of(openings->image, image->path, "") : argument(image->path, "");
+    words->result = by_options ? driver_of(openings->copy, copy, suffix) : argument(copy, suffix);
+    words->drive = option_of("format=qcow2", openings->image, "file", image->path, "");
+    words->onto_kind = openings->copy[0] != '\0' ? "--target-image-opts" : "-O qcow2";
+    words->onto = openings->copy[0] != '\0' ? driver_of(openings->copy, copy, suffix)
+                                            : argument(copy, suffix);
+}
+
+/* create opens the backing file, to see that it is one; but it cannot be given its passphrase. */
+static void fill_backing(const struct report_image *image, bool keep_backing,
+                         struct report_words *words)
+{
+    words->backing = keep_backing ? backing_words(image, "-B") : strdup("");
+    words->create_backing =
+        keep_backing ? backing_words(image, words->locked ? "-u -b" : "-b") : strdup("");
+}
+
+static bool is_whole(const struct report_words *words)
+{
+    return words->old != NULL && words->measured != NULL && words->target != NULL &&
+           words->copy != NULL && words->placed != NULL && words->source != NULL &&
+           words->result != NULL && words->onto != NULL && words->drive != NULL &&
+           words->objects != NULL && words->key != NULL && words->request != NULL &&
+           words->options != NULL && words->backing != NULL && words->create_backing != NULL;
 }
 
 int report_words(const struct report_image *image, bool keep_backing, bool compressed,
                  struct report_words *words)
 {
-    bool encrypted = image->format.encryption != FORMAT_CRYPT_NONE;
+    CLEANUP(openings_free) struct openings openings = {NULL, NULL};
+    int ret;
 
     memset(words, 0, sizeof(*words));
     keep_backing =
         keep_backing && format_filename_kind(&image->format.backing_file) != FORMAT_FILENAME_NONE;
+    ret = openings_make(image, keep_backing, &openings, &words->locked);
+    if (ret < 0)
+        return ret;
     words->linked = needs_link(image, keep_backing);
-    words->key = encrypted ? KEY_OPTIONS : "";
+    words->objects = report_keys_objects(image);
+    words->key = words->objects == NULL      ? NULL
+                 : openings.image[0] != '\0' ? print("%s --image-opts", words->objects)
+                                             : strdup("");
+    words->request = report_keys_request(image);
     words->options = creation_options(&image->format, compressed);
-    words->backing = keep_backing ? backing_words(image, "-B") : strdup("");
-    words->create_backing = keep_backing ? backing_words(image, "-b") : strdup("");
-    fill_paths(image, encrypted, words);
-    if (words->old == NULL || words->measured == NULL || words->target == NULL ||
-        words->copy == NULL || words->placed == NULL || words->source == NULL ||
-        words->result == NULL || words->drive == NULL || words->options == NULL ||
-        words->backing == NULL || words->create_backing == NULL)
-        return -ENOMEM;
-    return 0;
+    fill_backing(image, keep_backing, words);
+    fill_paths(image, &openings, words);
+    return is_whole(words) ? 0 : -ENOMEM;
 }
 
 void report_words_release(struct report_words *words)
@@ -207,7 +261,11 @@ void report_words_release(struct report_words *words)
     free(words->placed);
     free(words->source);
     free(words->result);
+    free(words->onto);
     free(words->drive);
+    free(words->objects);
+    free(words->key);
+    free(words->request);
     free(words->options);
     free(words->backing);
     free(words->create_backing);

@@ -11,9 +11,7 @@
 #include <stdbool.h>
 
 /* What a person puts in place of these. */
-#define REPORT_KEY_FILE "KEYFILE"
-#define REPORT_NEW_VOLUME "NEW-VOLUME"
-#define REPORT_KEY_OBJECT " --object secret,id=key,file=" REPORT_KEY_FILE
+#define REPORT_NEW_VOLUME "NEW-VOLUME" /* and see keys.h */
 
 struct report_words {
     char *old;      /* the image by its name */
@@ -22,13 +20,18 @@ struct report_words {
     char *copy;     /* the copy, as commands call it */
     char *placed;   /* the same where it lies: not by a link */
     bool linked;    /* copy is a link to placed, which has to be made */
-    /* As arguments of qemu-img: behind the options of "key", where the image is encrypted. */
+    /* As arguments of qemu-img: behind the options of "key", which may be none. */
     char *source, *result;
-    char *drive;          /* the image as -drive of QEMU wants it */
-    const char *key;      /* "" or options that give the passphrase, with a space in front */
-    char *options;        /* for -o, to make the copy in the format of the image */
-    char *backing;        /* "" or " -B NAME -F FORMAT"; -b for create */
-    char *create_backing; /* likewise, with -b */
+    const char *onto_kind; /* the option that says how convert -n is told of a copy, */
+    char *onto;            /* and how */
+    char *drive;           /* the image as -drive of QEMU wants it */
+    char *objects;         /* "" or options that give the passphrases, with a space in front */
+    char *key;             /* likewise; what follows is no name then, but options */
+    char *request;         /* "" or the sentence that asks for the passphrases */
+    char *options;         /* for -o, to make the copy in the format of the image */
+    char *backing;         /* "" or " -B NAME -F FORMAT" */
+    char *create_backing;  /* likewise, with -b, as create wants it */
+    bool locked;           /* the copy is to have a backing file that wants a passphrase, too */
 };
 
 /*

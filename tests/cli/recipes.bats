@@ -403,6 +403,200 @@ bitmap() { qemu-img bitmap --add "${key[@]}" --image-opts "$(spec disk)" "$1"; }
     same saved disk
 }
 
+# ---- encryption below ----
+
+secrets=(--object secret,id=a,data=abc --object secret,id=b,data=def)
+
+# locked IMAGE ID [CREATE-OPTION ...]: an empty LUKS image that the secret of this id opens.
+locked() {
+    local image=$1 id=$2 attempt created=
+
+    shift 2
+    for attempt in 1 2 3 4 5 6; do
+        qemu-img create -q "${secrets[@]}" -u -f qcow2 "$@" \
+            -o "encrypt.format=luks,encrypt.key-secret=$id,encrypt.iter-time=10" "$image" 32M 2>log &&
+            created=yes && break
+    done
+    [ -n "$created" ] || skip "this qemu-img makes no LUKS image"
+}
+
+# overlay IMAGE BACKING-FILE: a plain one.
+overlay() { qemu-img create -q -u -f qcow2 -b "$2" -F qcow2 "$1" 32M; }
+
+opened() { echo "driver=qcow2,file.filename=$1"; }
+
+# filled OPTIONS FIRST N: N clusters in random order, in an image opened by these options.
+filled() {
+    at_random "$2" 300 | sed -n "1,$3p" | qemu-io "${secrets[@]}" --image-opts "$1" >io.log || told "qemu-io:" io.log
+}
+
+# read_by OPTIONS: the sum of what a guest reads.
+read_by() {
+    qemu-img convert "${secrets[@]}" --image-opts -O raw "$1" read.raw
+    sha256sum <read.raw
+}
+
+@test "along a chain, each file that is encrypted has its passphrase, and the copy is one file" {
+    locked base b
+    filled "$(opened base),encrypt.key-secret=b" 1 300
+    overlay middle base
+    filled "$(opened middle),backing.encrypt.key-secret=b" 5 150
+    locked disk a -b middle -F qcow2
+    filled "$(opened disk),encrypt.key-secret=a,backing.backing.encrypt.key-secret=b" 3 50
+    before=$(read_by "$(opened disk),encrypt.key-secret=a,backing.backing.encrypt.key-secret=b")
+    printf abc >KEYFILE
+    printf def >KEYFILE2
+    cooked disk --chain
+    holds <(tr -s ' \n' ' ' <page) 'KEYFILE for the image and KEYFILE2 for the backing file "base".'
+    [ "$(read_by "$(opened disk),encrypt.key-secret=a")" = "$before" ] || told "the guest reads something else"
+    in_order disk --chain
+    info disk >after.json
+    is <(json after.json '"backing-filename" in d') false
+    kept disk '["encrypted"]'
+}
+
+@test "what is encrypted below only is not so in the copy, and the page says so before" {
+    locked base b
+    filled "$(opened base),encrypt.key-secret=b" 1 300
+    overlay disk base
+    filled "$(opened disk),backing.encrypt.key-secret=b" 3 50
+    before=$(read_by "$(opened disk),backing.encrypt.key-secret=b")
+    printf def >KEYFILE1
+    cooked disk --chain
+    holds <(tr -s ' \n' ' ' <page) "it will hold in plain text what it has from there"
+    [ "$(read_by "$(opened disk)")" = "$before" ] || told "the guest reads something else"
+    in_order disk --chain
+}
+
+@test "a backing file of AES" {
+    secrets+=(--object secret,id=key,data=abc)
+    encrypted base aes 32M
+    overlay disk base
+    filled "$(opened disk),backing.encrypt.key-secret=a" 3 50
+    before=$(read_by "$(opened disk),backing.encrypt.key-secret=a")
+    mv KEYFILE KEYFILE1
+    cooked disk --chain
+    [ "$(read_by "$(opened disk)")" = "$before" ] || told "the guest reads something else"
+    in_order disk --chain
+}
+
+# kept_below: the image at disk reads as $before, by the options in $how, and is still built on base.
+kept_below() {
+    [ "$(read_by "$how")" = "$before" ] || told "the guest reads something else"
+    kept disk '["backing-filename"]' '["backing-filename-format"]' '["encrypted"]'
+    qcow2frag --json --no-host disk >disk.json
+    is <(json disk.json 'i[0]["tables"][0]["mapped_clusters"]') 300
+    in_order disk
+}
+
+@test "of a chain that was not looked at, the backing file has the passphrase of the image" {
+    locked base a
+    filled "$(opened base),encrypt.key-secret=a" 1 300
+    locked disk a -b base -F qcow2
+    how="$(opened disk),encrypt.key-secret=a,backing.encrypt.key-secret=a"
+    filled "$how" 3 300
+    qemu-img bitmap --add "${secrets[@]}" --image-opts "$(opened disk),encrypt.key-secret=a" b0
+    before=$(read_by "$how")
+    printf abc >KEYFILE
+    cooked disk
+    holds <(tr -s ' \n' ' ' <page) "If its backing file is encrypted, too, it is taken to have the same one."
+    kept_below
+    kept disk "$qcow2[\"bitmaps\"][0][\"name\"]"
+}
+
+@test "a backing file that is a LUKS container has a passphrase of its own" {
+    qemu-img create -q -f luks "${secrets[@]}" -o key-secret=b,iter-time=10 base 32M 2>log ||
+        skip "this qemu-img makes no LUKS container: $(cat log)"
+    qemu-io "${secrets[@]}" --image-opts driver=luks,file.filename=base,key-secret=b -c "write -P 7 0 20M" >io.log
+    locked disk a -b base -F luks
+    how="$(opened disk),encrypt.key-secret=a,backing.key-secret=b"
+    filled "$how" 3 300
+    before=$(read_by "$how")
+    printf abc >KEYFILE
+    printf def >KEYFILE1
+    cooked disk
+    kept_below
+}
+
+@test "on a block device, above a backing file that is encrypted" {
+    devices 96M
+    locked base a
+    filled "$(opened base),encrypt.key-secret=a" 1 300
+    locked "$device" a -b "$PWD/base" -F qcow2
+    how="encrypt.key-secret=a,backing.encrypt.key-secret=a"
+    filled "$(opened "$device"),$how" 3 300
+    before=$(read_by "$(opened "$device"),$how")
+    printf abc >KEYFILE
+    cooked_volume
+    [ "$(read_by "$(opened "$volume"),$how")" = "$before" ] || told "the guest reads something else"
+    original=$device
+    kept "$volume" '["backing-filename"]' '["encrypted"]'
+}
+
+@test "snapshots above a backing file that is encrypted are listed and deleted" {
+    locked base b
+    overlay disk base
+    how="$(opened disk),backing.encrypt.key-secret=b"
+    filled "$how" 3 300
+    for name in one two; do
+        qemu-img snapshot "${secrets[@]}" --image-opts -c $name "$how"
+    done
+    filled "$how" 5 300
+    before=$(read_by "$how")
+    printf def >KEYFILE1
+    page disk --chain
+    grep -q "snapshot .*-d SNAPSHOT" commands || told "not by deleting snapshots:" page
+    sed -i 's/SNAPSHOT/one/; /^qcow2frag/d' commands # measured again, the other one is to be looked at
+    follow
+    [ "$(read_by "$how")" = "$before" ] || told "the guest reads something else"
+    info disk >after.json
+    is <(json after.json '[s["name"] for s in d["snapshots"]]') '["two"]'
+}
+
+@test "leaks and damage above a backing file that is encrypted" {
+    locked base b
+    overlay disk base
+    how="$(opened disk),backing.encrypt.key-secret=b"
+    filled "$how" 3 300
+    printf def >KEYFILE1
+    python3 - disk <<'PYTHON' # the last cluster in use becomes one that nobody refers to
+import struct, sys
+with open(sys.argv[1], "r+b") as file:
+    head = file.read(104)
+    l1, = struct.unpack_from(">Q", head, 40)
+    file.seek(l1)
+    l2 = struct.unpack(">Q", file.read(8))[0] & 0xfffffffffffe00
+    file.seek(l2 + 299 * 8)
+    file.write(bytes(8))
+PYTHON
+    qcow2frag --no-host --device hdd --space --chain disk >page
+    holds <(tr -s ' \n' ' ' <page) "into a file KEYFILE1 that only you can read."
+    sed -n 's/^        \(qemu-img check.*\)/\1/p' page >commands
+    grep -q "check -r leaks" commands || told "no leaks:" page
+    follow
+    qemu-img check "${secrets[@]}" --image-opts "$how" >log || told "still leaks:" log
+    read_by "$how" >log
+    mv read.raw before.raw
+    python3 - disk <<'PYTHON' # an L2 entry that points into the middle of a cluster
+import struct, sys
+with open(sys.argv[1], "r+b") as file:
+    head = file.read(104)
+    l1, = struct.unpack_from(">Q", head, 40)
+    file.seek(l1)
+    l2 = struct.unpack(">Q", file.read(8))[0] & 0xfffffffffffe00
+    file.seek(l2 + 5 * 8)
+    file.write(struct.pack(">Q", 1 << 63 | 9 * 65536 + 512))
+PYTHON
+    try qcow2frag --no-host --chain disk
+    exits 2
+    sed -n 's/^        \(\(test\|qemu-img\).*\)/\1/p' out >commands
+    bash -c "$(grep salvage commands)" >log 2>&1 || told "nothing was saved:" log
+    read_by "$(opened disk.salvaged)" >log
+    cmp -l before.raw read.raw >log || true
+    is <(sed -n '1s/^ *\([0-9]*\).*/\1/p' log) $((5 * 65536 + 1))
+    is <(wc -l <log) 65536
+}
+
 # ---- names ----
 
 # named NAME: an image of that name, in a folder of its own.

@@ -195,10 +195,20 @@ static inline void made_add_snapshot(struct made_report *made)
 
 static inline void made_add_chain(struct made_report *made)
 {
-    made->layers[0] = (struct report_layer){(char *)(uintptr_t) "disk.qcow2", 0, 100 * MADE_MIB, 77,
-                                            opt_u64_of(0), NULL};
-    made->layers[1] = (struct report_layer){(char *)(uintptr_t) "ba\x1bse", 1, 200 * MADE_MIB, 1,
-                                            opt_u64_of(5 * MADE_MIB), NULL};
+    made->layers[0] = (struct report_layer){(char *)(uintptr_t) "disk.qcow2",
+                                            0,
+                                            100 * MADE_MIB,
+                                            77,
+                                            opt_u64_of(0),
+                                            FORMAT_CRYPT_NONE,
+                                            NULL};
+    made->layers[1] = (struct report_layer){(char *)(uintptr_t) "ba\x1bse",
+                                            1,
+                                            200 * MADE_MIB,
+                                            1,
+                                            opt_u64_of(5 * MADE_MIB),
+                                            FORMAT_CRYPT_NONE,
+                                            NULL};
     made->tables[0].layers = made->layers;
     made->tables[0].n_layers = 2;
     made->tables[0].chain_depth = 2;

@@ -383,10 +383,10 @@ static void options_of_an_encrypted_image_are_its_own(void **state)
     make(&made, "a,b");
     made.image.format.encryption = FORMAT_CRYPT_LUKS;
     set_name(&made, &made.image.format.backing_file, 0, "base");
-    set_name(&made, &made.image.format.backing_format, 1, "qcow2");
+    set_name(&made, &made.image.format.backing_format, 1, "raw");
     made.image.format.bitmap_count = 1;
     expect_command(&made, "convert",
-                   "(umask 077; qemu-img convert -p --bitmaps -B base -F qcow2 --object "
+                   "(umask 077; qemu-img convert -p --bitmaps -B base -F raw --object "
                    "secret,id=key,file=KEYFILE --image-opts -O qcow2 -o "
                    "compat=1.1,cluster_size=65536,encrypt.format=luks,encrypt.key-secret=key "
                    "driver=qcow2,encrypt.key-secret=key,file.filename=a,,b a,b.new)");
@@ -399,6 +399,51 @@ static void options_of_an_encrypted_image_are_its_own(void **state)
     expect_command(&made, "-drive",
                    "qemu-system-x86_64 --object secret,id=key,file=KEYFILE -drive "
                    "format=qcow2,encrypt.key-secret=key,file=a,,b,l2-cache-size=134217728");
+}
+
+/* convert opens it with the copy, and cannot be told how. */
+static void a_backing_file_that_may_be_encrypted_is_opened_with_the_key(void **state)
+{
+    struct made made;
+
+    (void)state;
+    make(&made, "disk");
+    made.image.format.encryption = FORMAT_CRYPT_LUKS;
+    set_name(&made, &made.image.format.backing_file, 0, "base");
+    set_name(&made, &made.image.format.backing_format, 1, "qcow2");
+    made.image.format.bitmap_count = 1;
+    expect_command(
+        &made, "convert",
+        "(umask 077; qemu-img create -q --object secret,id=key,file=KEYFILE -f qcow2 -u -b base -F "
+        "qcow2 -o compat=1.1,cluster_size=65536,encrypt.format=luks,encrypt.key-secret=key "
+        "disk.new 67108864 && qemu-img convert -p -n --bitmaps -B base -F qcow2 --object "
+        "secret,id=key,file=KEYFILE --image-opts --target-image-opts driver=qcow2,"
+        "encrypt.key-secret=key,backing.encrypt.key-secret=key,file.filename=disk "
+        "driver=qcow2,encrypt.key-secret=key,backing.encrypt.key-secret=key,"
+        "file.filename=disk.new)");
+}
+
+/* The copy of all is in no chain, and gets the encryption of the image: here none. */
+static void what_is_encrypted_below_is_in_plain_text_afterwards(void **state)
+{
+    struct made made;
+    struct report_layer layers[] = {
+        {.path = made.path}, {.path = made.names[0], .depth = 1, .encryption = FORMAT_CRYPT_LUKS}};
+
+    (void)state;
+    make(&made, "disk");
+    set_name(&made, &made.image.format.backing_file, 0, "base");
+    made.table.layers = layers;
+    made.table.n_layers = 2;
+    made.table.chain_depth = 2;
+    cook(&made);
+    assert_true(has_text(&made, "the copy is not: it will hold in plain text"));
+    report_recipe_release(&made.recipe);
+    made.image.format.encryption = FORMAT_CRYPT_LUKS;
+    cook(&made);
+    assert_true(has_text(&made, "The copy gets LUKS encryption."));
+    assert_false(has_text(&made, "plain text"));
+    report_recipe_release(&made.recipe);
 }
 
 static void names_are_nothing_but_files(void **state)
@@ -445,7 +490,7 @@ static void a_link_is_followed(void **state)
     made.image.beside = (struct io_beside){.target = target, .copy = copy, .link = beside};
     expect_command(&made, "mv", "mv /images/real.new2 /images/real");
     set_name(&made, &made.image.format.backing_file, 0, "/base"); /* the same from everywhere */
-    set_name(&made, &made.image.format.backing_format, 1, "qcow2");
+    set_name(&made, &made.image.format.backing_format, 1, "raw");
     expect_command(&made, "mv", "mv /images/real.new2 /images/real");
     set_name(&made, &made.image.format.backing_file, 0, "base");
     expect_command(&made, "ln", "ln -s /images/real.new2 link.new");
@@ -549,6 +594,8 @@ int main(void)
         cmocka_unit_test(a_chain_that_was_walked_is_copied_whole),
         cmocka_unit_test(bitmaps_in_use_are_named),
         cmocka_unit_test(options_of_an_encrypted_image_are_its_own),
+        cmocka_unit_test(a_backing_file_that_may_be_encrypted_is_opened_with_the_key),
+        cmocka_unit_test(what_is_encrypted_below_is_in_plain_text_afterwards),
         cmocka_unit_test(names_are_nothing_but_files),
         cmocka_unit_test(a_file_called_as_a_command_is_measured_as_a_file),
         cmocka_unit_test(a_link_is_followed),

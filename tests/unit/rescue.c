@@ -166,13 +166,17 @@ static void what_is_read_instead_is_said(void **state)
     format->snapshot_count = 1;
     format->encryption = FORMAT_CRYPT_AES;
     assert_int_equal(report_rescue(&rescued.made.image, &rescued.recipe), 0);
+    assert_string_equal(rescued.recipe.steps[1].text,
+                        "The image is encrypted: put its passphrase, without a newline, into a "
+                        "file KEYFILE that only you can read.");
+    assert_null(rescued.recipe.steps[1].command);
     assert_string_equal(
-        rescued.recipe.steps[1].text,
+        rescued.recipe.steps[2].text,
         "Read what can be read into a new image; convert without --salvage stops at "
         "the first damage. What cannot be read is zeros there, or what the backing "
-        "file has. With -l NAME the same reads a snapshot. The passphrase stands in "
-        "KEYFILE; the new image is not encrypted.");
-    assert_string_equal(rescued.recipe.steps[1].command,
+        "file has. With -l NAME the same reads a snapshot. The new image is not "
+        "encrypted.");
+    assert_string_equal(rescued.recipe.steps[2].command,
                         "test ! -e disk.qcow2.salvaged && qemu-img convert --salvage -p --object "
                         "secret,id=key,file=KEYFILE --image-opts -O qcow2 "
                         "driver=qcow2,encrypt.key-secret=key,file.filename=disk.qcow2 "

@@ -43,7 +43,11 @@ static void a_plain_name_stays_as_it_is(void **state)
     assert_string_equal(spoken.words.source, "a/disk");
     assert_string_equal(spoken.words.result, "a/disk.new");
     assert_string_equal(spoken.words.drive, "format=qcow2,file=a/disk");
+    assert_string_equal(spoken.words.onto, "a/disk.new");
+    assert_string_equal(spoken.words.onto_kind, "-O qcow2");
     assert_string_equal(spoken.words.key, "");
+    assert_string_equal(spoken.words.objects, "");
+    assert_string_equal(spoken.words.request, "");
     assert_string_equal(spoken.words.backing, "");
     assert_string_equal(spoken.words.create_backing, "");
     assert_false(spoken.words.linked);
@@ -186,6 +190,59 @@ static void a_format_that_is_not_recorded_is_looked_up(void **state)
     done(&spoken);
 }
 
+/* create cannot be given a passphrase, so it must not look at the backing file. */
+static void a_backing_file_that_is_encrypted(void **state)
+{
+    struct spoken spoken;
+    struct report_format *format = &spoken.made.image.format;
+
+    (void)state;
+    make(&spoken, "disk");
+    spoken.made.tables[0].layers = NULL;
+    format->encryption = FORMAT_CRYPT_LUKS;
+    format->backing_file = made_name("base");
+    format->backing_format = made_name("luks");
+    speak(&spoken, true, false);
+    assert_true(spoken.words.locked);
+    assert_string_equal(spoken.words.backing, " -B base -F luks");
+    assert_string_equal(spoken.words.create_backing, " -u -b base -F luks");
+    assert_string_equal(
+        spoken.words.source,
+        "driver=qcow2,encrypt.key-secret=key,backing.key-secret=key1,file.filename=disk");
+    assert_string_equal(spoken.words.onto_kind, "--target-image-opts");
+    assert_string_equal(spoken.words.onto, "driver=qcow2,encrypt.key-secret=key,"
+                                           "backing.key-secret=key1,file.filename=disk.new");
+    assert_string_equal(spoken.words.drive, "format=qcow2,encrypt.key-secret=key,"
+                                            "backing.key-secret=key1,file=disk");
+    format->backing_format = made_name("raw");
+    speak(&spoken, true, false);
+    assert_false(spoken.words.locked);
+    assert_string_equal(spoken.words.create_backing, " -b base -F raw");
+    done(&spoken);
+}
+
+/* It is read with the passphrase; the copy of all has none. */
+static void a_copy_of_the_whole_chain_has_no_key_but_that_of_the_image(void **state)
+{
+    struct spoken spoken;
+
+    (void)state;
+    make(&spoken, "disk");
+    made_add_chain(&spoken.made);
+    spoken.made.image.format.backing_file = made_name("base");
+    spoken.made.layers[1].encryption = FORMAT_CRYPT_LUKS;
+    speak(&spoken, false, false);
+    assert_false(spoken.words.locked);
+    assert_string_equal(spoken.words.key, " --object secret,id=key1,file=KEYFILE1 --image-opts");
+    assert_string_equal(spoken.words.source,
+                        "driver=qcow2,backing.encrypt.key-secret=key1,file.filename=disk");
+    assert_string_equal(spoken.words.result, "driver=qcow2,file.filename=disk.new");
+    assert_string_equal(spoken.words.onto, "disk.new");
+    assert_string_equal(spoken.words.onto_kind, "-O qcow2");
+    assert_string_equal(spoken.words.options, "compat=1.1,cluster_size=65536");
+    done(&spoken);
+}
+
 /* ---- where the copy goes ---- */
 
 static void the_copy_lies_beside_what_a_link_leads_to(void **state)
@@ -255,6 +312,8 @@ int main(void)
         cmocka_unit_test(the_copy_is_made_in_the_format_of_the_image),
         cmocka_unit_test(the_backing_file_is_named_with_its_format),
         cmocka_unit_test(a_format_that_is_not_recorded_is_looked_up),
+        cmocka_unit_test(a_backing_file_that_is_encrypted),
+        cmocka_unit_test(a_copy_of_the_whole_chain_has_no_key_but_that_of_the_image),
         cmocka_unit_test(the_copy_lies_beside_what_a_link_leads_to),
         cmocka_unit_test(a_device_gets_a_new_volume),
     };
