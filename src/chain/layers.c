@@ -194,7 +194,7 @@ static void fill_layer(struct format_image *image, const struct table *table, ui
         .data_file = data_file,
         .file_bytes = image->file_bytes,
         .virtual_bytes = table->virtual_bytes,
-        .rules = tables_l2_rules_of(header, &entry, header->virtual_bytes, true),
+        .rules = tables_l2_rules_of(header, &entry, header->virtual_bytes, TABLES_PIECES_DETAIL),
         .l1_off = table->l1_off,
         .l1_entries = table->l1_entries,
         .l1_span = format_l2_span(header),

@@ -85,7 +85,7 @@ static struct piece_sink begin(void *context, struct tables_members members, siz
 static int digest_table(struct format_image *image, size_t number, struct digests *digests,
                         struct format_findings *findings, struct err *err)
 {
-    const struct tables_visitor visitor = {.context = digests, .begin = begin, .detail = true};
+    const struct tables_visitor visitor = {.context = digests, .begin = begin, .pieces = TABLES_PIECES_DETAIL};
     struct table table = table_of_snapshot(image, number);
     int ret;
 

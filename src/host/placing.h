@@ -8,7 +8,7 @@
  *   - A blob that is split shares its guest bytes out in proportion, so that their sum stays; only
  *     its last part may be followed by padding.
  *   - In what the file system has compressed, a piece is as long as its share of what is stored.
- *   - Pieces of zero clusters (detail mode) are dropped.
+ *   - Pieces of zero clusters are dropped.
  */
 #ifndef HOST_PLACING_H
 #define HOST_PLACING_H

@@ -173,12 +173,12 @@ static int list_alone(struct format_image *image, struct table *table, struct li
                       struct err *err)
 {
     const struct tables_visitor visitor = {
-        .context = list, .begin = begin, .detail = true, .most_repeats = REPEATS_MAX};
+        .context = list, .begin = begin, .pieces = TABLES_PIECES_DETAIL, .most_repeats = REPEATS_MAX};
     struct tables_span span = list->choice->span != NULL ? *list->choice->span : TABLES_SPAN_ALL;
     const struct format_header *header = &image->header;
     struct tables_plan *plan;
     struct tables_scan *scan;
-    int ret = tables_plan_new(image, table, 1, span, true, &plan, err);
+    int ret = tables_plan_new(image, table, 1, span, TABLES_PIECES_DETAIL, &plan, err);
 
     if (ret < 0)
         return ret;

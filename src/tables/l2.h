@@ -51,6 +51,13 @@ struct tables_span {
 
 #define TABLES_SPAN_ALL ((struct tables_span){0, UINT64_MAX})
 
+/* What there are pieces for. */
+enum tables_pieces {
+    TABLES_PIECES_MAPPED, /* each cluster that holds data */
+    TABLES_PIECES_ZEROS,  /* zero clusters, too */
+    TABLES_PIECES_DETAIL, /* both, and for each stretch of subclusters that are alike */
+};
+
 struct tables_l2_rules {
     struct format_entry_rules entry;
     struct tables_span span; /* the walk leaves out what lies outside */
@@ -63,13 +70,13 @@ struct tables_l2_rules {
     uint64_t borders;        /* those in a block of 64 entries that begins with one, as bits */
     uint16_t table_file;     /* that the tables lie in, */
     uint16_t data_file;      /* and the clusters */
-    bool detail; /* pieces for zero clusters, too, and for each stretch of subclusters */
+    enum tables_pieces pieces;
 };
 
 /* For the whole disk. */
 struct tables_l2_rules tables_l2_rules_of(const struct format_header *header,
                                           const struct format_entry_rules *entry,
-                                          uint64_t virtual_bytes, bool detail);
+                                          uint64_t virtual_bytes, enum tables_pieces pieces);
 
 /* Where the results of a walk go. @findings may be NULL: damage is then only counted. */
 struct tables_l2_output {

@@ -254,14 +254,31 @@ CLONES_PART uint32_t close_up(struct piece_batch *batch, uint64_t held)
     return to - batch->n;
 }
 
-/* The mapped entries of a block become pieces. */
+/* The pieces of zero clusters, behind those of the batch, as the slow way gives them. */
+CLONES_PART void make_zeros(struct piece_batch *batch, uint64_t zero, uint64_t host)
+{
+    for (; zero != 0; zero &= zero - 1) {
+        uint32_t i = batch->n + (uint32_t)__builtin_ctzll(zero);
+
+        batch->mapped_bytes[i] = 0;
+        batch->missing[i] = 0;
+        batch->kind[i] = PIECE_ZERO_ALLOCATED;
+        if ((host & zero & -zero) == 0) {
+            batch->kind[i] = PIECE_ZERO;
+            batch->begin[i] = batch->end[i] = 0;
+        }
+    }
+}
+
+/* The mapped entries of a block become pieces; those of zeros, too, where they are asked for. */
 CLONES_PART void add_columns(struct tables_l2_walk *walk, const struct tables_block *restrict block,
                              uint64_t guest_off)
 {
     const struct tables_l2_rules *rules = walk->rules;
     struct piece_batch *restrict batch = walk->batch;
     const uint64_t cluster_bytes = rules->entry.cluster_bytes;
-    const uint64_t held = block->standard | block->compressed;
+    const uint64_t zero = rules->pieces == TABLES_PIECES_MAPPED ? 0 : block->zero;
+    const uint64_t held = block->standard | block->compressed | zero;
     const uint16_t file = rules->data_file;
     const size_t n = batch->n;
 
@@ -284,6 +301,7 @@ CLONES_PART void add_columns(struct tables_l2_walk *walk, const struct tables_bl
         for (size_t i = n; i < n + L2_BLOCK; i++)
             batch->mapped_bytes[i] -= (uint32_t)__builtin_popcount(batch->missing[i]) *
                                       (uint32_t)(cluster_bytes / FORMAT_SUBCLUSTERS);
+    make_zeros(batch, zero, block->host);
     batch->n += held == UINT64_MAX ? L2_BLOCK : close_up(batch, held);
 }
 
@@ -294,7 +312,8 @@ CLONES_PART bool walk_columns(struct tables_l2_walk *walk, uint32_t index, const
     struct piece_batch *batch = walk->batch;
     struct tables_block block;
 
-    if (walk->rules->detail || !tables_block_decode(&block, &walk->rules->entry, raw) ||
+    if (walk->rules->pieces == TABLES_PIECES_DETAIL ||
+        !tables_block_decode(&block, &walk->rules->entry, raw) ||
         (block.compressed != 0 && l2_blobs_are_read_again(walk)))
         return false;
     *ret = batch->n > 0 && batch->uniform ? tables_l2_flush(walk) : 0;

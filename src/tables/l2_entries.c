@@ -200,9 +200,9 @@ static int add_zero(struct tables_l2_walk *walk, const struct format_entry *entr
     counts->zero_allocated_clusters += allocated;
     walk->kept += allocated;
     walk->adjacent_end = L2_NONE;
-    if (!walk->rules->detail)
+    if (walk->rules->pieces == TABLES_PIECES_MAPPED)
         return 0;
-    if (walk->rules->entry.extended_l2)
+    if (walk->rules->pieces == TABLES_PIECES_DETAIL && walk->rules->entry.extended_l2)
         return add_subclusters(walk, entry, guest_off);
     return add_piece(walk, (struct piece){.kind = allocated ? PIECE_ZERO_ALLOCATED : PIECE_ZERO,
                                           .guest_off = guest_off,
@@ -272,7 +272,7 @@ static int add_standard(struct tables_l2_walk *walk, const struct format_entry *
         count_short_reads(walk, entry, guest_off, entry->alloc & on_disk(walk, guest_off));
     else
         count_reads(walk, entry, guest_off, entry->alloc & on_disk(walk, guest_off));
-    if (walk->rules->detail && walk->rules->entry.extended_l2)
+    if (walk->rules->pieces == TABLES_PIECES_DETAIL && walk->rules->entry.extended_l2)
         return add_subclusters(walk, entry, guest_off);
     return add_piece(walk, (struct piece){.kind = PIECE_DATA,
                                           .guest_off = guest_off,

@@ -47,7 +47,7 @@ static uint64_t borders_of(uint64_t clusters)
 
 struct tables_l2_rules tables_l2_rules_of(const struct format_header *header,
                                           const struct format_entry_rules *entry,
-                                          uint64_t virtual_bytes, bool detail)
+                                          uint64_t virtual_bytes, enum tables_pieces pieces)
 {
     uint32_t slice_bytes = tables_l2_slice_bytes(header, virtual_bytes);
     uint32_t slice_entries = slice_bytes / header->l2_entry_bytes;
@@ -66,6 +66,6 @@ struct tables_l2_rules tables_l2_rules_of(const struct format_header *header,
         .borders = borders_of(request_bytes / header->cluster_bytes),
         .table_file = PIECE_FILE_IMAGE,
         .data_file = header->external_data ? PIECE_FILE_DATA : PIECE_FILE_IMAGE,
-        .detail = detail,
+        .pieces = pieces,
     };
 }

@@ -48,7 +48,7 @@ struct tables_plan {
     struct format_entry_rules entry_rules;
     const struct table *tables;
     size_t n_tables;
-    bool detail;
+    enum tables_pieces pieces;
     struct tables_span span;
     struct tables_overlap overlap;
     uint32_t first, end;
@@ -460,7 +460,7 @@ static int scan_range(struct tables_scan *scan)
 /* ---- parts and the whole ---- */
 
 int tables_plan_new(struct format_image *image, const struct table *tables, size_t n_tables,
-                    struct tables_span span, bool detail, struct tables_plan **made,
+                    struct tables_span span, enum tables_pieces pieces, struct tables_plan **made,
                     struct err *err)
 {
     struct tables_plan *plan = calloc(1, sizeof(*plan));
@@ -474,7 +474,7 @@ int tables_plan_new(struct format_image *image, const struct table *tables, size
     plan->tables = tables;
     plan->n_tables = n_tables;
     plan->span = span;
-    plan->detail = detail;
+    plan->pieces = pieces;
     for (size_t t = 0; t < n_tables; t++) {
         uint32_t entries = tables_l1_entries(image, &tables[t]);
 
@@ -530,7 +530,7 @@ struct tables_scan *tables_scan_new(const struct tables_plan *plan)
     scan->plan = plan;
     scan->entry_rules = plan->entry_rules;
     scan->rules = tables_l2_rules_of(&plan->image->header, &scan->entry_rules,
-                                     plan->image->header.virtual_bytes, plan->detail);
+                                     plan->image->header.virtual_bytes, plan->pieces);
     scan->rules.span = plan->span;
     scan->fetch.io = plan->image->io;
     scan->fetch.file_bytes = scan->entry_rules.file_bytes;
@@ -581,7 +581,7 @@ int tables_scan(struct format_image *image, struct table *tables, size_t n_table
 
     if (n_tables == 0)
         return 0;
-    ret = tables_plan_new(image, tables, n_tables, TABLES_SPAN_ALL, visitor->detail, &plan, err);
+    ret = tables_plan_new(image, tables, n_tables, TABLES_SPAN_ALL, visitor->pieces, &plan, err);
     if (ret < 0)
         return ret;
     scan = tables_scan_new(plan);

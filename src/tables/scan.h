@@ -42,7 +42,7 @@ struct tables_visitor {
     struct piece_sink (*begin)(void *context, struct tables_members members, size_t keep);
     int (*end)(void *context, struct tables_members members, size_t keep); /* may be NULL */
     int (*again)(void *context, struct tables_members members, size_t kept, uint64_t shift);
-    bool detail; /* pieces for zero clusters, too, and for each stretch of subclusters */
+    enum tables_pieces pieces;
     /* Without @again: tables named several times are walked so often, all in all. 0: no limit. */
     uint32_t most_repeats;
 };
@@ -57,7 +57,7 @@ struct tables_visitor {
 struct tables_plan;
 
 int tables_plan_new(struct format_image *image, const struct table *tables, size_t n_tables,
-                    struct tables_span span, bool detail, struct tables_plan **plan,
+                    struct tables_span span, enum tables_pieces pieces, struct tables_plan **plan,
                     struct err *err);
 void tables_plan_free(struct tables_plan *plan);
 

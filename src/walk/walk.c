@@ -146,7 +146,7 @@ int walk_tables(struct format_image *image, struct table *tables, size_t n_table
     if (n_tables == 0)
         return 0;
     ret = tables_plan_new(image, tables, n_tables,
-                          options->span != NULL ? *options->span : TABLES_SPAN_ALL, false, &plan,
+                          options->span != NULL ? *options->span : TABLES_SPAN_ALL, TABLES_PIECES_MAPPED, &plan,
                           err);
     if (ret < 0)
         return ret;

@@ -35,12 +35,12 @@ static void slices_shrink_when_the_cache_does_not_cover_the_disk(void **state)
 
         assert_int_equal(tables_l2_slice_bytes(&table.header, cases[i].virtual_bytes),
                          cases[i].slice_bytes);
-        rules = tables_l2_rules_of(&table.header, &table.entry_rules, cases[i].virtual_bytes, true);
+        rules = tables_l2_rules_of(&table.header, &table.entry_rules, cases[i].virtual_bytes, TABLES_PIECES_DETAIL);
         assert_int_equal(rules.slice_entries,
                          cases[i].slice_bytes / (cases[i].extended_l2 ? 16 : 8));
         assert_int_equal(rules.entries, table.header.l2_entries);
         assert_int_equal(rules.entry_bytes, cases[i].extended_l2 ? 16 : 8);
-        assert_true(rules.detail);
+        assert_int_equal(rules.pieces, TABLES_PIECES_DETAIL);
         table_free(&table);
     }
 }
@@ -381,8 +381,8 @@ static void detail_adds_pieces_of_zeros(void **state)
     table.words[0] = COPIED | cluster(&table, 5);
     table.words[1] = ZERO;
     table.words[2] = ZERO | cluster(&table, 7);
-    plain = walk(&table, false, 65536);
-    detail = walk(&table, true, 65536);
+    plain = walk(&table, TABLES_PIECES_MAPPED, 65536);
+    detail = walk(&table, TABLES_PIECES_DETAIL, 65536);
     assert_same_counts(&plain.counts, &detail.counts);
     assert_int_equal(plain.n_pieces, 1);
     assert_int_equal(detail.n_pieces, 3);
@@ -407,14 +407,14 @@ static void detail_cuts_clusters_into_stretches(void **state)
     (void)state;
     table.words[0] = COPIED | cluster(&table, 5);
     table.bitmaps[0] = UINT64_C(0x000000f0) << 32 | 0x8000000f; /* data, zero, nothing, data */
-    plain = walk(&table, false, 65536);
+    plain = walk(&table, TABLES_PIECES_MAPPED, 65536);
     assert_int_equal(plain.n_pieces, 1);
     assert_int_equal(plain.pieces[0].begin, cluster(&table, 5));
     assert_int_equal(plain.pieces[0].end, cluster(&table, 6));
     assert_int_equal(plain.pieces[0].guest_bytes, 65536);
     assert_int_equal(plain.pieces[0].mapped_bytes, 5 * 2048);
 
-    detail = walk(&table, true, 65536);
+    detail = walk(&table, TABLES_PIECES_DETAIL, 65536);
     assert_int_equal(detail.n_pieces, 3);
     assert_int_equal(detail.pieces[0].kind, PIECE_DATA);
     assert_int_equal(detail.pieces[0].guest_bytes, 4 * 2048);
@@ -531,7 +531,7 @@ static void a_snapshot_is_named_and_no_list_is_needed(void **state)
 {
     struct table table = table_of(9, false);
     struct tables_l2_rules rules =
-        tables_l2_rules_of(&table.header, &table.entry_rules, table.virtual_bytes, false);
+        tables_l2_rules_of(&table.header, &table.entry_rules, table.virtual_bytes, TABLES_PIECES_MAPPED);
     struct outcome outcome = {0};
     struct tables_l2_output output = {.sink = {collect, &outcome},
                                       .counts = &outcome.counts,
@@ -584,7 +584,7 @@ static struct outcome walk_growing(uint64_t file_bytes, uint64_t word, unsigned 
 {
     struct table table = table_of(16, false);
     struct tables_l2_rules rules =
-        tables_l2_rules_of(&table.header, &table.entry_rules, table.virtual_bytes, false);
+        tables_l2_rules_of(&table.header, &table.entry_rules, table.virtual_bytes, TABLES_PIECES_MAPPED);
     struct growth growth = {&rules, file_bytes, 0};
     struct outcome outcome = {0};
     struct tables_l2_output output = {.sink = {collect, &outcome},
@@ -672,7 +672,7 @@ static void what_the_sink_returns_stops_the_walk(void **state)
 {
     struct table table = table_of(16, false);
     struct tables_l2_rules rules =
-        tables_l2_rules_of(&table.header, &table.entry_rules, table.virtual_bytes, false);
+        tables_l2_rules_of(&table.header, &table.entry_rules, table.virtual_bytes, TABLES_PIECES_MAPPED);
     struct piece_batch *batch = calloc(1, sizeof(*batch));
     unsigned n = 0;
     uint64_t *raw;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * Proves that any L2 table gives the same counts and pieces as the plain words of the definitions,
- * read one entry after the other, in whatever chunks it comes, with and without detail, on the way
- * of 64 entries at a time and on the way of one.
+ * read one entry after the other, in whatever chunks it comes, with pieces for whatever is asked
+ * for, on the way of 64 entries at a time and on the way of one.
  */
 #include "dice.h"
 #include "made_l2.h"
@@ -112,15 +112,15 @@ static void check_against_naive(const struct table *table)
 {
     static const size_t chunks[] = {4096, 3 * 4096, 64 << 10, SIZE_MAX / 2};
 
-    for (unsigned detail = 0; detail < 2; detail++) {
-        struct outcome expected = walk_naive(table, detail);
+    for (unsigned pieces = TABLES_PIECES_MAPPED; pieces <= TABLES_PIECES_DETAIL; pieces++) {
+        struct outcome expected = walk_naive(table, (enum tables_pieces)pieces);
 
         for (size_t i = 0; i < COUNT(chunks); i++) {
             struct outcome outcome;
 
             if (chunks[i] != SIZE_MAX / 2 && chunks[i] >= table->header.cluster_bytes)
                 continue;
-            outcome = walk(table, detail, chunks[i]);
+            outcome = walk(table, (enum tables_pieces)pieces, chunks[i]);
             assert_same(&outcome, &expected);
             assert_int_equal(outcome.findings.total, outcome.counts.corrupt_entries);
             outcome_free(&outcome);

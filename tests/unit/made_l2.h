@@ -189,11 +189,12 @@ static inline uint64_t *raw_of(const struct table *table)
     return raw;
 }
 
-static inline struct outcome walk(const struct table *table, bool detail, size_t chunk_bytes)
+static inline struct outcome walk(const struct table *table, enum tables_pieces pieces,
+                                  size_t chunk_bytes)
 {
     struct tables_l2_rules rules = tables_l2_rules_of(
         &table->header, &table->entry_rules,
-        table->slices_for_bytes > 0 ? table->slices_for_bytes : table->virtual_bytes, detail);
+        table->slices_for_bytes > 0 ? table->slices_for_bytes : table->virtual_bytes, pieces);
     struct piece_batch *batch = malloc(sizeof(*batch));
     struct outcome outcome = {0};
     struct tables_l2_output output = {.sink = {collect, &outcome},
@@ -221,7 +222,7 @@ static inline struct outcome walk(const struct table *table, bool detail, size_t
 
 static inline struct outcome walk_whole(const struct table *table)
 {
-    return walk(table, false, table->header.cluster_bytes);
+    return walk(table, TABLES_PIECES_MAPPED, table->header.cluster_bytes);
 }
 
 static inline void fill_in_order(struct table *table, uint64_t first)
@@ -236,7 +237,7 @@ static inline void fill_in_order(struct table *table, uint64_t first)
 
 struct naive {
     const struct table *table;
-    bool detail;
+    enum tables_pieces pieces;
     uint32_t slice_entries;
     bool reading;                   /* the part before is data of the same read, but for a break */
     uint64_t read_end;              /* and ended here in the file */
@@ -373,7 +374,7 @@ static inline void naive_entry(struct naive *naive, uint32_t index)
     const struct table *table = naive->table;
     struct piece_counts *counts = &naive->outcome->counts;
     uint64_t cluster_bytes = table->header.cluster_bytes, held = 0;
-    bool by_subclusters = naive->detail && table->header.extended_l2;
+    bool by_subclusters = naive->pieces == TABLES_PIECES_DETAIL && table->header.extended_l2;
     struct format_entry entry = format_entry_of(&table->entry_rules, table->words[index],
                                                 table->bitmaps[index], guest_off_of(table, index));
 
@@ -415,7 +416,7 @@ static inline void naive_entry(struct naive *naive, uint32_t index)
         counts->zero_allocated_clusters += entry.kind == FORMAT_ZERO_ALLOCATED;
         if (by_subclusters)
             naive_subclusters(naive, &entry, index);
-        else if (naive->detail)
+        else if (naive->pieces != TABLES_PIECES_MAPPED)
             naive_piece(naive, &entry, index,
                         entry.kind == FORMAT_ZERO_PLAIN ? PIECE_ZERO : PIECE_ZERO_ALLOCATED, 0);
         break;
@@ -425,10 +426,10 @@ static inline void naive_entry(struct naive *naive, uint32_t index)
     naive->reading = false;
 }
 
-static inline struct outcome walk_naive(const struct table *table, bool detail)
+static inline struct outcome walk_naive(const struct table *table, enum tables_pieces pieces)
 {
     struct outcome outcome = {0};
-    struct naive naive = {.table = table, .detail = detail, .outcome = &outcome};
+    struct naive naive = {.table = table, .pieces = pieces, .outcome = &outcome};
 
     naive.slice_entries =
         tables_l2_slice_bytes(&table->header, table->slices_for_bytes > 0 ? table->slices_for_bytes

@@ -759,7 +759,7 @@ static void naive_scan(struct small_image *small, struct table *table, struct lo
 {
     struct format_entry_rules entry = format_image_rules(&small->image);
     struct tables_l2_rules rules =
-        tables_l2_rules_of(&small->image.header, &entry, small->image.header.virtual_bytes, false);
+        tables_l2_rules_of(&small->image.header, &entry, small->image.header.virtual_bytes, TABLES_PIECES_MAPPED);
     struct piece_batch *batch = malloc(sizeof(*batch));
     uint64_t needed = (table->virtual_bytes + SPAN - 1) / SPAN;
     size_t own[] = {0};
@@ -850,7 +850,7 @@ static void scan_in_two(struct small_image *small, struct table *tables, size_t 
     struct tables_plan *plan;
     struct tables_scan *scan;
 
-    assert_int_equal(tables_plan_new(&small->image, tables, n, TABLES_SPAN_ALL, false, &plan, &err),
+    assert_int_equal(tables_plan_new(&small->image, tables, n, TABLES_SPAN_ALL, TABLES_PIECES_MAPPED, &plan, &err),
                      0);
     assert_int_equal(tables_plan_end(plan), N_INDICES);
     assert_true(tables_plan_looked(plan));
@@ -936,7 +936,7 @@ static void a_part_does_not_depend_on_the_part_before(void **state)
         table = small_image_table(&small);
         visitor = (struct tables_visitor){.context = &log, .begin = begin, .end = end};
         assert_int_equal(
-            tables_plan_new(&small.image, &table, 1, TABLES_SPAN_ALL, false, &plan, &err), 0);
+            tables_plan_new(&small.image, &table, 1, TABLES_SPAN_ALL, TABLES_PIECES_MAPPED, &plan, &err), 0);
         scan = tables_scan_new(plan);
         if (warm)
             assert_int_equal(tables_scan_part(scan, 0, 1, &table, &visitor, &err), 0);
