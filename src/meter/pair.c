@@ -6,6 +6,23 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <stdlib.h>
+
+static int init_rasters(struct meter_pair *pair, const struct meter_pair_wanted *wanted)
+{
+    if (wanted->raster == NULL && wanted->staged_raster == NULL)
+        return 0;
+    if (wanted->raster != NULL)
+        pair->raster = meter_raster_new(wanted->raster);
+    if (wanted->staged_raster != NULL)
+        pair->staged_raster = meter_raster_new(wanted->staged_raster);
+    pair->sieved = malloc(sizeof(*pair->sieved));
+    return (wanted->raster == NULL || pair->raster != NULL) &&
+                   (wanted->staged_raster == NULL || pair->staged_raster != NULL) &&
+                   pair->sieved != NULL
+               ? 0
+               : -ENOMEM;
+}
 
 int meter_pair_init(struct meter_pair *pair, uint64_t unit_bytes, unsigned n_files,
                     const struct meter_pair_wanted *wanted)
@@ -17,7 +34,8 @@ int meter_pair_init(struct meter_pair *pair, uint64_t unit_bytes, unsigned n_fil
         pair->rewrite = meter_rewrite_new(wanted->rewrite);
     if (wanted->ordered != NULL)
         pair->ordered = meter_ordered_new(wanted->ordered);
-    if (pair->plain != NULL && (wanted->stage == NULL || pair->staged != NULL) &&
+    if (init_rasters(pair, wanted) == 0 && pair->plain != NULL &&
+        (wanted->stage == NULL || pair->staged != NULL) &&
         (wanted->rewrite == NULL || pair->rewrite != NULL) &&
         (wanted->ordered == NULL || pair->ordered != NULL))
         return 0;
@@ -31,6 +49,9 @@ void meter_pair_free(struct meter_pair *pair)
     meter_free(pair->staged);
     meter_rewrite_free(pair->rewrite);
     meter_ordered_free(pair->ordered);
+    meter_raster_free(pair->raster);
+    meter_raster_free(pair->staged_raster);
+    free(pair->sieved);
     *pair = (struct meter_pair){.plain = NULL};
 }
 
@@ -43,6 +64,10 @@ void meter_pair_clear(struct meter_pair *pair)
         meter_rewrite_clear(pair->rewrite);
     if (pair->ordered != NULL)
         meter_ordered_clear(pair->ordered);
+    if (pair->raster != NULL)
+        meter_raster_clear(pair->raster);
+    if (pair->staged_raster != NULL)
+        meter_raster_clear(pair->staged_raster);
 }
 
 void meter_pair_settle(struct meter_pair *pair)
@@ -54,15 +79,31 @@ void meter_pair_settle(struct meter_pair *pair)
         meter_rewrite_settle(pair->rewrite);
 }
 
-static int meter_it(void *context, const struct piece_batch *batch)
+static int take_staged(void *context, const struct piece_batch *batch)
 {
-    meter_take(context, batch);
+    struct meter_pair *pair = context;
+
+    meter_take(pair->staged, batch);
+    if (pair->staged_raster != NULL)
+        meter_raster_take(pair->staged_raster, batch);
     return 0;
+}
+
+/* What the meters get to see of @batch. */
+static const struct piece_batch *picture(struct meter_pair *pair, const struct piece_batch *batch)
+{
+    if (pair->raster != NULL)
+        meter_raster_take(pair->raster, batch);
+    if (pair->staged_raster != NULL)
+        meter_raster_take_zeros(pair->staged_raster, batch);
+    return piece_batch_without_zeros(batch, pair->sieved);
 }
 
 int meter_pair_take(struct meter_pair *pair, const struct piece_stage *stage, void *state,
                     const struct piece_batch *batch)
 {
+    if (pair->sieved != NULL)
+        batch = picture(pair, batch);
     meter_take(pair->plain, batch);
     if (pair->rewrite != NULL)
         meter_rewrite_take(pair->rewrite, batch);
@@ -70,10 +111,10 @@ int meter_pair_take(struct meter_pair *pair, const struct piece_stage *stage, vo
         meter_ordered_take(pair->ordered, batch);
     if (stage == NULL)
         return 0;
-    return stage->take(state, batch, (struct piece_sink){meter_it, pair->staged});
+    return stage->take(state, batch, (struct piece_sink){take_staged, pair});
 }
 
-void meter_pair_join(struct meter_pair *left, const struct meter_pair *right, uint64_t shift)
+static void join_meters(struct meter_pair *left, const struct meter_pair *right, uint64_t shift)
 {
     meter_join(left->plain, right->plain, shift);
     if (left->staged != NULL)
@@ -82,6 +123,15 @@ void meter_pair_join(struct meter_pair *left, const struct meter_pair *right, ui
         meter_rewrite_join(left->rewrite, right->rewrite);
     if (left->ordered != NULL)
         meter_ordered_join(left->ordered, right->ordered);
+}
+
+void meter_pair_join(struct meter_pair *left, const struct meter_pair *right, uint64_t shift)
+{
+    join_meters(left, right, shift);
+    if (left->raster != NULL)
+        meter_raster_join(left->raster, right->raster, shift);
+    if (left->staged_raster != NULL)
+        meter_raster_join(left->staged_raster, right->staged_raster, shift);
 }
 
 void meter_pair_add_inner(struct meter_pair *left, const struct meter_pair *right, uint64_t times)
@@ -95,10 +145,14 @@ void meter_pair_add_inner(struct meter_pair *left, const struct meter_pair *righ
         meter_ordered_add_inner(left->ordered, right->ordered, times);
 }
 
-void meter_pair_merge(struct meter_pair *left, const struct meter_pair *right)
+void meter_pair_merge(struct meter_pair *left, struct meter_pair *right)
 {
-    meter_pair_join(left, right, 0);
+    join_meters(left, right, 0);
     meter_pair_add_inner(left, right, 1);
+    if (left->raster != NULL)
+        meter_raster_merge(left->raster, right->raster);
+    if (left->staged_raster != NULL)
+        meter_raster_merge(left->staged_raster, right->staged_raster);
 }
 
 int meter_pair_error(const struct meter_pair *pair)
@@ -109,5 +163,9 @@ int meter_pair_error(const struct meter_pair *pair)
         ret = meter_error(pair->staged);
     if (ret == 0 && pair->ordered != NULL)
         ret = meter_ordered_error(pair->ordered);
+    if (ret == 0 && pair->raster != NULL)
+        ret = meter_raster_error(pair->raster);
+    if (ret == 0 && pair->staged_raster != NULL)
+        ret = meter_raster_error(pair->staged_raster);
     return ret == 0 && pair->rewrite != NULL ? meter_rewrite_error(pair->rewrite) : ret;
 }

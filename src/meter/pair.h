@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The meters of one walk: of the pieces as they come, of what a stage makes of them, and of where a
- * rewrite would put them.
+ * rewrite would put them; and pictures of the first two.
  */
 #ifndef METER_PAIR_H
 #define METER_PAIR_H
 
 #include "meter.h"
 #include "ordered.h"
+#include "raster.h"
 #include "rewrite.h"
 
 #include <stdint.h>
@@ -20,6 +21,8 @@ struct meter_pair {
     /* All pieces in one new file, written by convert or by defrag; NULL where nobody asked. */
     struct meter_rewrite *rewrite;
     struct meter_ordered *ordered;
+    struct meter_raster *raster, *staged_raster; /* of plain and of staged; NULL: not asked for */
+    struct piece_batch *sieved;                  /* room for pieces without zeros */
 };
 
 /* What there is to be besides a meter of the pieces. NULL: that is not to be. */
@@ -27,6 +30,8 @@ struct meter_pair_wanted {
     const struct piece_stage *stage;
     const struct meter_layout_shape *rewrite;
     const struct meter_ordered_shape *ordered;
+    /* With either of these there may be pieces of zeros, which nothing else gets to see. */
+    const struct meter_raster_shape *raster, *staged_raster;
 };
 
 /*
@@ -44,11 +49,14 @@ void meter_pair_clear(struct meter_pair *pair);
 int meter_pair_take(struct meter_pair *pair, const struct piece_stage *stage, void *state,
                     const struct piece_batch *batch);
 
-/* See meter_settle, meter_join, meter_add_inner, meter_merge and meter_error. */
+/*
+ * See meter_settle, meter_join, meter_add_inner, meter_merge and meter_error. What @right holds may
+ * be taken from it in a merge: it is to be cleared next.
+ */
 void meter_pair_settle(struct meter_pair *pair);
 void meter_pair_join(struct meter_pair *left, const struct meter_pair *right, uint64_t shift);
 void meter_pair_add_inner(struct meter_pair *left, const struct meter_pair *right, uint64_t times);
-void meter_pair_merge(struct meter_pair *left, const struct meter_pair *right);
+void meter_pair_merge(struct meter_pair *left, struct meter_pair *right);
 int meter_pair_error(const struct meter_pair *pair);
 
 #endif

@@ -22,15 +22,17 @@
 #include "sector.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #define PIECE_BATCH_MAX 512 /* a multiple of 64 */
 
 enum piece_kind {
     PIECE_DATA,
     PIECE_COMPRESSED,
-    PIECE_ZERO,           /* detail mode only: reads as zeros, holds no host space */
-    PIECE_ZERO_ALLOCATED, /* detail mode only: reads as zeros, keeps host space */
+    PIECE_ZERO,           /* reads as zeros, holds no host space; only where zeros are asked for */
+    PIECE_ZERO_ALLOCATED, /* reads as zeros, keeps host space; likewise */
 };
 
 /* The files of an image without its backing files. */
@@ -134,6 +136,35 @@ static inline void piece_batch_add(struct piece_batch *batch, const struct piece
     batch->slack[i] = piece->slack;
     batch->files[i] = piece->file;
     batch->kind[i] = (uint8_t)piece->kind;
+}
+
+/* @batch itself if it has no pieces of zeros; else its other pieces, and all else, in @room. */
+static inline const struct piece_batch *piece_batch_without_zeros(const struct piece_batch *batch,
+                                                                  struct piece_batch *room)
+{
+    uint32_t n = 0;
+
+    while (n < batch->n && (batch->uniform || batch->kind[n] <= PIECE_COMPRESSED))
+        n++;
+    if (n == batch->n)
+        return batch;
+    memcpy(room, batch, offsetof(struct piece_batch, breaks));
+    room->n = 0;
+    for (uint32_t i = 0; i < batch->n; i++) {
+        if (batch->kind[i] > PIECE_COMPRESSED)
+            continue;
+        n = room->n++;
+        room->begin[n] = batch->begin[i];
+        room->end[n] = batch->end[i];
+        room->guest_off[n] = batch->guest_off[i];
+        room->guest_bytes[n] = batch->guest_bytes[i];
+        room->mapped_bytes[n] = batch->mapped_bytes[i];
+        room->missing[n] = batch->missing[i];
+        room->slack[n] = batch->slack[i];
+        room->files[n] = batch->files[i];
+        room->kind[n] = batch->kind[i];
+    }
+    return room;
 }
 
 /*

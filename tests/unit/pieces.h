@@ -71,7 +71,7 @@ static inline void pieces_take_table(struct meter *meter, uint16_t file, uint64_
 
 /* @n is a multiple of 64, and the pieces are whole clusters that follow one another in the guest.
  */
-static inline void pieces_take_uniform(struct meter *meter, const struct piece *pieces, size_t n)
+static inline struct piece_batch *pieces_uniform_batch(const struct piece *pieces, size_t n)
 {
     struct piece_batch *batch = pieces_new_batch(pieces[0].guest_bytes, n);
 
@@ -86,6 +86,13 @@ static inline void pieces_take_uniform(struct meter *meter, const struct piece *
         if (i > 0 && pieces[i].begin != pieces[i - 1].end)
             batch->breaks[i / 64] |= UINT64_C(1) << (i % 64);
     }
+    return batch;
+}
+
+static inline void pieces_take_uniform(struct meter *meter, const struct piece *pieces, size_t n)
+{
+    struct piece_batch *batch = pieces_uniform_batch(pieces, n);
+
     meter_take(meter, batch);
     free(batch);
 }
