@@ -10,16 +10,15 @@
 
 static int init_rasters(struct meter_pair *pair, const struct meter_pair_wanted *wanted)
 {
-    if (wanted->raster == NULL && wanted->staged_raster == NULL)
-        return 0;
     if (wanted->raster != NULL)
         pair->raster = meter_raster_new(wanted->raster);
     if (wanted->staged_raster != NULL)
         pair->staged_raster = meter_raster_new(wanted->staged_raster);
-    pair->sieved = malloc(sizeof(*pair->sieved));
+    if (wanted->zeros)
+        pair->sieved = malloc(sizeof(*pair->sieved));
     return (wanted->raster == NULL || pair->raster != NULL) &&
                    (wanted->staged_raster == NULL || pair->staged_raster != NULL) &&
-                   pair->sieved != NULL
+                   (!wanted->zeros || pair->sieved != NULL)
                ? 0
                : -ENOMEM;
 }
@@ -96,14 +95,13 @@ static const struct piece_batch *picture(struct meter_pair *pair, const struct p
         meter_raster_take(pair->raster, batch);
     if (pair->staged_raster != NULL)
         meter_raster_take_zeros(pair->staged_raster, batch);
-    return piece_batch_without_zeros(batch, pair->sieved);
+    return pair->sieved != NULL ? piece_batch_without_zeros(batch, pair->sieved) : batch;
 }
 
 int meter_pair_take(struct meter_pair *pair, const struct piece_stage *stage, void *state,
                     const struct piece_batch *batch)
 {
-    if (pair->sieved != NULL)
-        batch = picture(pair, batch);
+    batch = picture(pair, batch);
     meter_take(pair->plain, batch);
     if (pair->rewrite != NULL)
         meter_rewrite_take(pair->rewrite, batch);

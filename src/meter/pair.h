@@ -11,6 +11,7 @@
 #include "raster.h"
 #include "rewrite.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct piece_stage;
@@ -30,8 +31,8 @@ struct meter_pair_wanted {
     const struct piece_stage *stage;
     const struct meter_layout_shape *rewrite;
     const struct meter_ordered_shape *ordered;
-    /* With either of these there may be pieces of zeros, which nothing else gets to see. */
     const struct meter_raster_shape *raster, *staged_raster;
+    bool zeros; /* there may be pieces of zeros; nothing but the rasters gets to see them */
 };
 
 /*

@@ -68,8 +68,14 @@ static int measure_walks(struct report_work *work)
         return ret;
     work->profile = report_profile(work->choice->device, &report->host);
     format_findings_merge(&report->findings, &work->image->findings);
+    ret = report_work_begin_pictures(work);
+    if (ret < 0)
+        return ret;
     ret = report_work_measure_tables(work);
-    return ret == 0 && backing != NULL ? report_work_measure_chain(work) : ret;
+    if (ret == 0 && backing != NULL)
+        ret = report_work_measure_chain(work);
+    report_work_drop_pictures(work);
+    return ret;
 }
 
 static int choose(struct report_work *work)

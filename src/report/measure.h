@@ -27,12 +27,14 @@ struct report_choice {
     const struct host_map *host_map;       /* what is there, borrowed; NULL: the kernel is asked */
     struct host_facts_memory *host_memory; /* of other images, borrowed; NULL: there is none */
     bool space;                            /* also who owns the clusters of the file */
+    const struct report_picture_choice *picture; /* also pictures of the first table; NULL: none */
     struct walk_options walk;
 };
 
 struct err;
 struct host_facts_memory;
 struct host_map;
+struct report_picture_choice;
 struct io;
 
 /*

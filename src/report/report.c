@@ -2,6 +2,8 @@
 /* Owns the release of a report. Computes nothing. */
 #include "report.h"
 
+#include "picture.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,6 +61,8 @@ void report_image_free(struct report_image *image)
     free(image->verdict.reason);
     free(image->verdict.causes);
     format_findings_free(&image->findings);
+    report_picture_free(image->picture);
+    report_picture_free(image->device_picture);
     if (image->error != no_memory)
         free(image->error);
     memset(image, 0, sizeof(*image));

@@ -267,6 +267,8 @@ struct report_space {
     size_t n_snapshots;
 };
 
+struct report_picture;
+
 struct report_image {
     const char *path;        /* borrowed: as the caller named it */
     struct io_beside beside; /* where a copy of it would be put */
@@ -285,6 +287,9 @@ struct report_image {
     struct report_space *space; /* NULL: not asked for, or not known */
     struct report_verdict verdict;
     struct format_findings findings;
+    /* Of the first table: of the file, and of the device under it. NULL: not asked for, or the
+     * latter is not known or as the former. */
+    struct report_picture *picture, *device_picture;
 };
 
 void report_image_free(struct report_image *image);

@@ -8,6 +8,7 @@
 #include "image.h"
 #include "io.h"
 #include "owner.h"
+#include "picture.h"
 #include "report.h"
 #include "size.h"
 #include "table.h"
@@ -138,18 +139,63 @@ static void tell(const struct space_owners *owners, struct format_findings *find
                             size_noun(owners->untold, "it refers", "they refer"));
 }
 
+/* ---- for a picture of the file ---- */
+
+struct owned {
+    struct report_picture *picture;
+    unsigned cluster_bits;
+};
+
+static void begin_owned(void *context)
+{
+    const struct owned *owned = context;
+
+    memset(owned->picture->owned, 0, owned->picture->shape.host.n * sizeof(*owned->picture->owned));
+}
+
+static void take_owned(void *context, enum space_owner owner, uint64_t first, uint64_t n)
+{
+    const struct owned *owned = context;
+    const struct meter_axis *host = &owned->picture->shape.host;
+    uint64_t off = first << owned->cluster_bits, end = (first + n) << owned->cluster_bits;
+
+    while (off < end) {
+        uint32_t bin = meter_axis_find(host, off);
+        uint64_t border = host->origin + ((uint64_t)(bin + 1) << host->shift);
+        uint64_t to = border > off && border < end ? border : end;
+
+        owned->picture->owned[bin][owner] += to - off;
+        off = to;
+    }
+}
+
+/* Only where the file of the image is all that the picture shows. */
+static int wants_owned(const struct format_image *image, struct report_picture *picture)
+{
+    if (picture == NULL || !picture->shape.by_host || picture->file_begins != NULL ||
+        image->header.external_data)
+        return 0;
+    picture->owned = calloc(picture->shape.host.n, sizeof(*picture->owned));
+    return picture->owned == NULL ? -ENOMEM : 1;
+}
+
 int report_space_measure(struct format_image *image, const size_t *chosen, size_t n_chosen,
                          struct report_image *report, struct err *err)
 {
     struct io_users users = io_users(image->io);
     bool *told = told_tables(image, chosen, n_chosen);
+    struct owned owned = {report->picture, image->header.cluster_bits};
+    const struct space_owner_sink sink = {begin_owned, take_owned, &owned};
+    int wanted = wants_owned(image, report->picture);
     const struct space_owner_options options = {
+        .owners = wanted > 0 ? &sink : NULL,
         .written = users.known && (users.written || users.in_flux),
         .told = told,
         .findings = &report->findings,
     };
     struct space_owners owners = {0};
-    int ret = told == NULL ? err_no_memory(err) : space_owner_find(image, &options, &owners, err);
+    int ret = told == NULL || wanted < 0 ? err_no_memory(err)
+                                         : space_owner_find(image, &options, &owners, err);
 
     if (ret == 0 && owners.known) {
         report->space = calloc(1, sizeof(*report->space));
@@ -158,6 +204,10 @@ int report_space_measure(struct format_image *image, const size_t *chosen, size_
     }
     if (ret == 0)
         tell(&owners, &report->findings);
+    if (wanted > 0 && (ret < 0 || !owners.known)) {
+        free(report->picture->owned);
+        report->picture->owned = NULL;
+    }
     space_owners_free(&owners);
     free(told);
     return ret;

@@ -41,6 +41,16 @@ int report_work_fill(const struct report_work *work, const struct piece_counts *
                      uint64_t mapped_clusters, uint64_t pieces, const struct meter_pair *meters,
                      struct report_table *table);
 
+/*
+ * The pictures that were chosen begin, empty, before the first walk; that of the first table, alone
+ * or along a chain, is made with them, and ends by handing over its rasters.
+ */
+int report_work_begin_pictures(struct report_work *work);
+bool report_work_pictures_tables(const struct report_work *work); /* else the chain */
+void report_work_picture(const struct report_work *work, struct walk_options *options);
+void report_work_end_pictures(struct report_work *work, struct meter_pair *meters);
+void report_work_drop_pictures(struct report_work *work); /* those without a walk */
+
 /* Measures each chosen table by itself: report->tables. */
 int report_work_measure_tables(struct report_work *work);
 

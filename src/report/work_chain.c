@@ -36,11 +36,14 @@ static int fill_chained(struct report_work *work, const struct piece_counts *cou
     return report_backing_fill(work->backing, meters->plain, alone_bytes, table, work->err);
 }
 
-/* @top: the table of the topmost image. The others are looked at once, before the @first walk. */
+/*
+ * @top: the table of the topmost image. The others are looked at once, before the @first walk, which
+ * the pictures are of.
+ */
 static int walk_down(struct report_work *work, struct table *top, bool first,
                      struct meter_pair *meters, struct piece_counts *counts)
 {
-    const struct walk_options options = report_work_options(work);
+    struct walk_options options = report_work_options(work);
     struct report_backing *backing = work->backing;
     int ret = 0;
 
@@ -51,6 +54,8 @@ static int walk_down(struct report_work *work, struct table *top, bool first,
         ret = report_backing_set_top(backing, work->image, top, work->err);
     if (ret < 0)
         return ret;
+    if (first)
+        report_work_picture(work, &options);
     return walk_chain(&backing->layers, (unsigned)backing->chain.n_files, meters, counts, &options,
                       work->err);
 }
@@ -65,6 +70,8 @@ static int measure_table(struct report_work *work, size_t number, bool first)
     format_findings_merge(&work->report->findings, &top.findings);
     if (ret < 0)
         return ret;
+    if (first)
+        report_work_end_pictures(work, &meters);
     return fill_chained(work, &counts, &meters, &work->report->tables[number]);
 }
 

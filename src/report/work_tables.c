@@ -165,6 +165,13 @@ static int fill_tables(struct report_work *work, size_t first, const struct grou
     return 0;
 }
 
+/* The rasters are those of the first table: see struct walk_options. */
+static void take_rasters(struct report_work *work, size_t first, struct group *group)
+{
+    if (first == 0 && group->walked[0] != NOT_WALKED && report_work_pictures_tables(work))
+        report_work_end_pictures(work, &group->meters[group->walked[0]]);
+}
+
 /* The findings are told in any case. */
 static void end_group(struct report_work *work, struct group *group)
 {
@@ -179,14 +186,18 @@ static void end_group(struct report_work *work, struct group *group)
 /* The chosen tables from @first on, as many as fit in a group. *@n: so many. */
 static int measure_group(struct report_work *work, size_t first, size_t *n)
 {
-    const struct walk_options options = report_work_options(work);
+    struct walk_options options = report_work_options(work);
     struct group group = {.n = 0};
     int ret = gather(work, first, &group);
 
+    if (first == 0 && report_work_pictures_tables(work))
+        report_work_picture(work, &options);
     if (ret == 0)
         ret = walk_tables(work->image, group.of, group.n_of, group.meters, &options, work->err);
     if (ret == 0)
         ret = fill_tables(work, first, &group);
+    if (ret == 0)
+        take_rasters(work, first, &group);
     end_group(work, &group);
     *n = group.n;
     return ret;

@@ -115,6 +115,8 @@ static void begin_sweep(struct pass *pass)
         pass->gap_sinks[n_sinks++] = *pass->options->gaps;
     for (size_t i = 0; i < n_sinks; i++)
         pass->gap_sinks[i].begin(pass->gap_sinks[i].context);
+    if (pass->options->owners != NULL)
+        pass->options->owners->begin(pass->options->owners->context);
     pass->sweep = (struct space_sweep){
         .refcounts = &pass->refcounts,
         .judge = refcounts_are_believed(pass),
@@ -124,6 +126,7 @@ static void begin_sweep(struct pass *pass)
         .owners = pass->owners,
         .gap_sinks = pass->gap_sinks,
         .n_gap_sinks = n_sinks,
+        .owner_sink = pass->options->owners,
         .low = &pass->findings,
         .high = &pass->high,
     };

@@ -44,12 +44,23 @@ enum space_owner {
 #define SPACE_OWNER_WORK_BYTES (UINT64_C(1) << 30)
 #define SPACE_OWNER_WORK_TIMES 16
 
+/*
+ * Clusters [first, first + n) have this owner: all of the file up to its last cluster in use, in
+ * order, in whatever stretches. At begin they start anew.
+ */
+struct space_owner_sink {
+    void (*begin)(void *context);
+    void (*take)(void *context, enum space_owner owner, uint64_t first, uint64_t n);
+    void *context;
+};
+
 struct space_owner_options {
     bool written;     /* somebody may be writing to it: nothing is judged */
     const bool *told; /* as in refs.h */
     struct format_findings *findings;
-    const struct space_gap_sink *gaps; /* who else wants to know of each; NULL: nobody */
-    uint64_t window_bytes;             /* 0: SPACE_OWNER_WINDOW_BYTES */
+    const struct space_gap_sink *gaps;     /* who else wants to know of each; NULL: nobody */
+    const struct space_owner_sink *owners; /* who wants to know each; NULL: nobody */
+    uint64_t window_bytes;                 /* 0: SPACE_OWNER_WINDOW_BYTES */
     /* Once more than this was looked at, no other window is begun, see space_refs_work_bytes.
      * 0: SPACE_OWNER_WORK_BYTES and SPACE_OWNER_WORK_TIMES what the file stores. */
     uint64_t work_bytes;

@@ -37,7 +37,14 @@ uint64_t space_sweep_end_cluster(const struct space_sweep *sweep)
     return file_clusters(sweep) + 1;
 }
 
-/* ---- gaps ---- */
+/* ---- gaps, and what lies between them ---- */
+
+static void tell_owner(const struct space_sweep *sweep, enum space_owner owner, uint64_t first,
+                       uint64_t n)
+{
+    if (sweep->owner_sink != NULL)
+        sweep->owner_sink->take(sweep->owner_sink->context, owner, first, n);
+}
 
 /* The @n clusters from @first on. */
 static void add_gap(struct space_sweep *sweep, uint64_t first, uint64_t n)
@@ -45,14 +52,16 @@ static void add_gap(struct space_sweep *sweep, uint64_t first, uint64_t n)
     if (n == 0)
         return;
     sweep->owners->bytes[SPACE_OWNER_FREE] += n << sweep->cluster_bits;
+    tell_owner(sweep, SPACE_OWNER_FREE, first, n);
     for (size_t i = 0; i < sweep->n_gap_sinks; i++)
         sweep->gap_sinks[i].take(sweep->gap_sinks[i].context, (struct space_gap){first, n});
 }
 
-/* @n clusters from next on have an owner. */
-static void use(struct space_sweep *sweep, uint64_t n)
+/* @n clusters from next on have this owner. */
+static void use(struct space_sweep *sweep, enum space_owner owner, uint64_t n)
 {
     add_gap(sweep, sweep->next - sweep->gap, sweep->gap);
+    tell_owner(sweep, owner, sweep->next, n);
     sweep->gap = sweep->gap_inside = 0;
     sweep->next += n;
     sweep->end = sweep->next;
@@ -150,10 +159,10 @@ static void take_cluster(struct space_sweep *sweep, const struct chunk *chunk, s
         if (sweep->judge)
             compare(sweep, cluster, refcount, references);
         sweep->owners->bytes[chunk->classes[i]] += in_file;
-        use(sweep, 1);
+        use(sweep, (enum space_owner)chunk->classes[i], 1);
     } else if (refcount > 0 && in_file > 0 && sweep->judge) {
         sweep->owners->bytes[SPACE_OWNER_LEAKED] += in_file;
-        use(sweep, 1);
+        use(sweep, SPACE_OWNER_LEAKED, 1);
     } else {
         sweep->gap++;
         sweep->next++;
@@ -189,7 +198,7 @@ static bool take_block(struct space_sweep *sweep, const struct chunk *chunk, siz
     if (none || other || (differ && sweep->judge))
         return false;
     sweep->owners->bytes[classes[0]] += (uint64_t)BLOCK << sweep->cluster_bits;
-    use(sweep, BLOCK);
+    use(sweep, (enum space_owner)classes[0], BLOCK);
     return true;
 }
 

@@ -15,6 +15,7 @@ struct format_findings;
 struct format_refcounts;
 struct space_cells;
 struct space_gap_sink;
+struct space_owner_sink;
 struct space_owners;
 
 struct space_sweep {
@@ -26,6 +27,7 @@ struct space_sweep {
     struct space_owners *owners;            /* what is to be summed up is 0 */
     const struct space_gap_sink *gap_sinks; /* begun */
     size_t n_gap_sinks;
+    const struct space_owner_sink *owner_sink; /* likewise; NULL: none */
     struct format_findings *low, *high; /* where refcounts that are too low, or high, are told */
 
     uint64_t next;       /* cluster: all before it are done */

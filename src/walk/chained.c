@@ -19,8 +19,7 @@
 
 struct chained {
     const struct chain_layers *layers;
-    const struct piece_stage *stage;
-    bool rewrite;
+    const struct walk_options *options;
     unsigned n_files;
     struct tables_span span;  /* of the disk; of the top image's clusters, whole ones */
     uint64_t first, n_places; /* where it may be cut: in units of the layers' part_bytes */
@@ -39,7 +38,9 @@ struct part {
 
 static void *tool_new(void *context)
 {
-    return chain_compose_new(((struct chained *)context)->layers, false);
+    const struct chained *chained = context;
+
+    return chain_compose_new(chained->layers, walk_has_raster(chained->options));
 }
 
 static void tool_free(void *tool)
@@ -82,8 +83,14 @@ static struct meter_layout_shape rewritten(const struct chained *chained)
 static int new_pair(const struct chained *chained, struct meter_pair *pair)
 {
     const struct meter_layout_shape shape = rewritten(chained);
-    const struct meter_pair_wanted wanted = {.stage = chained->stage,
-                                             .rewrite = chained->rewrite ? &shape : NULL};
+    const struct walk_options *options = chained->options;
+    const struct meter_pair_wanted wanted = {
+        .stage = options->stage,
+        .rewrite = options->rewrite != WALK_NO_REWRITE ? &shape : NULL,
+        .raster = options->raster,
+        .staged_raster = options->staged_raster,
+        .zeros = walk_has_raster(options),
+    };
 
     return meter_pair_init(pair, chained->layers->unit_bytes, chained->n_files, &wanted);
 }
@@ -95,7 +102,7 @@ static void *result_new(void *context)
 
     if (part == NULL)
         return NULL;
-    part->stage = chained->stage;
+    part->stage = chained->options->stage;
     if (part->stage != NULL)
         part->stage_state = part->stage->state_new(part->stage->shared);
     if ((part->stage != NULL && part->stage_state == NULL) ||
@@ -147,8 +154,7 @@ static int work(void *context, void *tool, uint32_t number, void *result, struct
 
 static void merge(void *left, void *right)
 {
-    struct part *whole = left;
-    const struct part *part = right;
+    struct part *whole = left, *part = right;
 
     meter_pair_merge(&whole->meters, &part->meters);
     piece_counts_add(&whole->counts, &part->counts);
@@ -164,6 +170,8 @@ static uint32_t count_parts(const struct chained *chained)
         n = FOLD_PARTS_MAX;
     if (n > LOOKS_MAX / chained->layers->n_list)
         n = LOOKS_MAX / chained->layers->n_list;
+    if (n > WALK_PARTS_BY_HOST_MAX && walk_is_by_host(chained->options))
+        n = WALK_PARTS_BY_HOST_MAX;
     if (n > chained->n_places)
         n = chained->n_places;
     return n > 0 ? (uint32_t)n : 1;
@@ -185,11 +193,9 @@ static void choose_span(struct chained *chained, const struct tables_span *wante
 }
 
 int walk_chain(const struct chain_layers *layers, unsigned n_files, struct meter_pair *meters,
-               struct piece_counts *counts, const struct walk_options *options,
-               struct err *err)
+               struct piece_counts *counts, const struct walk_options *options, struct err *err)
 {
-    struct chained chained = {
-        .layers = layers, .stage = options->stage, .rewrite = options->rewrite != WALK_NO_REWRITE, .n_files = n_files};
+    struct chained chained = {.layers = layers, .options = options, .n_files = n_files};
     struct fold parts = {
         .context = &chained,
         .tool_new = tool_new,

@@ -17,7 +17,6 @@ struct chain_layers;
  * of threads.
  */
 int walk_chain(const struct chain_layers *layers, unsigned n_files, struct meter_pair *meters,
-               struct piece_counts *counts, const struct walk_options *options,
-               struct err *err);
+               struct piece_counts *counts, const struct walk_options *options, struct err *err);
 
 #endif

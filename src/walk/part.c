@@ -57,18 +57,24 @@ static struct meter_ordered_shape ordered(const struct format_header *header)
     };
 }
 
-/* Defrag puts the active state in order alone: what of @pair is of a snapshot needs no such walk.
+/*
+ * Defrag puts the active state in order alone: what of @pair is of a snapshot needs no such walk.
+ * @pictured: it is of the table that there are pictures of.
  */
 static int new_pair(const struct walk_part *part, uint64_t virtual_bytes, bool active,
-                    struct meter_pair *pair)
+                    bool pictured, struct meter_pair *pair)
 {
     const enum walk_rewrite by = part->options->rewrite;
     const struct meter_layout_shape converted = rewritten(part, virtual_bytes);
     const struct meter_ordered_shape order = ordered(part->header);
-    const struct meter_pair_wanted wanted = {.stage = part->stage,
-                                             .rewrite = by == WALK_CONVERT ? &converted : NULL,
-                                             .ordered =
-                                                 by == WALK_DEFRAG && active ? &order : NULL};
+    const struct walk_options *options = part->options;
+    const struct meter_pair_wanted wanted = {
+        .stage = part->stage,
+        .zeros = walk_has_raster(options),
+        .raster = pictured ? options->raster : NULL,
+        .staged_raster = pictured ? options->staged_raster : NULL,
+        .rewrite = by == WALK_CONVERT ? &converted : NULL,
+        .ordered = by == WALK_DEFRAG && active ? &order : NULL};
 
     return meter_pair_init(pair, unit_bytes(part->header), PIECE_N_FILES, &wanted);
 }
@@ -97,7 +103,7 @@ static struct piece_sink begin(void *context, struct tables_members members, siz
         part->into = &part->meters[members.list[0]];
     else if (part->shared.plain != NULL)
         meter_pair_clear(&part->shared);
-    else if (new_pair(part, virtual_bytes, true, &part->shared) < 0)
+    else if (new_pair(part, virtual_bytes, true, true, &part->shared) < 0)
         return (struct piece_sink){refuse, NULL};
     if (part->into->rewrite != NULL)
         part->into->rewrite->shape = rewritten(part, virtual_bytes);
@@ -214,7 +220,7 @@ static int fill(struct walk_part *part, const struct table *tables)
         memset(&part->tables[i].findings, 0, sizeof(part->tables[i].findings));
         bool active = tables[i].name[0] == '\0';
 
-        if (new_pair(part, tables[i].virtual_bytes, active, &part->meters[i]) < 0)
+        if (new_pair(part, tables[i].virtual_bytes, active, i == 0, &part->meters[i]) < 0)
             return -ENOMEM;
     }
     return 0;

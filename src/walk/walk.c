@@ -32,7 +32,8 @@ static uint32_t part_begin(const struct walk *walk, uint32_t part)
 }
 
 /* Depends on the image alone, never on the threads: see walk.h. */
-static uint32_t count_parts(const struct tables_plan *plan, size_t n_tables)
+static uint32_t count_parts(const struct tables_plan *plan, size_t n_tables,
+                            const struct walk_options *options)
 {
     uint64_t n = tables_plan_table_bytes(plan) / PART_BYTES_MIN;
 
@@ -40,6 +41,8 @@ static uint32_t count_parts(const struct tables_plan *plan, size_t n_tables)
         n = FOLD_PARTS_MAX;
     if (n > METERS_MAX / n_tables)
         n = METERS_MAX / n_tables;
+    if (n > WALK_PARTS_BY_HOST_MAX && walk_is_by_host(options))
+        n = WALK_PARTS_BY_HOST_MAX;
     if (n > tables_plan_end(plan) - tables_plan_first(plan))
         n = tables_plan_end(plan) - tables_plan_first(plan);
     return n > 0 ? (uint32_t)n : 1;
@@ -111,7 +114,7 @@ static int walk_parts(struct format_image *image, const struct tables_plan *plan
                         .header = &image->header,
                         .tables = tables,
                         .n_tables = n_tables,
-                        .n_parts = count_parts(plan, n_tables)};
+                        .n_parts = count_parts(plan, n_tables, options)};
     const struct fold parts = {
         .n_parts = walk.n_parts,
         .context = &walk,
@@ -145,9 +148,9 @@ int walk_tables(struct format_image *image, struct table *tables, size_t n_table
         meters[i] = (struct meter_pair){.plain = NULL};
     if (n_tables == 0)
         return 0;
-    ret = tables_plan_new(image, tables, n_tables,
-                          options->span != NULL ? *options->span : TABLES_SPAN_ALL, TABLES_PIECES_MAPPED, &plan,
-                          err);
+    ret = tables_plan_new(
+        image, tables, n_tables, options->span != NULL ? *options->span : TABLES_SPAN_ALL,
+        walk_has_raster(options) ? TABLES_PIECES_ZEROS : TABLES_PIECES_MAPPED, &plan, err);
     if (ret < 0)
         return ret;
     if (!tables_plan_looked(plan))
