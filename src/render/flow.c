@@ -18,6 +18,7 @@ struct flow {
     size_t width;
     char *line; /* what has come of a line that has not ended */
     size_t n_line, cap_line;
+    bool failed; /* without memory a part of the text is lost */
 };
 
 /* Characters, not bytes: UTF-8 has one byte in each that continues none. */
@@ -108,8 +109,10 @@ static ssize_t take(void *context, const char *bytes, size_t len)
     struct flow *flow = context;
 
     for (size_t i = 0; i < len; i++) {
-        if (vec_reserve(flow, line) < 0)
-            return 0; /* to stdio a failure */
+        if (vec_reserve(flow, line) < 0) {
+            flow->failed = true;
+            return 0; /* to stdio a failure, which fclose does not tell by itself */
+        }
         flow->line[flow->n_line++] = bytes[i];
         if (bytes[i] == '\n') {
             print_line(flow);
@@ -122,11 +125,12 @@ static ssize_t take(void *context, const char *bytes, size_t len)
 static int finish(void *context)
 {
     struct flow *flow = context;
+    bool failed = flow->failed;
 
     fwrite(flow->line, 1, flow->n_line, flow->to);
     free(flow->line);
     free(flow);
-    return 0;
+    return failed ? -1 : 0;
 }
 
 FILE *render_flow_open(FILE *to, unsigned width)
