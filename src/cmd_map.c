@@ -1,140 +1,227 @@
 // SPDX-License-Identifier: MIT
-/* Owns the course of `qcow2frag map --list`. Runs are printed as they come. */
+/* Owns the course of `qcow2frag map`: the picture of one image. */
 #include "cmd.h"
 
+#include "cleanup.h"
 #include "err.h"
-#include "list.h"
+#include "measure.h"
 #include "options.h"
 #include "output.h"
-#include "render_list.h"
+#include "picture.h"
+#include "render_map.h"
+#include "terminal.h"
+#include "workers.h"
 
-#include <inttypes.h>
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
-/* The list, and where a failure to write it is to be told. */
+/* Where there is no terminal. */
+#define WIDTH 80
+#define HEIGHT 24
+
+/* Bins for each cell: so many, that whole ones fill the room nearly. See raster.h for the memory.
+ */
+#define BINS_PER_CELL 32
+#define BINS_MIN 1024
+#define BINS_MAX 65536
+#define BINS_BY_HOST_MAX 32768 /* each part of the walk has as many */
+#define ROWS 64 /* more colours than the eye tells apart */
+
 struct map {
+    const struct options *options;
     const struct cmd_console *console;
-    struct render_list list;
-    struct io_output output;
-    struct err output_err;
     time_t shown; /* when the progress line was last renewed */
 };
 
-/*
- * At most once a second, so that a short list shows nothing of it. Where the list itself comes to
- * be seen the line is in its way.
- */
-static void show_progress(void *context, const struct report_list_progress *progress)
+static void show_progress(void *context, double done)
 {
     struct map *map = context;
     time_t now = time(NULL);
-    char text[128];
+    char text[64];
 
-    if (now == map->shown || (map->list.begun && isatty(fileno(map->output.stream))))
+    if (now == map->shown)
         return;
     if (map->shown != 0) {
-        if (progress->looking)
-            snprintf(text, sizeof(text), "looking at the images of the chain: %3.0f %%",
-                     100 * progress->done);
-        else
-            snprintf(text, sizeof(text),
-                     "listing: %3.0f %% of the disk, %" PRIu64 " of %s %" PRIu64 " runs",
-                     100 * progress->done, progress->n_runs,
-                     progress->at_most ? "at most" : "about", progress->whole);
+        snprintf(text, sizeof(text), "measuring: %3.0f %%", 100 * done);
         map->console->progress(text);
     }
     map->shown = now;
 }
 
-static void hide_progress(const struct map *map)
+/* ---- how it is shown ---- */
+
+static enum render_colours colours_of(const struct options *options, FILE *stream)
 {
+    switch (options->color) {
+    case OPTIONS_COLOR_NEVER:
+        return RENDER_NO_COLOURS;
+    case OPTIONS_COLOR_16:
+        return RENDER_16_COLOURS;
+    case OPTIONS_COLOR_256:
+        return RENDER_256_COLOURS;
+    case OPTIONS_COLOR_TRUE:
+        return RENDER_TRUE_COLOURS;
+    default:
+        return terminal_colours(stream, options->color == OPTIONS_COLOR_ALWAYS);
+    }
+}
+
+/* A side of the picture: as asked for, or as the terminal has it, within what can be shown. */
+static unsigned side_of(unsigned given, unsigned terminal, unsigned usual, unsigned least)
+{
+    unsigned side = given > 0 ? given : terminal > 0 ? terminal : usual;
+
+    return side < least ? least : side > RENDER_MAP_SIDE_MAX ? RENDER_MAP_SIDE_MAX : side;
+}
+
+static struct render_map_options how_of(const struct options *options, FILE *stream)
+{
+    return (struct render_map_options){
+        .colours = colours_of(options, stream),
+        .ascii = options->ascii || !terminal_has_utf8(),
+        .bytes = options->bytes,
+        .width = side_of(options->width, terminal_width(stream), WIDTH, RENDER_MAP_WIDTH_MIN),
+        .height = side_of(options->height, terminal_height(stream), HEIGHT, RENDER_MAP_HEIGHT_MIN),
+    };
+}
+
+static size_t cells_of(const struct options *options, const struct render_map_options *how)
+{
+    if (options->format == OPTIONS_JSON)
+        return (size_t)how->width * how->height;
+    return render_map_cells_most(how);
+}
+
+static uint32_t bins_of(size_t cells, bool by_host)
+{
+    size_t bins = cells * BINS_PER_CELL, most = by_host ? BINS_BY_HOST_MAX : BINS_MAX;
+
+    return (uint32_t)(bins < BINS_MIN ? BINS_MIN : bins > most ? most : bins);
+}
+
+/* ---- the course ---- */
+
+static void measure(struct map *map, size_t cells, struct report_image *image)
+{
+    const struct options *options = map->options;
+    struct workers workers;
+    const struct report_picture_choice picture = {
+        .by_host = options->by_host,
+        .file = !options->end_to_end,
+        .device = options->end_to_end,
+        .bins = bins_of(cells, options->by_host),
+        .rows = ROWS,
+    };
+    const struct report_choice choice = {
+        .snapshots = options->snapshots,
+        .n_snapshots = options->n_snapshots,
+        .chain = options->chain,
+        .device = options->device,
+        .no_host = options->no_host,
+        .space = options->by_host && !options->end_to_end && !options->chain,
+        .picture = &picture,
+        .walk = {.workers = &workers,
+                 .span = options->has_range ? &options->range : NULL,
+                 .progress = map->console->progress != NULL ? show_progress : NULL,
+                 .context = map},
+    };
+
+    workers_init(&workers, options->threads > 0 ? options->threads : workers_processors());
+    report_measure(options->paths[0], &choice, image);
     if (map->console->progress != NULL)
         map->console->progress(NULL);
 }
 
-static int take(void *context, const struct report_run *run)
+/* Why there is nothing to be shown; NULL: there is. */
+static const char *why_not(const struct options *options, const struct report_image *image,
+                           char *text, size_t room)
 {
-    struct map *map = context;
-    int ret;
-
-    if (!map->list.begun) {
-        hide_progress(map);
-        if (io_output_check(&map->output, &map->output_err) < 0)
-            return -map->output_err.code;
-    }
-    ret = render_list_run(&map->list, run);
-    if (ret < 0)
-        io_output_failed(&map->output, -ret, &map->output_err);
-    return ret;
+    if (image->error != NULL)
+        return image->error;
+    if (image->picture != NULL || image->device_picture != NULL)
+        return NULL;
+    if (!options->end_to_end || !report_main_table(image)->measured)
+        return "its L1 table cannot be read, so there is nothing to show; measure it to see why";
+    snprintf(text, room,
+             "where the file lies on its device is not known (%s); leave out "
+             "--end-to-end to see where its data lie in the file",
+             image->host.reason != NULL ? image->host.reason : "its data are in another file");
+    return text;
 }
 
-/* What is wrong, and what to know of an image in use. */
-static int tell(const struct options *options, const struct cmd_console *console,
-                const struct report_listed *listed)
+static int show(struct map *map, const struct report_image *image,
+                const struct render_map_options *how, struct io_output *output, struct err *err)
 {
-    const struct format_findings *findings = &listed->findings;
+    int ret = map->options->format == OPTIONS_JSON
+                  ? render_map_json(output->stream, image, cells_of(map->options, how))
+                  : render_map(output->stream, image, how);
 
-    for (size_t i = 0; i < findings->n_list; i++) {
-        const struct format_finding *finding = &findings->list[i];
-        bool changing = finding->code == FORMAT_FINDING_IMAGE_CHANGING;
+    if (ret == 0)
+        return io_output_commit(output, err);
+    io_output_abort(output);
+    return err_set(err, -ret, "cannot print the result: %s", strerror(-ret));
+}
+
+/* A picture has no room for findings: the first damage is told, and where to read on. */
+static int tell(const struct map *map, const struct report_image *image)
+{
+    const char *path = map->options->paths[0];
+
+    if (image->being_written)
+        map->console->complain(path,
+                               "in use, and may be written to: the picture may be a moment old");
+    for (size_t i = 0; i < image->findings.n_list; i++) {
+        const struct format_finding *finding = &image->findings.list[i];
         char text[512];
 
-        if (!changing && format_finding_severity(finding->code) != FORMAT_ERROR)
+        if (format_finding_severity(finding->code) != FORMAT_ERROR)
             continue;
-        snprintf(text, sizeof(text), "%s%s%s", changing ? "" : finding->where, changing ? "" : ": ",
+        snprintf(text, sizeof(text), "%s: %s (measure it to see all findings)", finding->where,
                  finding->message);
-        console->complain(options->paths[0], text);
+        map->console->complain(path, text);
+        return CMD_DAMAGED;
     }
-    if (listed->being_written && !listed->changing)
-        console->complain(options->paths[0],
-                          "in use, and may be written to: the list may be a moment old");
-    return format_findings_have_error(findings) ? CMD_DAMAGED : CMD_DONE;
+    return CMD_DONE;
 }
 
-/* The whole list, or none of it. */
-static int print(struct map *map, const char *path, const struct report_list_choice *choice,
-                 struct report_listed *listed, struct err *err)
+static int map_image(struct map *map, struct report_image *image)
 {
-    int ret;
+    const struct options *options = map->options;
+    struct io_output output;
+    struct render_map_options how;
+    struct err err = {0};
+    char text[512];
+    const char *why;
+    int ret = io_output_open(&output, options->output, &err);
 
-    map->list.stream = map->output.stream;
-    ret = report_list(path, choice, listed, err);
-    hide_progress(map);
-    if (ret < 0) {
-        io_output_abort(&map->output);
-        return ret;
+    if (ret == 0) {
+        how = how_of(options, output.stream);
+        measure(map, cells_of(options, &how), image);
+        why = why_not(options, image, text, sizeof(text));
+        ret = why == NULL ? io_output_check(&output, &err) : -EINVAL;
+        if (ret < 0)
+            io_output_abort(&output);
+        if (why != NULL)
+            map->console->complain(options->paths[0], why);
     }
-    render_list_end(&map->list);
-    return io_output_commit(&map->output, &map->output_err);
+    if (ret == 0)
+        ret = show(map, image, &how, &output, &err);
+    cmd_complain(map->console, NULL, &err);
+    return ret < 0 ? CMD_FAILED : tell(map, image);
 }
 
 int cmd_map(const struct options *options, const struct cmd_console *console)
 {
-    struct err err = {0};
-    struct map map = {.console = console,
-                      .list = {.json = options->format == OPTIONS_JSON,
-                               .bytes = options->bytes,
-                               .noheadings = options->noheadings}};
-    const struct report_list_choice choice = {
-        .snapshot = options->n_snapshots > 0 ? options->snapshots[0] : NULL,
-        .no_host = options->no_host,
-        .chain = options->chain,
-        .span = options->has_range ? &options->range : NULL,
-        .take = take,
-        .progress = console->progress != NULL ? show_progress : NULL,
-        .context = &map,
-    };
-    struct report_listed listed = {.changing = false};
-    int status = CMD_FAILED;
+    struct map map = {.options = options, .console = console};
+    struct report_image image = {.n_tables = 0};
+    int status;
 
-    if (io_output_open(&map.output, options->output, &map.output_err) == 0 &&
-        print(&map, options->paths[0], &choice, &listed, &err) == 0)
-        status = tell(options, console, &listed);
-    cmd_complain(console, options->paths[0], &err);
-    cmd_complain(console, NULL, &map.output_err);
-    format_findings_free(&listed.findings);
+    if (options->list)
+        return cmd_list(options, console);
+    status = map_image(&map, &image);
+    report_image_free(&image);
     return status;
 }

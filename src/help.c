@@ -15,13 +15,15 @@
 
 static const char *const usages[] = {
     [OPTIONS_MEASURE] = "qcow2frag [measure] [options] IMAGE|DIRECTORY ...",
-    [OPTIONS_MAP] = "qcow2frag map --list [options] IMAGE",
+    [OPTIONS_MAP] = "qcow2frag map [options] IMAGE",
     [OPTIONS_DEFRAG] = "qcow2frag defrag [options] IMAGE|DIRECTORY ...",
 };
 
 static const char *const purposes[] = {
     [OPTIONS_MEASURE] = "Measures the fragmentation of qcow2 disk images. Never writes to them.",
-    [OPTIONS_MAP] = "Lists every run of a qcow2 disk image, in the order of the guest disk.",
+    [OPTIONS_MAP] = "Shows where a qcow2 disk image has its data: as a picture in the terminal, "
+                    "or, with --list, "
+                    "every run in the order of the guest disk.",
     [OPTIONS_DEFRAG] =
         "Writes a qcow2 disk image anew, in the order of the guest disk, with all that is in it: "
         "snapshots, saved states, bitmaps. The new one takes the place of the old one when it is "
@@ -38,6 +40,10 @@ static const struct example {
      "also each snapshot, and what the space of the file is used for"},
     {OPTIONS_MEASURE, "qcow2frag --max-slowdown 2,5 images/",
      "a table of all images in a folder; status 3 if one is too slow"},
+    {OPTIONS_MAP, "qcow2frag map disk.qcow2",
+     "a picture: a smooth sweep is order, confetti is not"},
+    {OPTIONS_MAP, "qcow2frag map --by host disk.qcow2",
+     "the same turned round: what lies where in the file"},
     {OPTIONS_MAP, "qcow2frag map --list disk.qcow2",
      "where each run lies, in the file and on the device"},
     {OPTIONS_MAP, "qcow2frag map --list --chain --json disk.qcow2",

@@ -107,6 +107,30 @@ static int check_defrag(const struct options *options, struct err *err)
     return 0;
 }
 
+/* What only a picture has, or only the list. */
+static int check_map(const struct options *options, const unsigned *used, struct err *err)
+{
+    static const int of_picture[] = {OPTIONS_ID_BY,     OPTIONS_ID_END_TO_END, OPTIONS_ID_WIDTH,
+                                     OPTIONS_ID_HEIGHT, OPTIONS_ID_COLOR,      OPTIONS_ID_ASCII,
+                                     OPTIONS_ID_DEVICE, OPTIONS_ID_THREADS};
+
+    for (size_t i = 0; options->list && i < sizeof(of_picture) / sizeof(of_picture[0]); i++) {
+        const struct options_spec *spec = options_specs_find(of_picture[i]);
+
+        if (used[spec - options_specs])
+            return err_set(err, EINVAL, "--%s goes with the picture, not with --list", spec->name);
+    }
+    if (!options->list && options->noheadings)
+        return err_set(err, EINVAL, "--noheadings goes with --list: a picture has no columns");
+    if (options->end_to_end && options->no_host)
+        return err_set(err, EINVAL, "--end-to-end and --no-host exclude each other");
+    if (options->n_paths > 1)
+        return err_set(err, EINVAL, "map takes one image");
+    if (options->n_snapshots > 1)
+        return err_set(err, EINVAL, "map takes one --snapshot");
+    return 0;
+}
+
 static int check(const struct options *options, unsigned used[OPTIONS_N_SPECS], struct err *err)
 {
     if (options->action != OPTIONS_RUN)
@@ -130,15 +154,7 @@ static int check(const struct options *options, unsigned used[OPTIONS_N_SPECS], 
         return err_set(err, EINVAL, "--sort goes with the table and with CSV");
     if (options->command == OPTIONS_DEFRAG)
         return check_defrag(options, err);
-    if (options->command != OPTIONS_MAP)
-        return 0;
-    if (!options->list)
-        return err_set(err, EINVAL, "map needs --list");
-    if (options->n_paths > 1)
-        return err_set(err, EINVAL, "map takes one image");
-    if (options->n_snapshots > 1)
-        return err_set(err, EINVAL, "map takes one --snapshot");
-    return 0;
+    return options->command == OPTIONS_MAP ? check_map(options, used, err) : 0;
 }
 
 int options_parse(int argc, char **argv, struct options *options, struct err *err)

@@ -19,6 +19,16 @@ enum options_format { OPTIONS_TEXT, OPTIONS_JSON, OPTIONS_CSV };
 
 enum options_progress { OPTIONS_PROGRESS_AUTO, OPTIONS_PROGRESS_NEVER, OPTIONS_PROGRESS_ALWAYS };
 
+/* In the order of their words. */
+enum options_color {
+    OPTIONS_COLOR_AUTO,
+    OPTIONS_COLOR_NEVER,
+    OPTIONS_COLOR_ALWAYS,
+    OPTIONS_COLOR_16,
+    OPTIONS_COLOR_256,
+    OPTIONS_COLOR_TRUE,
+};
+
 /* A figure that is strictly worse than a limit makes status 3. */
 enum options_limit { OPTIONS_MAX_SCORE, OPTIONS_MIN_RUN, OPTIONS_MAX_SLOWDOWN, OPTIONS_N_LIMITS };
 
@@ -42,6 +52,9 @@ struct options {
     bool histogram;
     bool space;
     bool list;
+    bool by_host, end_to_end, ascii;
+    enum options_color color;
+    unsigned width, height; /* of a picture; 0: not given */
     bool no_host;
     bool all_snapshots;
     bool chain;

@@ -17,7 +17,7 @@ const struct options_spec options_specs[] = {
      "along the backing chain: opens the files that images name"},
     {OPTIONS_ID_ONE_FILE_SYSTEM, "one-file-system", NULL, ON_MEASURE | ON_DEFRAG,
      "do not search what is mounted below a directory"},
-    {OPTIONS_ID_DEVICE, "device", "PROFILE", ON_MEASURE | ON_DEFRAG,
+    {OPTIONS_ID_DEVICE, "device", "PROFILE", ON_ALL,
      "reckon with this disk: auto (the default), hdd, ssd or nvme"},
     {OPTIONS_ID_FORMAT, "format", "FORMAT", ON_MEASURE, "text (the default), json or csv"},
     {OPTIONS_ID_JSON, "json", NULL, ON_ALL, "the same as --format json; with map, JSON lines"},
@@ -29,6 +29,15 @@ const struct options_spec options_specs[] = {
     {OPTIONS_ID_HISTOGRAM, "histogram", NULL, ON_MEASURE, "add the histograms of runs and jumps"},
     {OPTIONS_ID_SPACE, "space", NULL, ON_MEASURE, "add what the space of the file is used for"},
     {OPTIONS_ID_LIST, "list", NULL, ON_MAP, "every run, a line each"},
+    {OPTIONS_ID_BY, "by", "AXIS", ON_MAP,
+     "cells are stretches of the guest disk (guest, the default), or of the file (host)"},
+    {OPTIONS_ID_END_TO_END, "end-to-end", NULL, ON_MAP,
+     "by where the data lie on the device, not in the file"},
+    {OPTIONS_ID_WIDTH, "width", "N", ON_MAP, "columns of the picture (default: of the terminal)"},
+    {OPTIONS_ID_HEIGHT, "height", "N", ON_MAP, "lines of it, with those of text"},
+    {OPTIONS_ID_COLOR, "color", "[WHEN]", ON_MAP,
+     "auto (the default), never, always; or 16, 256 or truecolor"},
+    {OPTIONS_ID_ASCII, "ascii", NULL, ON_MAP, "letters instead of blocks"},
     {OPTIONS_ID_MAX_SCORE, "max-score", "WARN[,CRIT]", ON_MEASURE,
      "status 3 if a fragmentation score is above so many percent"},
     {OPTIONS_ID_MAX_SLOWDOWN, "max-slowdown", "WARN[,CRIT]", ON_MEASURE,
@@ -69,7 +78,7 @@ const struct options_spec options_specs[] = {
     {OPTIONS_ID_PROGRESS, "progress", "[WHEN]", ON_ALL, "never, auto (the default) or always"},
     {OPTIONS_ID_QUIET, "quiet", NULL, ON_MEASURE | ON_DEFRAG,
      "no result, only messages and the exit status"},
-    {OPTIONS_ID_THREADS, "threads", "N", ON_MEASURE,
+    {OPTIONS_ID_THREADS, "threads", "N", ON_LOOK,
      "at most so many threads (default: the processors)"},
     {OPTIONS_ID_VERBOSE, "verbose", NULL, ON_MEASURE | ON_DEFRAG, "explain each figure"},
     {OPTIONS_ID_HELP, "help", NULL, ON_ALL, "this text"},
@@ -102,10 +111,15 @@ const char *const *options_specs_words(const struct options_spec *spec)
     static const char *const formats[] = {"text", "json", "csv", NULL};
     static const char *const whens[] = {"auto", "never", "always", NULL};
     static const char *const devices[] = {"auto", "hdd", "ssd", "nvme", NULL};
+    static const char *const axes[] = {"guest", "host", NULL};
+    static const char *const colours[] = {"auto", "never",     "always", "16",
+                                          "256",  "truecolor", NULL};
     static const char *const verify[] = {"full", "none", NULL};
 
     return spec->id == OPTIONS_ID_FORMAT     ? formats
            : spec->id == OPTIONS_ID_VERIFY   ? verify
+           : spec->id == OPTIONS_ID_BY       ? axes
+           : spec->id == OPTIONS_ID_COLOR    ? colours
            : spec->id == OPTIONS_ID_PROGRESS ? whens
            : spec->id == OPTIONS_ID_DEVICE   ? devices
                                              : NULL;

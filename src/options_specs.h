@@ -35,13 +35,18 @@ enum options_id {
     OPTIONS_ID_SNAPSHOT = 's',
     OPTIONS_ID_VERBOSE = 'v',
     OPTIONS_ID_VERSION = 'V',
-    OPTIONS_ID_BREAK_HARD_LINKS = 256,
+    OPTIONS_ID_ASCII = 256,
+    OPTIONS_ID_BREAK_HARD_LINKS,
+    OPTIONS_ID_BY,
     OPTIONS_ID_CHECK_COMMAND,
     OPTIONS_ID_CLEAR_UNKNOWN_AUTOCLEAR,
+    OPTIONS_ID_COLOR,
     OPTIONS_ID_COLUMNS,
     OPTIONS_ID_DEVICE,
     OPTIONS_ID_DRY_RUN,
+    OPTIONS_ID_END_TO_END,
     OPTIONS_ID_FORCE,
+    OPTIONS_ID_HEIGHT,
     OPTIONS_ID_HISTOGRAM,
     OPTIONS_ID_IF_SCORE,
     OPTIONS_ID_IF_SLOWDOWN,
@@ -63,6 +68,7 @@ enum options_id {
     OPTIONS_ID_THREADS,
     OPTIONS_ID_TRIM,
     OPTIONS_ID_VERIFY,
+    OPTIONS_ID_WIDTH,
 };
 
 struct options_spec {
@@ -73,7 +79,7 @@ struct options_spec {
     const char *help;
 };
 
-#define OPTIONS_N_SPECS 41
+#define OPTIONS_N_SPECS 47
 
 extern const struct options_spec options_specs[OPTIONS_N_SPECS];
 

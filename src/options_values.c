@@ -6,6 +6,7 @@
 #include "duration.h"
 #include "err.h"
 #include "originals.h"
+#include "render_map.h"
 #include "size.h"
 #include "vec.h"
 
@@ -63,16 +64,27 @@ static int parse_sort(const char *text, struct options *options, struct err *err
     return 0;
 }
 
-static int parse_threads(const char *text, struct options *options, struct err *err)
+static int parse_number(const struct options_spec *spec, const char *text, int least, int most,
+                        int *number, struct err *err)
 {
     char *end;
     long n = strtol(text, &end, 10);
 
-    if (end == text || *end != '\0' || n < 1 || n > THREADS_MAX)
-        return err_set(err, EINVAL, "--threads takes a number from 1 to %d, not \"%s\"",
-                       THREADS_MAX, text);
-    options->threads = (int)n;
+    if (end == text || *end != '\0' || n < least || n > most)
+        return err_set(err, EINVAL, "--%s takes a number from %d to %d, not \"%s\"", spec->name,
+                       least, most, text);
+    *number = (int)n;
     return 0;
+}
+
+/* A width or a height. */
+static int parse_side(const struct options_spec *spec, const char *text, int least, unsigned *side,
+                      struct err *err)
+{
+    int number = 0, ret = parse_number(spec, text, least, RENDER_MAP_SIDE_MAX, &number, err);
+
+    *side = (unsigned)number;
+    return ret;
 }
 
 static int parse_amount(const struct options_spec *spec, const char *what, uint64_t least,
@@ -294,6 +306,24 @@ int options_values_apply(const struct options_spec *spec, const char *argument,
     case OPTIONS_ID_HISTOGRAM:
         options->histogram = true;
         break;
+    case OPTIONS_ID_BY:
+        word = choose_word(spec, argument, err);
+        options->by_host = word == 1;
+        break;
+    case OPTIONS_ID_END_TO_END:
+        options->end_to_end = true;
+        break;
+    case OPTIONS_ID_WIDTH:
+        return parse_side(spec, argument, RENDER_MAP_WIDTH_MIN, &options->width, err);
+    case OPTIONS_ID_HEIGHT:
+        return parse_side(spec, argument, RENDER_MAP_HEIGHT_MIN, &options->height, err);
+    case OPTIONS_ID_COLOR:
+        word = argument == NULL ? OPTIONS_COLOR_ALWAYS : choose_word(spec, argument, err);
+        options->color = (enum options_color)word;
+        break;
+    case OPTIONS_ID_ASCII:
+        options->ascii = true;
+        break;
     case OPTIONS_ID_LIST:
         options->list = true;
         break;
@@ -314,7 +344,7 @@ int options_values_apply(const struct options_spec *spec, const char *argument,
         options->space = true;
         break;
     case OPTIONS_ID_THREADS:
-        return parse_threads(argument, options, err);
+        return parse_number(spec, argument, 1, THREADS_MAX, &options->threads, err);
     case OPTIONS_ID_PROGRESS:
         word = argument == NULL ? OPTIONS_PROGRESS_ALWAYS : choose_word(spec, argument, err);
         options->progress = (enum options_progress)word;

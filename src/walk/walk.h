@@ -36,7 +36,7 @@ static inline bool walk_has_raster(const struct walk_options *options)
 }
 
 /* A part of the disk may lie anywhere on the host: a picture by host is as large in each part. */
-#define WALK_PARTS_BY_HOST_MAX 4
+#define WALK_PARTS_BY_HOST_MAX 2
 
 static inline bool walk_is_by_host(const struct walk_options *options)
 {

@@ -154,7 +154,7 @@ SESSION
 @test "fish reads its completion" {
     "$COMPLETIONS" fish >qcow2frag.fish
     holds qcow2frag.fish "-n 'not __fish_seen_subcommand_from map defrag' -s S -l all-snapshots"
-    holds qcow2frag.fish "-n 'not __fish_seen_subcommand_from map' -l device"
+    holds qcow2frag.fish "-n 'not __fish_seen_subcommand_from map defrag' -l columns"
     holds qcow2frag.fish "-n '__fish_seen_subcommand_from map' -l list"
     holds qcow2frag.fish "-n '__fish_seen_subcommand_from defrag' -l dry-run"
     holds qcow2frag.fish "qcow2frag -s j -l json"

@@ -94,7 +94,11 @@ IMAGE
     cp snapshot-shared.qcow2 replaced.qcow2
     try_into replaced.defrag qcow2frag defrag --json --force replaced.qcow2
     try_into refused.defrag qcow2frag defrag --json --reserve --dry-run snapshot-shared.qcow2
-    lists keys "$format" all.json device.json snapshot.json chain.json range.json compressed.jsonl zero.jsonl *.defrag
+    for by in guest host; do
+        try_into "$by.map" qcow2frag map --json --by "$by" snapshot-shared.qcow2
+    done
+    try_into snapshot.map qcow2frag map --json --snapshot before snapshot-shared.qcow2
+    lists keys "$format" all.json device.json snapshot.json chain.json range.json compressed.jsonl zero.jsonl *.defrag *.map
 }
 
 @test "docs: the examples print what the pages show" {

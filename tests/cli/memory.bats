@@ -32,6 +32,9 @@ two-halves-swapped.qcow2
 -o result compressed-packed.qcow2
 map --list extended-l2-partial.qcow2
 damaged
+map --color=256 --by host snapshot-shared.qcow2
+map --end-to-end extended-l2-partial.qcow2
+map --json compressed-packed.qcow2
 map --list --json -s before -o result snapshot-shared.qcow2
 COMMANDS
 }
@@ -70,6 +73,7 @@ map 0..1'
 --json -c -S top.qcow2
 --json -c data-file-raw.qcow2
 map --list -c top.qcow2
+map -c top.qcow2
 COMMANDS
 }
 

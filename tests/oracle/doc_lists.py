@@ -8,7 +8,7 @@
                                           qcow2frag-json(5); each is given somewhere in the source
     doc_lists.py keys PAGE JSON...        keys of each object in their order, and types of values;
                                           .json is a document, .jsonl the lines of map --list, .defrag
-                                          a document of defrag
+                                          a document of defrag, .map one of map
     doc_lists.py links FILE.md...         relative links lead to a file, and to a heading in it
 
 One line per difference, exit status 1 if there is any.
@@ -113,10 +113,11 @@ TYPES = {"null": type(None), "boolean": bool, "integer": int, "number": float, "
 def keys_of_page(page):
     """place of an object -> {key: the types that its value may have}, in the order of the page."""
     objects = {}
-    for name, prefix, whole in (("DOCUMENT", "", "."), ("MAP LINES", "", "map "), ("REWRITES", "defrag ", ".")):
+    for name, prefix, whole in (("DOCUMENT", "", "."), ("MAP LINES", "", "map "), ("PICTURES", "picture ", "."),
+                                ("REWRITES", "defrag ", ".")):
         keys = None
         for line in section(page, name):
-            heading = re.match(r"\.Ss .*?(\.(?:images|defrag)\S*)?$", line)
+            heading = re.match(r"\.Ss .*?(\.(?:images|defrag|map)\S*)?$", line)
             item = re.match(r"\.It Va (\w+) Pq ([a-z ]+?)(?:, [a-z ]+)?$", line)
             if heading:
                 keys = objects.setdefault(prefix + (heading[1] or whole), {})
@@ -175,7 +176,8 @@ def keys(page_path, *paths):
             for line in text.splitlines():
                 printed.take(json.loads(line), "map ")
         else:
-            printed.take(json.loads(text), "defrag ." if path.endswith(".defrag") else ".")
+            kind = {".defrag": "defrag ", ".map": "picture "}.get(os.path.splitext(path)[1], "")
+            printed.take(json.loads(text), kind + ".")
     n = differences("object", set(printed.keys), set(documented))
     return n + sum(compare_object(place, documented[place], printed) for place in documented if place in printed.keys)
 
