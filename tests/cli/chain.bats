@@ -4,8 +4,6 @@
 
 load helper
 
-hasten
-
 setup() {
     enter_scratch
     needs python3

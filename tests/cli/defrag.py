@@ -39,8 +39,13 @@ class Bad(Exception):
     pass
 
 
+# QEMU's tools do not wait for the disk.
+QEMU = {**os.environ, "LD_PRELOAD": os.environ["HASTE"]} if os.environ.get("HASTE") else None
+
+
 def run(*args):
-    return subprocess.run(args, capture_output=True, text=True, errors="replace", timeout=120)
+    environment = QEMU if args[0].startswith("qemu-") else None
+    return subprocess.run(args, capture_output=True, text=True, errors="replace", timeout=120, env=environment)
 
 
 def check(name, path, damaged):

@@ -7,8 +7,6 @@
 
 load helper
 
-hasten
-
 setup() {
     enter_scratch
     needs nbdkit qemu-img qemu-io python3

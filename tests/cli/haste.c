@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: MIT
 /*
  * Makes QEMU's tools quick where tests use them to make an image, or to look at one (LD_PRELOAD).
- * What they read, write and say is as ever. Two things are not:
+ * What they read, write and say is as ever. Three things are not:
  *
  *   - Nothing waits for the disk: no image of a test has to outlive the host.
  *   - A key is derived in few rounds. QEMU has as many as take it two seconds, and measures that by
  *     the time that its thread has used, which is told as a hundred times as much.
+ *   - Memory that was freed is kept. A buffer for each request is otherwise mapped anew, and on a
+ *     virtual machine each of its pages costs more than all that is done with it.
  */
 #include <dlfcn.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <sys/resource.h>
 #include <sys/types.h>
 #include <unistd.h>
@@ -19,6 +24,15 @@
 typedef __rusage_who_t who_type;
 #else
 typedef int who_type;
+#endif
+
+#ifdef __GLIBC__
+__attribute__((constructor)) static void keep_memory(void)
+{
+    mallopt(M_MMAP_THRESHOLD, 32 << 20); /* the most that it takes */
+    mallopt(M_TRIM_THRESHOLD, 256 << 20);
+    mallopt(M_TOP_PAD, 1 << 20);
+}
 #endif
 
 SHOWN int fsync(int fd);

@@ -56,10 +56,9 @@ needs() {
     done
 }
 
-# hasten: from here on QEMU's tools do not wait for the disk, and derive keys in no time (haste.c), here and
-# in the shells that are started.
-hasten() {
-    [ -r "${HASTE:-}" ] || return 0
+# QEMU's tools do not wait for the disk, derive keys in no time and keep their memory (haste.c), here and in
+# the bashes that are started.
+if [ -r "${HASTE:-}" ]; then
     if command -v qemu-img >/dev/null; then
         qemu-img() { LD_PRELOAD=$HASTE command qemu-img "$@"; }
         export -f qemu-img
@@ -68,7 +67,7 @@ hasten() {
         qemu-io() { LD_PRELOAD=$HASTE command qemu-io "$@"; }
         export -f qemu-io
     fi
-}
+fi
 
 needs_root() { [ "$EUID" = 0 ] || skip "needs root"; }
 

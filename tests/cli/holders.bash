@@ -26,7 +26,7 @@ qmp() { witness oracle/qmp.py qmp.sock "$@"; }
 # qemu_io OPTION ...: a qemu-io that has the image open and waits for commands, which never come.
 qemu_io() {
     mkfifo commands
-    qemu-io "$@" <commands >qemu-io.log 2>&1 3>&- &
+    command qemu-io "$@" <commands >qemu-io.log 2>&1 3>&- &
     holders+=($!)
     exec 4>commands
     echo 'length' >&4

@@ -7,8 +7,6 @@
 load helper
 load qemu
 
-hasten
-
 setup() {
     enter_scratch
     needs qemu-img qemu-io python3

@@ -140,7 +140,7 @@ is_locked() { grep -q ":$(stat -c %i "$1") " /proc/locks; }
     needs qemu-io
     fixture sequential
     mkfifo commands
-    qemu-io -f qcow2 sequential.qcow2 <commands >qemu.log 2>&1 3>&- &
+    command qemu-io -f qcow2 sequential.qcow2 <commands >qemu.log 2>&1 3>&- &
     exec 4>commands
     for _ in {1..50}; do
         ! is_locked sequential.qcow2 || break

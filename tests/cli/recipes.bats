@@ -10,8 +10,6 @@ load helper
 load qemu
 load recipe
 
-hasten
-
 setup() {
     enter_scratch
     needs qemu-img qemu-io python3 bash

@@ -24,8 +24,13 @@ QCOW2FRAG = os.environ["QCOW2FRAG"]
 MIB = 1 << 20
 
 
+# QEMU's tools do not wait for the disk.
+QEMU = {**os.environ, "LD_PRELOAD": os.environ["HASTE"]} if os.environ.get("HASTE") else None
+
+
 def run(*args, **kwargs):
-    return subprocess.run(args, capture_output=True, text=True, **kwargs)
+    environment = QEMU if args[0].startswith("qemu-") else None
+    return subprocess.run(args, capture_output=True, text=True, env=environment, **kwargs)
 
 
 def must(*args):

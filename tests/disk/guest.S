@@ -7,7 +7,7 @@
         .code16
         .globl  _start
 
-        .set    ROUNDS, 400
+        .set    ROUNDS, 200
         .set    BUFFER, 0x1000          # a segment; whatever is there
 
 _start: cli

@@ -28,6 +28,9 @@ REQUEST = 1 << 20
 CRYPT_METHOD = 32               # in the header: none, AES or LUKS
 KEY = "--object secret,id=key,data=secret"
 
+# QEMU's tools and nbdkit keep their memory.
+HASTY = {**os.environ, "LD_PRELOAD": os.environ["HASTE"]} if os.environ.get("HASTE") else None
+
 
 class Read:
     """A line of the plugin's log."""
@@ -46,7 +49,7 @@ def encryption(path):
 
 
 class SimulatedDisk:
-    """Images and a data file on a disk that nbdkit serves for as long as one command runs."""
+    """Images and a data file on a disk that nbdkit serves for as long as two commands run."""
 
     def __init__(self, plugin, images, data_file=None, extents=None):
         self.parameters = [os.path.abspath(plugin), "file=" + os.path.abspath(images[0])]
@@ -69,16 +72,21 @@ class SimulatedDisk:
         return {"driver": "nbd", "server": {"type": "unix", "path": "SOCKET"}, "export": str(number)}
 
     def run(self, command, stdin):
-        """The reads that a shell command made."""
+        """The reads of a QEMU that opens and closes the image, and then those that a shell command made."""
         with tempfile.TemporaryDirectory(prefix="qcow2frag-") as folder:
             log = os.path.join(folder, "log")
-            run = subprocess.run(["nbdkit", "-U", "-", "-r", *self.parameters, "log=" + log, "--run", command],
-                                 input=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+            idle = f"qemu-io {KEY} -r {self.image} </dev/null && wc -l <{log} >{folder}/idle"
+            run = subprocess.run(["nbdkit", "-U", "-", "-r", *self.parameters, "log=" + log, "--run", f"{idle} && {command}"],
+                                 input=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+                                 env=HASTY)
             # qemu-io goes on after a failed read, and only tells it.
             if run.returncode != 0 or "failed" in run.stdout:
                 sys.exit("reading from the simulated disk:\n" + run.stdout)
             with open(log, encoding="ascii") as lines:
-                return [Read(line) for line in lines]
+                reads = [Read(line) for line in lines]
+            with open(folder + "/idle", encoding="ascii") as number:
+                n_idle = int(number.read())
+            return reads[:n_idle], reads[n_idle:]
 
     def with_bench(self, n_requests):
         """So many requests: the same as with qemu-io, twenty times as fast."""
@@ -91,17 +99,16 @@ class SimulatedDisk:
 
     def read_all(self, size, with_qemu_io, begin=0):
         """The reads of the guest disk from `begin` to `size`, and the clock before the first of them."""
-        idle = self.with_qemu_io(0)
         if with_qemu_io or self.encrypted or size == 0:     # qemu-img bench takes no keys
-            reads = self.with_qemu_io(size, begin)
+            idle, reads = self.with_qemu_io(size, begin)
         else:
-            reads = self.with_bench(size // REQUEST)
+            idle, reads = self.with_bench(size // REQUEST)
         n_opening = common_start(idle, reads)
         # An image with bitmaps is read once more when it is closed.
         end = len(reads) - (len(idle) - n_opening)
         if [read.place for read in reads[end:]] != [read.place for read in idle[n_opening:]]:
             sys.exit("QEMU opens or closes the image in two different ways")
-        return reads[n_opening:end], idle[n_opening - 1].clock
+        return reads[n_opening:end], reads[n_opening - 1].clock
 
 
 def common_start(one, other):
