@@ -78,6 +78,44 @@ chain_stays_bounded() {
 
 @test "a chain of images with L2 tables of which little is stored" { chain_stays_bounded chain-patches; }
 
+@test "a chain of extended L2 tables that are stored, with subclusters in turn" {
+    chain_stays_bounded chain-subclusters
+}
+
+# attempts SECONDS ...: what comes of a limit of 0.3 s, of a program that takes so much at each attempt;
+# prints the status, and how many attempts there were.
+attempts() {
+    cat >works.py <<'PYTHON'
+import os, sys, time
+n = len(os.listdir("made"))
+open("made/%d" % n, "w").close()
+print("attempt", n)
+while time.process_time() < float(sys.argv[1 + n]):
+    pass
+PYTHON
+    rm -rf made
+    mkdir made
+    python3 - "$@" <<'PYTHON'
+import os, sys
+sys.path.insert(0, os.path.join(os.environ["TESTS"], "cli"))
+sys.dont_write_bytecode = True
+import bounded
+bounded.SECONDS = 0.3
+print("status", bounded.run([sys.executable, "works.py"] + sys.argv[1:] + ["/dev/null"], False))
+PYTHON
+    echo "$(ls made | wc -l) made"
+}
+
+@test "what takes too much of the processor once is tried again, and the least counts" {
+    attempts 0 9 9 >said
+    is said $'attempt 0\nstatus 0\n1 made'
+    attempts 0.5 0 9 >said
+    is said $'attempt 1\nstatus 0\n2 made'
+    attempts 0.5 0.5 0.5 0 >said 2>err
+    is said $'attempt 2\nstatus 125\n3 made'
+    holds err "bounded.py: took"
+}
+
 # with_stack KIB ARGUMENT ...: the program, with no more for the stack of its first thread.
 with_stack() {
     local kib=$1

@@ -595,6 +595,48 @@ PYTHON
     is <(wc -l <log) 65536
 }
 
+# ---- the L2 cache ----
+
+# in_slices: disk, whose tables the default cache does not hold, is page and commands; size is that of the cache to be.
+in_slices() {
+    create disk 260G
+    python3 -c 'for n in range(640): print(f"write -q -P {n % 250 + 1} {n * 32}M 64k")' | qemu-io -f qcow2 disk >io.log
+    page disk
+    size=$(sed -n 's/.*,l2-cache-size=\([0-9]*\)$/\1/p' commands)
+    [ -n "$size" ] || told "no size:" page
+}
+
+# starts OPTION ...: QEMU does, and ends when it is told to.
+starts() {
+    printf '{"execute": "%s"}\n' qmp_capabilities query-block quit |
+        "$@" -nodefaults -display none -S -qmp stdio >log 2>&1 || told "QEMU refuses:" log
+    holds log '"file": "disk"'
+}
+
+@test "QEMU takes the size of the L2 cache where the page puts it" {
+    needs qemu-system-x86_64
+    in_slices
+    starts bash -c "$(cat commands) \"\$@\"" -
+    holds <(tr -s ' \n' ' ' <page) "l2-cache-size=$size (an option of -drive and -blockdev;"
+    starts qemu-system-x86_64 -blockdev "driver=qcow2,node-name=disk,file.driver=file,file.filename=disk,l2-cache-size=$size" \
+        -device virtio-blk,drive=disk
+    # In libvirt the element is one of <driver>: formatdomain.html, since 7.0.0.
+    holds <(tr -s ' \n' ' ' <page) \
+        "<metadata_cache><max_size unit='bytes'>$size</max_size></metadata_cache> in the <driver> of the disk."
+}
+
+@test "with that cache QEMU reads as fast as the page says" {
+    needs nbdkit
+    [ -n "$DISK_PLUGIN" ] || skip "no nbdkit-plugin-dev when this was built"
+    in_slices
+    qcow2frag --json --no-host --device hdd disk >disk.json
+    witness disk/qemu_reads.py --tables "$DISK_PLUGIN" disk >before.json
+    witness disk/compare.py seconds before.json disk.json disk seconds
+    witness disk/qemu_reads.py --tables --l2-cache-size "$size" "$DISK_PLUGIN" disk >after.json
+    witness disk/compare.py seconds after.json disk.json disk ideal_seconds
+    is <(json after.json 'd["slices"]') 40 # each table once, and whole
+}
+
 # ---- names ----
 
 # named NAME: an image of that name, in a folder of its own.

@@ -5,7 +5,7 @@
     qemu_reads.py [OPTION ...] PLUGIN IMAGE [BACKING ...]     print figures as JSON
 
 QEMU reads the guest disk from front to back in requests of 1 MiB, one at a time, with its default
-options. What it reads to open and to close the image is left out. BACKING: qcow2 images below it, the
+options, but for the size of its L2 cache, if one is given. What it reads to open and to close the image is left out. BACKING: qcow2 images below it, the
 uppermost first; none of the images may name one itself. Those that are encrypted have the passphrase
 "secret".
 
@@ -51,7 +51,7 @@ def encryption(path):
 class SimulatedDisk:
     """Images and a data file on a disk that nbdkit serves for as long as two commands run."""
 
-    def __init__(self, plugin, images, data_file=None, extents=None):
+    def __init__(self, plugin, images, data_file=None, extents=None, l2_cache_size=None):
         self.parameters = [os.path.abspath(plugin), "file=" + os.path.abspath(images[0])]
         if extents:
             self.parameters.append("extents=" + os.path.abspath(extents))
@@ -65,6 +65,8 @@ class SimulatedDisk:
                 opened["encrypt"] = {"format": encryption(images[number]), "key-secret": "key"}
         if data_file:
             opened["data-file"] = self.export(len(images))
+        if l2_cache_size:
+            opened["l2-cache-size"] = l2_cache_size
         # nbdkit's shell puts its socket in.
         self.image = "'json:%s'" % json.dumps(opened).replace("SOCKET", "'$unixsocket'")
 
@@ -153,14 +155,14 @@ class Tables:
 def measure(plugin, paths, given=None):
     """`given`: the options of the command line."""
     given = given or argparse.Namespace(data_file=None, extents=None, reads=None, qemu_io=False, tables=False,
-                                        mebibytes=None)
+                                        mebibytes=None, l2_cache_size=None)
     tables = Tables(paths)
     begin, size = 0, tables.guest_size
     if given.tables:
         size = min(size, oracle.round_up(tables.end, REQUEST))
     if given.mebibytes:
         begin, size = given.mebibytes[0] * REQUEST, given.mebibytes[1] * REQUEST
-    disk = SimulatedDisk(plugin, paths, given.data_file, given.extents)
+    disk = SimulatedDisk(plugin, paths, given.data_file, given.extents, given.l2_cache_size)
     reads, start = disk.read_all(size, given.qemu_io or begin > 0 or size % REQUEST != 0, begin)
     kinds = [tables.kind(read) for read in reads]
     if given.reads:
@@ -179,6 +181,7 @@ def main(argv):
     parser.add_argument("--reads", metavar="LIST", help="a file for the reads themselves")
     parser.add_argument("--tables", action="store_true", help="only as far as there are L2 tables")
     parser.add_argument("--mebibytes", nargs=2, type=int, metavar=("FROM", "TO"), help="only these of the disk")
+    parser.add_argument("--l2-cache-size", type=int, metavar="BYTES", help="the option of QEMU, for the uppermost image")
     parser.add_argument("--qemu-io", action="store_true", help="with qemu-io, where qemu-img bench would do")
     parser.add_argument("plugin", metavar="PLUGIN", help="nbdkit-disk-plugin.so")
     parser.add_argument("images", metavar="IMAGE", nargs="+", help="then its backing files, the uppermost first")
