@@ -337,6 +337,74 @@ FIXTURE
     is <(json out 'i[0]["findings"]') '[]'
 }
 
+# ---- block devices ----
+
+# on_device WRITES-OR-NOTHING [FIXTURE-LINE]: measures a loop device that has a table of each of 16 L1
+# entries, while a program holds QEMU's locks for writing on it, and, with "writes", puts its L1 entries in
+# another order again and again. Into out: its JSON; into looks: how often its header was read.
+# A device tells no times of writing: only what is compared can tell that it was written to.
+on_device() {
+    needs_root
+    needs losetup strace
+    { echo "size 8G"; seq -f "map %.0f" 0 8192 131071; echo "${2:-}"; } | image image.qcow2
+    python3 - "$QCOW2FRAG" "$1" >looks 2>log <<'PYTHON' || { [ "$?" != 77 ] || skip "$(cat log)"; told "failed:" log; }
+import fcntl, os, random, re, struct, subprocess, sys, threading
+made = subprocess.run(["losetup", "--find", "--show", "image.qcow2"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+if made.returncode:
+    print("no loop devices:", made.stderr, file=sys.stderr)
+    sys.exit(77)
+device = made.stdout.strip()
+held = os.open(device, os.O_RDWR)
+over = threading.Event()
+
+def write():
+    at, = struct.unpack(">Q", os.pread(held, 8, 40))
+    entries = [os.pread(held, 8, at + 8 * n) for n in range(16)]
+    while not over.is_set():
+        random.shuffle(entries)
+        os.pwrite(held, b"".join(entries), at)
+        over.wait(0.0005)
+
+try:
+    for byte in (100, 101, 103, 201, 203):
+        fcntl.fcntl(held, 37, struct.pack("hhqqi4x", fcntl.F_RDLCK, 0, byte, 1, 0))  # F_OFD_SETLK
+    writer = threading.Thread(target=write)
+    if sys.argv[2] == "writes":
+        writer.start()
+    with open("out", "w") as out:  # each read takes its time, so that the writer comes in between
+        measured = subprocess.run(["strace", "-f", "-qq", "-e", "trace=preadv2,io_uring_enter", "-e", "inject=preadv2:delay_exit=3000",
+                                   "-o", "trace", sys.argv[1], "--json", "--no-host", device], stdout=out)
+    over.set()
+    print(sum("QFI" in line for line in open("trace")))
+    sys.exit(0 if measured.returncode in (0, 2) else 1)
+finally:
+    over.set()
+    os.close(held)
+    subprocess.run(["losetup", "--detach", device])
+PYTHON
+    [ "$(cat looks)" -ge 1 ] || skip "strace does not see the reads here"
+}
+
+codes() { json out '[[x["code"] for x in i[0]["findings"]], i[0]["in_use"], i[0]["error"]]'; }
+
+@test "a block device that changes while it is measured is looked at again, and said to change" {
+    on_device writes
+    is <(codes) '[["image-changing"], true, null]'
+    [ "$(cat looks)" -ge 8 ] || told "the header was read only $(cat looks) times" # four attempts
+}
+
+@test "a block device that is locked, and does not change, is looked at once" {
+    on_device nothing
+    is <(codes) '[[], true, null]'
+    [ "$(cat looks)" -le 4 ] || told "the header was read $(cat looks) times"
+}
+
+@test "damage of a block device that is locked, and does not change, is believed at once" {
+    on_device nothing "poke be64 l2[5] |1<<56"
+    is <(codes) '[["l2-reserved-bits"], true, null]'
+    [ "$(cat looks)" -le 4 ] || told "the header was read $(cat looks) times"
+}
+
 # ---- the list of runs ----
 
 @test "a list of an image in use is that of the image at rest, with a note" {
