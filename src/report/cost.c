@@ -4,6 +4,7 @@
 
 #include "counts.h"
 #include "recipe.h"
+#include "seconds.h"
 
 #include <math.h>
 #include <string.h>
@@ -128,6 +129,21 @@ void report_cost_after(const struct report_profile *profile, const struct piece_
     plan = meters->ordered != NULL ? in_order(counts, meters->ordered, format, table)
                                    : converted(counts, meters->rewrite, format, table);
     table->disk.after_defrag_seconds = opt_f64_of(meter_disk_plan_seconds(profile->kind, &plan));
+}
+
+struct opt_f64 report_cost_top_in_order(const struct report_table *table)
+{
+    const struct report_disk *alone = &table->alone;
+    double saved;
+
+    if (table->chain_depth < 2 || !table->disk.known || report_seconds_of(table).with_host)
+        return (struct opt_f64){.known = false};
+    if (!alone->known) /* it holds nothing */
+        return opt_f64_of(table->disk.seconds);
+    if (!alone->after_defrag_seconds.known)
+        return (struct opt_f64){.known = false};
+    saved = fmax(alone->seconds - alone->after_defrag_seconds.value, 0);
+    return opt_f64_of(fmax(table->disk.seconds - saved, table->disk.ideal_seconds));
 }
 
 /*

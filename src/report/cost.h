@@ -29,6 +29,13 @@ void report_cost(const struct report_profile *profile, const struct piece_counts
                  const struct meter *meter, struct report_disk *disk);
 
 /*
+ * What the chain of @table takes at least, if only its topmost image is put in order: no way
+ * between images gets shorter by that, so the saving is at most that of the image alone. Not known
+ * for what is no chain, or where the host's part is judged with the images'.
+ */
+struct opt_f64 report_cost_top_in_order(const struct report_table *table);
+
+/*
  * Fills in the time after the rewrite that the recipe is for (see recipe.h): the other figures of
  * @table must stand.
  */

@@ -7,6 +7,8 @@
 #include "recipe_copy.h"
 
 #include "cook.h"
+#include "cost.h"
+#include "duration.h"
 #include "size.h"
 #include "text.h"
 
@@ -16,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define TOP_TEXT_MAX 160
 #define ROOM_TEXT_MAX (SIZE_TEXT_MAX + 8)
 #define BITMAPS_NAMED 3
 #define BITMAP_NAME_BYTES 40
@@ -258,13 +261,33 @@ static void replace_volume(struct report_cook *cook)
     report_cook_measure(cook, cook->words.copy);
 }
 
+/* ": ...", what that would bring, or nothing. */
+static void tell_top_in_order(const struct report_cook *cook, char text[TOP_TEXT_MAX])
+{
+    struct opt_f64 seconds = report_cost_top_in_order(cook->table);
+    char least[DURATION_TEXT_MAX];
+
+    text[0] = '\0';
+    if (!seconds.known || report_recipe_converts(cook->image))
+        return;
+    duration_format(least, seconds.value);
+    snprintf(text, TOP_TEXT_MAX,
+             ": with this image alone in order, reading %s would still take %s at least",
+             cook->table->range.known ? "this part of the disk" : "the whole disk", least);
+}
+
 /* Why it is not this program that puts the image in order. */
 static void explain(struct report_cook *cook)
 {
+    char top[TOP_TEXT_MAX];
+
+    tell_top_in_order(cook, top);
     if (report_cook_flattens(cook))
         report_cook_step(
-            cook, "To put all images of the chain into one takes qemu-img convert; qcow2frag "
-                  "defrag puts one image in order, and leaves the chain as it is.");
+            cook,
+            "To put all images of the chain into one takes qemu-img convert; qcow2frag defrag puts "
+            "one image in order, and leaves the chain as it is%s.",
+            top);
     else if (is_volume(cook))
         report_cook_step(cook,
                          "The image lies on a block device, which qcow2frag defrag does not write "

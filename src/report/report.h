@@ -139,7 +139,8 @@ struct report_table {
     struct report_layer *layers; /* NULL: not asked for */
     size_t n_layers;
     struct report_disk disk;
-    struct piece_lost *lost; /* of this guest disk; NULL: nothing is */
+    struct report_disk alone; /* along a chain: of the image itself, without those below it */
+    struct piece_lost *lost;  /* of this guest disk; NULL: nothing is */
 };
 
 /* What to do. */

@@ -446,6 +446,50 @@ static void what_is_encrypted_below_is_in_plain_text_afterwards(void **state)
     report_recipe_release(&made.recipe);
 }
 
+/* What defrag, which does not flatten, could bring: no way between the images gets shorter by it.
+ */
+static void of_a_chain_it_is_said_what_the_top_alone_would_bring(void **state)
+{
+    struct made made;
+
+    (void)state;
+    make(&made, "disk");
+    made.table.chain_depth = 2;
+    made.table.disk = (struct report_disk){.known = true, .ideal_seconds = 1, .seconds = 12};
+    cook(&made);
+    assert_true(has_text(&made, "leaves the chain as it is: with this image alone in order, "
+                                "reading the whole disk would still take 12 s at least."));
+    report_recipe_release(&made.recipe);
+    made.table.alone =
+        (struct report_disk){.known = true, .seconds = 3, .after_defrag_seconds = opt_f64_of(0.5)};
+    made.table.range.known = true;
+    cook(&made);
+    assert_true(has_text(&made, "reading this part of the disk would still take 9.5 s at least."));
+    report_recipe_release(&made.recipe);
+    made.table.alone.seconds = 20; /* more than is lost */
+    cook(&made);
+    assert_true(has_text(&made, "would still take 1.0 s at least."));
+    report_recipe_release(&made.recipe);
+    made.table.alone.after_defrag_seconds = opt_f64_of(21); /* it does not help */
+    cook(&made);
+    assert_true(has_text(&made, "would still take 12 s at least."));
+    report_recipe_release(&made.recipe);
+    made.table.alone.after_defrag_seconds.known = false;
+    cook(&made);
+    assert_true(has_text(&made, "leaves the chain as it is."));
+    report_recipe_release(&made.recipe);
+    made.table.alone.after_defrag_seconds = opt_f64_of(0.5);
+    made.image.format.encryption = FORMAT_CRYPT_LUKS; /* defrag refuses it */
+    cook(&made);
+    assert_true(has_text(&made, "leaves the chain as it is."));
+    report_recipe_release(&made.recipe);
+    made.image.format.encryption = FORMAT_CRYPT_NONE;
+    made.table.end_to_end = (struct report_end_to_end){.known = true, .seconds = opt_f64_of(14)};
+    cook(&made); /* with the host it may save more */
+    assert_true(has_text(&made, "leaves the chain as it is."));
+    report_recipe_release(&made.recipe);
+}
+
 static void names_are_nothing_but_files(void **state)
 {
     static const struct {
@@ -596,6 +640,7 @@ int main(void)
         cmocka_unit_test(options_of_an_encrypted_image_are_its_own),
         cmocka_unit_test(a_backing_file_that_may_be_encrypted_is_opened_with_the_key),
         cmocka_unit_test(what_is_encrypted_below_is_in_plain_text_afterwards),
+        cmocka_unit_test(of_a_chain_it_is_said_what_the_top_alone_would_bring),
         cmocka_unit_test(names_are_nothing_but_files),
         cmocka_unit_test(a_file_called_as_a_command_is_measured_as_a_file),
         cmocka_unit_test(a_link_is_followed),
