@@ -38,6 +38,7 @@ static inline void cmd_complain(const struct cmd_console *console, const char *p
 int cmd_measure(const struct options *options, const struct cmd_console *console);
 int cmd_map(const struct options *options, const struct cmd_console *console);
 int cmd_list(const struct options *options, const struct cmd_console *console); /* map --list */
+int cmd_report(const struct options *options, const struct cmd_console *console);
 int cmd_defrag(const struct options *options, const struct cmd_console *console);
 
 /* The worse of two: with several images the first of 1, 2, 3 that applies to any. */

@@ -16,6 +16,7 @@
 static const char *const usages[] = {
     [OPTIONS_MEASURE] = "qcow2frag [measure] [options] IMAGE|DIRECTORY ...",
     [OPTIONS_MAP] = "qcow2frag map [options] IMAGE",
+    [OPTIONS_REPORT] = "qcow2frag report -o FILE [options] IMAGE [AFTER]|DIRECTORY",
     [OPTIONS_DEFRAG] = "qcow2frag defrag [options] IMAGE|DIRECTORY ...",
 };
 
@@ -24,6 +25,10 @@ static const char *const purposes[] = {
     [OPTIONS_MAP] = "Shows where a qcow2 disk image has its data: as a picture in the terminal, "
                     "or, with --list, "
                     "every run in the order of the guest disk.",
+    [OPTIONS_REPORT] =
+        "Makes one HTML page of a qcow2 disk image, to be looked at and sent: pictures, figures, "
+        "what to "
+        "do. Of two images it shows before and after, of a directory all images in it.",
     [OPTIONS_DEFRAG] =
         "Writes a qcow2 disk image anew, in the order of the guest disk, with all that is in it: "
         "snapshots, saved states, bitmaps. The new one takes the place of the old one when it is "
@@ -48,6 +53,10 @@ static const struct example {
      "where each run lies, in the file and on the device"},
     {OPTIONS_MAP, "qcow2frag map --list --chain --json disk.qcow2",
      "along the backing chain, an object for each run"},
+    {OPTIONS_REPORT, "qcow2frag report -o disk.html disk.qcow2",
+     "a page with pictures, for a browser"},
+    {OPTIONS_REPORT, "qcow2frag report -o both.html before.qcow2 after.qcow2",
+     "two images side by side, on the same scales"},
     {OPTIONS_DEFRAG, "qcow2frag defrag --dry-run disk.qcow2", "what it would gain, and cost"},
     {OPTIONS_DEFRAG, "qcow2frag defrag -o new.qcow2 disk.qcow2",
      "the same image in order as a second file"},
@@ -76,7 +85,9 @@ static const char *command_mark(const struct options_spec *spec, bool all)
 {
     if (!all || options_specs_goes_with(spec, OPTIONS_MEASURE))
         return "";
-    return options_specs_goes_with(spec, OPTIONS_MAP) ? " (map)" : " (defrag)";
+    return options_specs_goes_with(spec, OPTIONS_MAP)      ? " (map)"
+           : options_specs_goes_with(spec, OPTIONS_REPORT) ? " (report)"
+                                                           : " (defrag)";
 }
 
 static void print_option(FILE *stream, const struct options_spec *spec, bool mark)

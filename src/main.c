@@ -144,6 +144,8 @@ static int run(const struct options *options)
     switch (options->command) {
     case OPTIONS_MAP:
         return cmd_map(options, &console);
+    case OPTIONS_REPORT:
+        return cmd_report(options, &console);
     case OPTIONS_DEFRAG:
         return cmd_defrag(options, &console);
     default:

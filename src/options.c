@@ -82,7 +82,8 @@ static int add_argument(const char *text, size_t before, struct options *options
     if (before == 1 && find_command(text, &options->help))
         return 0;
     return err_set(err, EINVAL,
-                   "help: there is no command \"%s\"; there are measure, map and defrag", text);
+                   "help: there is no command \"%s\"; there are measure, map, report and defrag",
+                   text);
 }
 
 /* ---- the whole line ---- */
@@ -131,6 +132,15 @@ static int check_map(const struct options *options, const unsigned *used, struct
     return 0;
 }
 
+static int check_report(const struct options *options, struct err *err)
+{
+    if (options->n_paths > 2)
+        return err_set(err, EINVAL, "report takes one image, two to compare, or one directory");
+    if (options->n_snapshots > 1)
+        return err_set(err, EINVAL, "report takes one --snapshot");
+    return 0;
+}
+
 static int check(const struct options *options, unsigned used[OPTIONS_N_SPECS], struct err *err)
 {
     if (options->action != OPTIONS_RUN)
@@ -154,6 +164,8 @@ static int check(const struct options *options, unsigned used[OPTIONS_N_SPECS], 
         return err_set(err, EINVAL, "--sort goes with the table and with CSV");
     if (options->command == OPTIONS_DEFRAG)
         return check_defrag(options, err);
+    if (options->command == OPTIONS_REPORT)
+        return check_report(options, err);
     return options->command == OPTIONS_MAP ? check_map(options, used, err) : 0;
 }
 

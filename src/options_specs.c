@@ -4,30 +4,34 @@
 
 #define ON_MEASURE (1u << OPTIONS_MEASURE)
 #define ON_MAP (1u << OPTIONS_MAP)
+#define ON_REPORT (1u << OPTIONS_REPORT)
 #define ON_DEFRAG (1u << OPTIONS_DEFRAG)
 #define ON_LOOK (ON_MEASURE | ON_MAP)
-#define ON_ALL (ON_LOOK | ON_DEFRAG)
+#define ON_LOOK_ALL (ON_LOOK | ON_REPORT)
+#define ON_ALL (ON_LOOK_ALL | ON_DEFRAG)
 
 const struct options_spec options_specs[] = {
-    {OPTIONS_ID_SNAPSHOT, "snapshot", "ID-OR-NAME", ON_LOOK,
+    {OPTIONS_ID_SNAPSHOT, "snapshot", "ID-OR-NAME", ON_LOOK_ALL,
      "this snapshot instead of the active state (id:ID, name:NAME)"},
     {OPTIONS_ID_ALL_SNAPSHOTS, "all-snapshots", NULL, ON_MEASURE,
      "the active state and every snapshot"},
-    {OPTIONS_ID_CHAIN, "chain", NULL, ON_LOOK,
+    {OPTIONS_ID_CHAIN, "chain", NULL, ON_LOOK_ALL,
      "along the backing chain: opens the files that images name"},
-    {OPTIONS_ID_ONE_FILE_SYSTEM, "one-file-system", NULL, ON_MEASURE | ON_DEFRAG,
+    {OPTIONS_ID_ONE_FILE_SYSTEM, "one-file-system", NULL, ON_MEASURE | ON_REPORT | ON_DEFRAG,
      "do not search what is mounted below a directory"},
     {OPTIONS_ID_DEVICE, "device", "PROFILE", ON_ALL,
      "reckon with this disk: auto (the default), hdd, ssd or nvme"},
     {OPTIONS_ID_FORMAT, "format", "FORMAT", ON_MEASURE, "text (the default), json or csv"},
-    {OPTIONS_ID_JSON, "json", NULL, ON_ALL, "the same as --format json; with map, JSON lines"},
+    {OPTIONS_ID_JSON, "json", NULL, ON_LOOK | ON_DEFRAG,
+     "the same as --format json; with map, JSON lines"},
     {OPTIONS_ID_COLUMNS, "columns", "LIST", ON_MEASURE,
      "columns of the table, separated by commas"},
     {OPTIONS_ID_SORT, "sort", "COLUMN", ON_MEASURE,
      "rows by this column: the largest first, texts from A on (-COLUMN: reversed)"},
-    {OPTIONS_ID_RANGE, "range", "START:LENGTH", ON_LOOK, "this part of the guest disk only"},
+    {OPTIONS_ID_RANGE, "range", "START:LENGTH", ON_LOOK_ALL, "this part of the guest disk only"},
     {OPTIONS_ID_HISTOGRAM, "histogram", NULL, ON_MEASURE, "add the histograms of runs and jumps"},
-    {OPTIONS_ID_SPACE, "space", NULL, ON_MEASURE, "add what the space of the file is used for"},
+    {OPTIONS_ID_SPACE, "space", NULL, ON_MEASURE | ON_REPORT,
+     "add what the space of the file is used for"},
     {OPTIONS_ID_LIST, "list", NULL, ON_MAP, "every run, a line each"},
     {OPTIONS_ID_BY, "by", "AXIS", ON_MAP,
      "cells are stretches of the guest disk (guest, the default), or of the file (host)"},
@@ -44,8 +48,9 @@ const struct options_spec options_specs[] = {
      "status 3 if a disk is slowed down more than so many times"},
     {OPTIONS_ID_MIN_RUN, "min-run", "WARN[,CRIT]", ON_MEASURE,
      "status 3 if a half length is below this size"},
-    {OPTIONS_ID_NO_HOST, "no-host", NULL, ON_LOOK, "do not look where the file lies on its device"},
-    {OPTIONS_ID_BYTES, "bytes", NULL, ON_ALL, "sizes in bytes, not in KiB, MiB, ..."},
+    {OPTIONS_ID_NO_HOST, "no-host", NULL, ON_LOOK_ALL,
+     "do not look where the file lies on its device"},
+    {OPTIONS_ID_BYTES, "bytes", NULL, ON_LOOK | ON_DEFRAG, "sizes in bytes, not in KiB, MiB, ..."},
     {OPTIONS_ID_NOHEADINGS, "noheadings", NULL, ON_LOOK, "no line of column names"},
     {OPTIONS_ID_OUTPUT, "output", "FILE", ON_ALL,
      "write the result there, whole or not at all; with defrag, the new image"},
@@ -78,14 +83,14 @@ const struct options_spec options_specs[] = {
     {OPTIONS_ID_PROGRESS, "progress", "[WHEN]", ON_ALL, "never, auto (the default) or always"},
     {OPTIONS_ID_QUIET, "quiet", NULL, ON_MEASURE | ON_DEFRAG,
      "no result, only messages and the exit status"},
-    {OPTIONS_ID_THREADS, "threads", "N", ON_LOOK,
+    {OPTIONS_ID_THREADS, "threads", "N", ON_LOOK_ALL,
      "at most so many threads (default: the processors)"},
     {OPTIONS_ID_VERBOSE, "verbose", NULL, ON_MEASURE | ON_DEFRAG, "explain each figure"},
     {OPTIONS_ID_HELP, "help", NULL, ON_ALL, "this text"},
     {OPTIONS_ID_VERSION, "version", NULL, ON_ALL, "the version"},
 };
 
-const char *const options_command_names[] = {"measure", "map", "defrag"};
+const char *const options_command_names[] = {"measure", "map", "report", "defrag"};
 
 const struct options_spec *options_specs_find(int id)
 {

@@ -160,7 +160,7 @@ void json_text(struct json *json, const char *key, const char *bytes, size_t len
 
         if (!sign.valid || sign.code == 0)
             fputs(replacement, json->stream);
-        else if (sign.control)
+        else if (sign.control || (json->in_html && sign.code == '<'))
             put_control(json->stream, sign.code);
         else if (sign.code == '"' || sign.code == '\\')
             fprintf(json->stream, "\\%c", (char)sign.code);

@@ -21,6 +21,7 @@
 struct json {
     FILE *stream;
     bool one_line;  /* no line breaks, no indentation */
+    bool in_html;   /* inside a script element, which "<" could end: \u003c instead */
     unsigned depth; /* of what is open */
     bool filled;    /* what is open has a member or an element already */
 };

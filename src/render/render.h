@@ -52,4 +52,7 @@ int render_csv(FILE *stream, const struct render_images *images,
 /* One document with all images in the order given: see qcow2frag-json(5). */
 int render_json(FILE *stream, const struct render_images *images);
 
+/* The same in one line, for a script element of HTML, which nothing in it ends. */
+void render_json_in_html(FILE *stream, const struct render_images *images);
+
 #endif

@@ -330,18 +330,30 @@ static void put_image(struct json *json, const struct report_image *image)
     json_close_object(json);
 }
 
+static void put_document(struct json *json, const struct render_images *images)
+{
+    json_open_object(json, NULL);
+    json_string(json, "qcow2frag", QCOW2FRAG_VERSION);
+    json_integer(json, "schema", JSON_SCHEMA);
+    json_open_array(json, "images");
+    for (size_t i = 0; i < images->n; i++)
+        put_image(json, images->image(images->context, i));
+    json_close_array(json);
+    json_close_object(json);
+}
+
 int render_json(FILE *stream, const struct render_images *images)
 {
     struct json json = {.stream = stream};
 
-    json_open_object(&json, NULL);
-    json_string(&json, "qcow2frag", QCOW2FRAG_VERSION);
-    json_integer(&json, "schema", JSON_SCHEMA);
-    json_open_array(&json, "images");
-    for (size_t i = 0; i < images->n; i++)
-        put_image(&json, images->image(images->context, i));
-    json_close_array(&json);
-    json_close_object(&json);
+    put_document(&json, images);
     putc('\n', stream);
     return 0;
+}
+
+void render_json_in_html(FILE *stream, const struct render_images *images)
+{
+    struct json json = {.stream = stream, .one_line = true, .in_html = true};
+
+    put_document(&json, images);
 }

@@ -37,7 +37,7 @@ measure'
 }
 
 @test "bash: every option of a command, and no other" {
-    for command in measure map defrag; do
+    for command in measure map report defrag; do
         qcow2frag help $command | grep -oE '^  [- ][a-zA-Z ][, ] --[a-z-]+' | grep -oE -- '--[a-z-]+' | sort >expected
         [ "$(wc -l <expected)" -gt 9 ]
         offers $command --
@@ -153,11 +153,11 @@ SESSION
 
 @test "fish reads its completion" {
     "$COMPLETIONS" fish >qcow2frag.fish
-    holds qcow2frag.fish "-n 'not __fish_seen_subcommand_from map defrag' -s S -l all-snapshots"
-    holds qcow2frag.fish "-n 'not __fish_seen_subcommand_from map defrag' -l columns"
+    holds qcow2frag.fish "-n 'not __fish_seen_subcommand_from map report defrag' -s S -l all-snapshots"
+    holds qcow2frag.fish "-n 'not __fish_seen_subcommand_from map report defrag' -l columns"
     holds qcow2frag.fish "-n '__fish_seen_subcommand_from map' -l list"
     holds qcow2frag.fish "-n '__fish_seen_subcommand_from defrag' -l dry-run"
-    holds qcow2frag.fish "qcow2frag -s j -l json"
+    holds qcow2frag.fish "qcow2frag -s h -l help"
     needs fish
     fish --no-execute qcow2frag.fish
     fish -c 'source qcow2frag.fish; complete -C "qcow2frag --hist"' >offered

@@ -48,7 +48,7 @@ load helper
     try qcow2frag help report.html
     exits 1
     is_empty out
-    is <(sed -n 1p err) 'qcow2frag: help: there is no command "report.html"; there are measure, map and defrag'
+    is <(sed -n 1p err) 'qcow2frag: help: there is no command "report.html"; there are measure, map, report and defrag'
     try qcow2frag help map measure
     exits 1
 }
@@ -67,20 +67,23 @@ load helper
     mv reversed.qcow2 disk.qcow2
     mkdir images
     cp disk.qcow2 images
-    for command in '' map measure defrag; do
+    cp disk.qcow2 before.qcow2
+    cp disk.qcow2 after.qcow2
+    for command in '' map measure report defrag; do
         qcow2frag help $command | sed -n '/^Examples:/,/^$/s/^  \(qcow2frag .*\)/\1/p' >examples
         [ "$(wc -l <examples)" -ge 2 ] || told "help $command has no examples"
         while read -r line; do
-            rm -f new.qcow2 disk.qcow2.orig
+            rm -f new.qcow2 disk.qcow2.orig ./*.html
             try bash -c "qcow2frag() { '$QCOW2FRAG' \"\$@\"; }; $line"
-            [ -s out ] && { [ "$status" = 0 ] || [ "$status" = 3 ]; } || told "$line: status $status" err
+            [ -s out ] || [ -s "$(echo ./*.html)" ] || told "$line: nothing"
+            { [ "$status" = 0 ] || [ "$status" = 3 ]; } || told "$line: status $status" err
         done <examples
     done
 }
 
 @test "no line of help is longer than 100 characters, or than a terminal of 80 columns" {
     needs script stty
-    for command in '' map measure defrag; do
+    for command in '' map measure report defrag; do
         qcow2frag help $command | awk 'length > 100' >too_long
         is_empty too_long
         script -qec "stty cols 80 -onlcr; '$QCOW2FRAG' help $command" /dev/null </dev/null >shown
