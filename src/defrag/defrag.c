@@ -246,6 +246,15 @@ static bool next_place(struct places *places, struct defrag_move *move, bool *ta
     return true;
 }
 
+/* Most images have none, and then the kernel need not be asked for each piece. */
+static bool has_holes(struct io *source)
+{
+    struct err ignored = {0};
+    uint64_t bytes;
+
+    return io_size(source, &bytes, &ignored) < 0 || io_next_hole(source, 0) < bytes;
+}
+
 /*
  * Room for what is to be written: not for what is a hole in the source. Whole stretches, and
  * before anything is written: asked for piece by piece, a file system puts each somewhere else.
@@ -257,11 +266,12 @@ static int reserve_places(struct defrag *defrag, struct store_new_file *file, st
     struct places places = {.lists = {&plan->tables_there, &plan->data, &plan->blobs}};
     uint64_t begin = 0, end = 0;
     struct defrag_move move = {.to = 0};
+    const bool holes = has_holes(defrag->source);
     bool table;
     int ret = 0;
 
     while (ret == 0 && next_place(&places, &move, &table)) {
-        if (!table && io_next_data(defrag->source, move.from) >= move.from + move.bytes)
+        if (!table && holes && io_next_data(defrag->source, move.from) >= move.from + move.bytes)
             continue;
         if (move.to > end && move.to - end >= cluster_bytes) { /* less is padding behind blobs */
             ret = store_new_file_reserve(file, begin, end - begin, err);

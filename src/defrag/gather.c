@@ -14,6 +14,8 @@
 #define READS_MAX 64
 #define SCRATCH_BYTES (UINT64_C(4) << 20)
 #define GROUP_BYTES_MAX (UINT64_C(1) << 20) /* read at once, gaps and all */
+#define CACHED_GAP_BYTES 4096               /* the same of what is in memory */
+#define CACHED_BYTES_MAX (UINT64_C(128) << 10)
 
 /* Parts [first, end) that are read at once: into their place if they are one, else into scratch. */
 struct group {
@@ -35,34 +37,7 @@ static bool is_stopped(const struct defrag_gather *gather)
     return gather->stop != NULL && gather->stop(gather->context);
 }
 
-/* ---- what is in memory ---- */
-
-/* Those that are not are left to wait. */
-static void take_cached(struct defrag_gather *gather, struct defrag_parts *parts,
-                        unsigned char *window)
-{
-    struct io_request requests[READS_MAX];
-
-    for (size_t first = 0; first < parts->n_list; first += READS_MAX) {
-        size_t n = parts->n_list - first < READS_MAX ? parts->n_list - first : READS_MAX;
-
-        for (size_t i = 0; i < n; i++) {
-            const struct defrag_part *part = &parts->list[first + i];
-
-            requests[i] = (struct io_request){
-                .off = part->from, .len = part->bytes, .buf = window + part->at};
-        }
-        io_read_cached(gather->source, requests, n);
-        for (size_t i = 0; i < n; i++) {
-            parts->list[first + i].waits = requests[i].got < requests[i].len;
-            gather->read_bytes += requests[i].got == requests[i].len ? requests[i].got : 0;
-        }
-        if (is_stopped(gather))
-            return;
-    }
-}
-
-/* ---- what is not ---- */
+/* ---- groups ---- */
 
 static size_t next_waiting(const struct defrag_parts *parts, size_t i)
 {
@@ -71,9 +46,9 @@ static size_t next_waiting(const struct defrag_parts *parts, size_t i)
     return i;
 }
 
-/* From @first on: each part begins where the one before ends, or a little behind that. */
-static struct group group_from(const struct defrag_gather *gather, const struct defrag_parts *parts,
-                               size_t first)
+/* From @first on: each part begins where the one before ends, or a gap behind that. */
+static struct group group_from(const struct defrag_parts *parts, size_t first, uint64_t gap_bytes,
+                               uint64_t most_bytes)
 {
     const struct defrag_part *part = &parts->list[first];
     struct group group = {first, first + 1, part->from, part->bytes, NULL};
@@ -83,9 +58,9 @@ static struct group group_from(const struct defrag_gather *gather, const struct 
         uint64_t end = group.from + group.bytes;
 
         part = &parts->list[i];
-        if (part->from < end || part->from - end > gather->gap_bytes ||
+        if (part->from < end || part->from - end > gap_bytes ||
             part->place - parts->list[first].place != part->from - group.from ||
-            part->from + part->bytes - group.from > GROUP_BYTES_MAX)
+            part->from + part->bytes - group.from > most_bytes)
             break;
         group.bytes = part->from + part->bytes - group.from;
         group.end = i + 1;
@@ -120,6 +95,68 @@ static void distribute(const struct defrag_parts *parts, const struct group *gro
     }
 }
 
+static void add_group(struct defrag_gather *gather, const struct defrag_parts *parts,
+                      struct batch *batch, struct group group, unsigned char *window)
+{
+    unsigned char *bytes = window + parts->list[group.first].at;
+
+    if (!is_one(parts, &group)) {
+        bytes = group.scratch = gather->scratch + batch->scratch_bytes;
+        batch->scratch_bytes += group.bytes;
+    }
+    batch->groups[batch->n] = group;
+    batch->requests[batch->n++] =
+        (struct io_request){.off = group.from, .len = (size_t)group.bytes, .buf = bytes};
+}
+
+static bool is_full(const struct batch *batch)
+{
+    return batch->n == READS_MAX || batch->scratch_bytes + GROUP_BYTES_MAX > SCRATCH_BYTES;
+}
+
+/* ---- what is in memory ---- */
+
+static void take(struct defrag_gather *gather, struct defrag_parts *parts,
+                 const struct group *group, unsigned char *window)
+{
+    distribute(parts, group, window);
+    for (size_t i = group->first; i < group->end; i++) {
+        parts->list[i].waits = false;
+        gather->read_bytes += parts->list[i].bytes;
+    }
+}
+
+static void take_batch(struct defrag_gather *gather, struct defrag_parts *parts,
+                       struct batch *batch, unsigned char *window)
+{
+    io_read_cached(gather->source, batch->requests, batch->n);
+    for (size_t i = 0; i < batch->n; i++)
+        if (batch->requests[i].got == batch->requests[i].len)
+            take(gather, parts, &batch->groups[i], window);
+    *batch = (struct batch){.n = 0};
+}
+
+/* Those that are not are left to wait. To read over a small gap is cheaper than a call of the
+ * kernel. */
+static void take_cached(struct defrag_gather *gather, struct defrag_parts *parts,
+                        unsigned char *window)
+{
+    struct batch batch = {.n = 0};
+
+    for (size_t i = 0; i < parts->n_list; i++)
+        parts->list[i].waits = true;
+    for (size_t i = 0; i < parts->n_list && !is_stopped(gather);) {
+        struct group group = group_from(parts, i, CACHED_GAP_BYTES, CACHED_BYTES_MAX);
+
+        add_group(gather, parts, &batch, group, window);
+        i = group.end;
+        if (is_full(&batch) || i == parts->n_list)
+            take_batch(gather, parts, &batch, window);
+    }
+}
+
+/* ---- what is not ---- */
+
 static int read_batch(struct defrag_gather *gather, struct defrag_parts *parts, struct batch *batch,
                       unsigned char *window, struct err *err)
 {
@@ -141,20 +178,6 @@ static int read_batch(struct defrag_gather *gather, struct defrag_parts *parts, 
     return ret;
 }
 
-static void add_group(struct defrag_gather *gather, const struct defrag_parts *parts,
-                      struct batch *batch, struct group group, unsigned char *window)
-{
-    unsigned char *bytes = window + parts->list[group.first].at;
-
-    if (!is_one(parts, &group)) {
-        bytes = group.scratch = gather->scratch + batch->scratch_bytes;
-        batch->scratch_bytes += group.bytes;
-    }
-    batch->groups[batch->n] = group;
-    batch->requests[batch->n++] =
-        (struct io_request){.off = group.from, .len = (size_t)group.bytes, .buf = bytes};
-}
-
 static int read_waiting(struct defrag_gather *gather, struct defrag_parts *parts,
                         unsigned char *window, struct err *err)
 {
@@ -162,14 +185,13 @@ static int read_waiting(struct defrag_gather *gather, struct defrag_parts *parts
     int ret = 0;
 
     for (size_t i = next_waiting(parts, 0); i < parts->n_list && ret == 0;) {
-        struct group group = group_from(gather, parts, i);
+        struct group group = group_from(parts, i, gather->gap_bytes, GROUP_BYTES_MAX);
 
         if (is_stopped(gather))
             return -EINTR;
         add_group(gather, parts, &batch, group, window);
         i = next_waiting(parts, group.end);
-        if (batch.n == READS_MAX || i == parts->n_list ||
-            batch.scratch_bytes + GROUP_BYTES_MAX > SCRATCH_BYTES)
+        if (is_full(&batch) || i == parts->n_list)
             ret = read_batch(gather, parts, &batch, window, err);
     }
     return ret;
