@@ -17,10 +17,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/statvfs.h>
+#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -205,12 +206,15 @@ int store_new_file_open_over(const struct store_original *original, struct store
 int store_new_file_check_room(const struct store_new_file *file, uint64_t bytes, struct err *err)
 {
     char wanted[SIZE_TEXT_MAX], present[SIZE_TEXT_MAX];
-    struct statvfs system;
+    struct statfs system;
+    bool reserve; /* is there for root: what btrfs does not offer to others has no room for files */
     uint64_t room;
 
-    if (fstatvfs(file->fd, &system) < 0 || system.f_blocks == 0) /* some tell nothing */
+    if (fstatfs(file->fd, &system) < 0 || system.f_blocks == 0) /* some tell nothing */
         return 0;
-    room = (uint64_t)(geteuid() == 0 ? system.f_bfree : system.f_bavail) * system.f_frsize;
+    reserve = geteuid() == 0 && system.f_type != BTRFS_SUPER_MAGIC;
+    room = (uint64_t)(reserve ? system.f_bfree : system.f_bavail) *
+           (uint64_t)(system.f_frsize > 0 ? system.f_frsize : system.f_bsize);
     if (bytes <= room)
         return 0;
     size_format(wanted, bytes);

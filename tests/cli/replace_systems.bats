@@ -81,6 +81,35 @@ nocow() {
     in_filesystem btrfs nocow
 }
 
+flags() {
+    cp copy mounted/image
+    chattr +dAS mounted/image
+    lsattr mounted/image >before
+    try qcow2frag defrag mounted/image
+    exits 0
+    lsattr mounted/image | diff before -
+    is_replaced mounted/image
+    ! grep -q 'could not be given' out || told "nothing was lost:" out
+}
+
+@test "ext4: what chattr has set stays" {
+    needs lsattr chattr
+    filesystem_size=64M in_filesystem ext4 flags
+}
+
+@test "flags that another file system does not have are told, and the others are given" {
+    needs lsattr chattr
+    mkdir mounted
+    chattr +dS copy 2>/dev/null || skip "no such flags here"
+    unshare -m mount -t tmpfs none mounted || skip "no tmpfs"
+    privately 'mount -t tmpfs none mounted
+        try qcow2frag defrag -o mounted/new copy; exits 0
+        lsattr mounted/new 2>/dev/null | grep -q "^[^ ]*d" || echo none >no-flags
+        cp out told'
+    [ ! -e no-flags ] || skip "tmpfs has no flags"
+    holds told "  the new file could not be given all flags of the old one: sync (S)"
+}
+
 extent_size() {
     xfs_io -f -c 'extsize 2m' mounted/image
     cat copy >mounted/image
@@ -145,6 +174,24 @@ full() {
 @test "a full file system: ext4" { filesystem_size=64M in_filesystem ext4 full; }
 @test "a full file system: XFS" { in_filesystem xfs full; }
 @test "a full file system: btrfs" { filesystem_size=128M in_filesystem btrfs full; }
+
+# What only root may use is no room for others.
+reserved() {
+    mkdir mounted/own
+    cp copy mounted/own/image
+    chown -R 65534:65534 mounted/own
+    ! as_user dd if=/dev/zero of=mounted/own/rest bs=1M 2>log
+    try as_user ./program defrag mounted/own/image
+    refused mounted/own/image "there is not enough room for a second file while it is written: it takes 6.56 MiB, and "
+    cmp copy mounted/own/image
+    qcow2frag defrag -q mounted/own/image
+    is_replaced mounted/own/image
+}
+
+@test "room that is reserved for root: ext4" {
+    open_scratch
+    filesystem_size=192M in_filesystem ext4 reserved
+}
 
 # The room is there, and this user may not have it.
 beyond_quota() {
