@@ -39,19 +39,15 @@ static void delete_snapshots(struct report_cook *cook)
     const struct report_words *words = &cook->words;
 
     report_cook_shut_down(cook);
-    report_cook_ask_keys(cook, "");
+    report_cook_ask_keys(cook, copies(cook) ? report_recipe_copy_encryption(cook) : "");
     report_cook_step(cook, "See which of the snapshots are still needed.");
     report_cook_command(cook, "qemu-img snapshot%s -l %s", words->key, words->source);
     report_cook_step(cook, "Delete the others, one after the other; that cannot be undone.");
     report_cook_command(cook, "qemu-img snapshot%s -d SNAPSHOT %s", words->key, words->source);
-    if (!copies(cook)) {
+    if (copies(cook))
+        report_recipe_copy_now(cook);
+    else
         report_recipe_put_in_order(cook);
-        return;
-    }
-    report_cook_step(
-        cook, "Deleting them brings no order back by itself: measure again, and rewrite the image "
-              "if it still hurts.");
-    report_cook_measure(cook, words->measured);
 }
 
 static void enlarge_cache(struct report_cook *cook)

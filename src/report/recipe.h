@@ -22,7 +22,7 @@ struct report_recipe_step {
     char *command; /* a line for a shell that does it; NULL: a person does it */
 };
 
-#define REPORT_RECIPE_STEPS_MAX 16
+#define REPORT_RECIPE_STEPS_MAX 24 /* to delete snapshots, and copy to a volume, takes 17 */
 
 struct report_recipe {
     struct report_recipe_step steps[REPORT_RECIPE_STEPS_MAX];

@@ -34,7 +34,10 @@ static void warn_of_snapshots(struct report_cook *cook)
 {
     uint64_t n = cook->image->format.snapshot_count;
 
-    if (n > 0)
+    if (cook->image->verdict.action == REPORT_SNAPSHOTS) /* some have just been deleted */
+        report_cook_step(cook, "The copy will not have the internal snapshots that are left, nor "
+                               "saved VM states: keep the original if you need them.");
+    else if (n > 0)
         report_cook_step(cook,
                          "The copy will not have the %" PRIu64
                          " internal %s of this image, nor saved VM "
@@ -111,11 +114,6 @@ static void warn_of_losses(struct report_cook *cook)
         report_cook_step(
             cook, "Space that is reserved for zeros (preallocation) will not be reserved in the "
                   "copy.");
-    report_cook_ask_keys(cook, report_cook_is_encrypted(cook) ? " The copy gets LUKS encryption."
-                               : report_cook_flattens(cook)
-                                   ? " As the image itself is not encrypted, the copy is not: it "
-                                     "will hold in plain text what it has from there."
-                                   : "");
 }
 
 /* ---- writing it ---- */
@@ -298,9 +296,24 @@ static void explain(struct report_cook *cook)
                          "key depends on the place: qemu-img convert encrypts it anew.");
 }
 
+const char *report_recipe_copy_encryption(const struct report_cook *cook)
+{
+    return report_cook_is_encrypted(cook) ? " The copy gets LUKS encryption."
+           : report_cook_flattens(cook)
+               ? " As the image itself is not encrypted, the copy is not: it will hold in plain "
+                 "text what it has from there."
+               : "";
+}
+
 void report_recipe_copy(struct report_cook *cook)
 {
     report_cook_shut_down(cook);
+    report_cook_ask_keys(cook, report_recipe_copy_encryption(cook));
+    report_recipe_copy_now(cook);
+}
+
+void report_recipe_copy_now(struct report_cook *cook)
+{
     explain(cook);
     warn_of_losses(cook);
     if (is_volume(cook))

@@ -250,7 +250,33 @@ static void snapshots_that_are_left_are_put_in_order(void **state)
     report_recipe_release(&made.recipe);
     made.image.format.encryption = FORMAT_CRYPT_LUKS;
     cook(&made);
+    /* It is copied by convert, so that the same is not said again of those that are left. */
     assert_string_equal(made.recipe.steps[made.recipe.n - 1].command, "qcow2frag disk");
+    assert_non_null(command_with(&made, "qemu-img convert"));
+    assert_true(has_text(&made, "The copy will not have the internal snapshots that are left, nor "
+                                "saved VM states: keep the original if you need them."));
+    assert_true(has_text(&made, "The copy gets LUKS encryption."));
+    report_recipe_release(&made.recipe);
+}
+
+/* All that may be said at once has room. */
+static void the_longest_recipe(void **state)
+{
+    struct made made;
+
+    (void)state;
+    make(&made, "/dev/vg/lv");
+    made.image.verdict.action = REPORT_SNAPSHOTS;
+    made.image.beside.is_device = true;
+    made.image.format.encryption = FORMAT_CRYPT_LUKS;
+    made.image.format.snapshot_count = 9;
+    made.image.format.bitmap_count = made.image.format.bitmaps_in_use = 1;
+    made.image.format.n_in_use_names = 1;
+    set_name(&made, &made.in_use_names[0], 0, "b0");
+    made.image.format.in_use_names = made.in_use_names;
+    made.table.walk.compressed_clusters = made.table.walk.zero_allocated_clusters = 1;
+    cook(&made);
+    assert_in_range(made.recipe.n, 15, REPORT_RECIPE_STEPS_MAX);
     report_recipe_release(&made.recipe);
 }
 
@@ -637,6 +663,7 @@ int main(void)
         cmocka_unit_test(what_is_mostly_compressed_stays_so),
         cmocka_unit_test(a_chain_that_was_walked_is_copied_whole),
         cmocka_unit_test(bitmaps_in_use_are_named),
+        cmocka_unit_test(the_longest_recipe),
         cmocka_unit_test(options_of_an_encrypted_image_are_its_own),
         cmocka_unit_test(a_backing_file_that_may_be_encrypted_is_opened_with_the_key),
         cmocka_unit_test(what_is_encrypted_below_is_in_plain_text_afterwards),
