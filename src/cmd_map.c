@@ -24,10 +24,9 @@
 
 /* Bins for each cell: so many, that whole ones fill the room nearly. See raster.h for the memory.
  */
-#define BINS_PER_CELL 32
+#define BINS_PER_CELL 16
 #define BINS_MIN 1024
-#define BINS_MAX 65536
-#define BINS_BY_HOST_MAX 32768 /* each part of the walk has as many */
+#define BINS_MAX 32768 /* with all their rows 16 MiB, most of the time for a picture */
 #define ROWS 64 /* more colours than the eye tells apart */
 
 struct map {
@@ -95,11 +94,11 @@ static size_t cells_of(const struct options *options, const struct render_map_op
     return render_map_cells_most(how);
 }
 
-static uint32_t bins_of(size_t cells, bool by_host)
+static uint32_t bins_of(size_t cells)
 {
-    size_t bins = cells * BINS_PER_CELL, most = by_host ? BINS_BY_HOST_MAX : BINS_MAX;
+    size_t bins = cells * BINS_PER_CELL;
 
-    return (uint32_t)(bins < BINS_MIN ? BINS_MIN : bins > most ? most : bins);
+    return bins < BINS_MIN ? BINS_MIN : bins > BINS_MAX ? BINS_MAX : (uint32_t)bins;
 }
 
 /* ---- the course ---- */
@@ -112,7 +111,7 @@ static void measure(struct map *map, size_t cells, struct report_image *image)
         .by_host = options->by_host,
         .file = !options->end_to_end,
         .device = options->end_to_end,
-        .bins = bins_of(cells, options->by_host),
+        .bins = bins_of(cells),
         .rows = ROWS,
     };
     const struct report_choice choice = {

@@ -112,7 +112,6 @@ map 0..25 at 16 reversed'
 
 @test "by host metadata, gaps, snapshots and leaks are told apart" {
     needs qemu-img qemu-io
-    hasten
     qemu-img create -q -f qcow2 f 640K
     qemu-io -c 'write -q 0 192k' f
     qemu-img snapshot -c one f
