@@ -65,6 +65,33 @@ plain() {
     privately "mount -o loop disk.img mounted; plain '.*'; umount mounted"
 }
 
+# twice PREPARE: replaced, and kept, on what is mounted so; what is below may be another file system.
+twice() {
+    mkdir -p mounted below upper work
+    privately "$1; cp copy mounted/image
+        try qcow2frag defrag mounted/image; exits 0; is_empty err; is_replaced mounted/image; alone image
+        cp copy mounted/image; qcow2frag defrag -q --keep-original mounted/image
+        is_replaced mounted/image; cmp copy mounted/image.orig; alone 'image image.orig'
+        umount mounted"
+}
+
+@test "overlayfs, of an image that is below it as well" {
+    mkdir mounted below upper work
+    unshare -m mount -t overlay overlay -o lowerdir=below,upperdir=upper,workdir=work mounted 2>log || skip "no overlayfs"
+    rm -rf work upper
+    cp copy below/image
+    twice 'mount -t overlay overlay -o lowerdir=below,upperdir=upper,workdir=work mounted'
+    cmp copy below/image
+}
+
+# A hidden name from the beginning, and a rename in the end.
+@test "FUSE, where no file is without a name and names cannot be exchanged" {
+    needs bindfs
+    mkdir mounted below
+    unshare -m bindfs below mounted 2>log || skip "no FUSE: $(tr '\n' ' ' <log)"
+    twice 'bindfs below mounted'
+}
+
 # ---- what only that one has ----
 
 nocow() {
