@@ -546,9 +546,9 @@ map 0..5 at 20'
 @test "a chain of 300 images has the figures of the oracle" {
     # Each has a cluster of its own, and one that the image above it hides.
     mkdir texts
-    printf 'size 20M\nmap 299 at 10\n' >texts/image300.txt
+    printf 'size 1200K\ncluster 4K\nmap 299 at 10\n' >texts/image300.txt
     for ((n = 299; n > 0; n--)); do
-        printf 'size 20M\nbacking image%d.qcow2 format qcow2\nmap %d..%d at 10\n' $((n + 1)) $((n - 1)) "$n" >"texts/image$n.txt"
+        printf 'size 1200K\ncluster 4K\nbacking image%d.qcow2 format qcow2\nmap %d..%d at 10\n' $((n + 1)) $((n - 1)) "$n" >"texts/image$n.txt"
     done
     "$MKQCOW2" --into . texts/*.txt
     matches_chain_oracle image1.qcow2

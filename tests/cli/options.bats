@@ -179,9 +179,7 @@ explained() {
 }
 
 @test "--verbose explains a line that is printed, and always the same one" {
-    for text in "$TESTS"/images/*.txt; do
-        fixture "$(basename "$text" .txt)"
-    done
+    "$MKQCOW2" --into . "$TESTS"/images/*.txt
     for file in *.qcow2; do
         try qcow2frag --verbose --space --all-snapshots --histogram "$file"
         explained <out
