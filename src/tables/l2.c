@@ -1,36 +1,37 @@
 // SPDX-License-Identifier: MIT
 /* Owns the way from the raw bytes of an L2 table to blocks of entries, and the batch under
  * construction. */
-#include "l2_walk.h"
+#include "l2_decoder.h"
 
 #include "checked.h"
 
 #include <stddef.h>
 
-int tables_l2_flush(struct tables_l2_walk *walk)
+int tables_l2_flush(struct tables_l2_decoder *decoder)
 {
-    struct piece_batch *batch = walk->batch;
-    int ret =
-        piece_batch_is_empty(batch) ? 0 : walk->output.sink.take(walk->output.sink.context, batch);
+    struct piece_batch *batch = decoder->batch;
+    int ret = piece_batch_is_empty(batch)
+                  ? 0
+                  : decoder->output.sink.take(decoder->output.sink.context, batch);
 
     piece_batch_clear(batch);
     return ret;
 }
 
-int tables_l2_read_slice(struct tables_l2_walk *walk, uint32_t index)
+int tables_l2_read_slice(struct tables_l2_decoder *decoder, uint32_t index)
 {
-    const struct tables_l2_rules *rules = walk->rules;
-    struct piece_batch *batch = walk->batch;
-    uint64_t off = walk->l2_off + (uint64_t)index * rules->entry_bytes;
+    const struct tables_l2_rules *rules = decoder->rules;
+    struct piece_batch *batch = decoder->batch;
+    uint64_t off = decoder->l2_off + (uint64_t)index * rules->entry_bytes;
     int ret = 0;
 
-    walk->adjacent_end = L2_NONE; /* no data read goes on over the border of a slice */
-    l2_end_gap(walk, l2_lies_among_data(walk));
-    walk->kept_counts = l2_lies_among_data(walk);
-    if (index >= walk->inside || index + rules->slice_entries <= walk->first)
+    decoder->adjacent_end = L2_NONE; /* no data read goes on over the border of a slice */
+    l2_end_gap(decoder, l2_lies_among_data(decoder));
+    decoder->kept_counts = l2_lies_among_data(decoder);
+    if (index >= decoder->inside || index + rules->slice_entries <= decoder->first)
         return 0;
     if (batch->n > 0)
-        ret = tables_l2_flush(walk);
+        ret = tables_l2_flush(decoder);
     if (batch->table_bytes == 0)
         batch->table_off = off; /* else the slice before it maps nothing, and both are one read */
     batch->table_bytes += rules->slice_bytes;
@@ -49,7 +50,7 @@ static uint32_t entry_of(const struct tables_l2_rules *rules, uint64_t guest_off
     return (uint32_t)((inside + round_up) / cluster_bytes);
 }
 
-void tables_l2_begin(struct tables_l2_walk *walk, const struct tables_l2_rules *rules,
+void tables_l2_begin(struct tables_l2_decoder *decoder, const struct tables_l2_rules *rules,
                      struct tables_l2_output output, struct piece_batch *batch, uint64_t l2_off,
                      uint32_t l1_index, uint64_t virtual_bytes)
 {
@@ -66,7 +67,7 @@ void tables_l2_begin(struct tables_l2_walk *walk, const struct tables_l2_rules *
     batch->cluster_bytes = cluster_bytes;
     batch->file = rules->data_file;
     batch->table_file = rules->table_file;
-    *walk = (struct tables_l2_walk){
+    *decoder = (struct tables_l2_decoder){
         .rules = rules,
         .output = output,
         .l2_off = l2_off,
@@ -82,31 +83,31 @@ void tables_l2_begin(struct tables_l2_walk *walk, const struct tables_l2_rules *
 }
 
 /* A hole of the file: QEMU reads its slices all the same. */
-static int walk_zeros(struct tables_l2_walk *walk, size_t n)
+static int decode_zeros(struct tables_l2_decoder *decoder, size_t n)
 {
-    const uint32_t slice = walk->rules->slice_entries, end = walk->next + (uint32_t)n;
+    const uint32_t slice = decoder->rules->slice_entries, end = decoder->next + (uint32_t)n;
     int ret = 0;
 
-    for (uint32_t i = (uint32_t)div_round_up(walk->next, slice) * slice; i < end && ret == 0;
+    for (uint32_t i = (uint32_t)div_round_up(decoder->next, slice) * slice; i < end && ret == 0;
          i += slice)
-        ret = tables_l2_read_slice(walk, i);
-    walk->adjacent_end = L2_NONE;
-    walk->next = end;
+        ret = tables_l2_read_slice(decoder, i);
+    decoder->adjacent_end = L2_NONE;
+    decoder->next = end;
     return ret;
 }
 
-int tables_l2_chunk(struct tables_l2_walk *walk, const uint64_t *raw, size_t len_bytes)
+int tables_l2_chunk(struct tables_l2_decoder *decoder, const uint64_t *raw, size_t len_bytes)
 {
-    size_t n = len_bytes / walk->rules->entry_bytes;
+    size_t n = len_bytes / decoder->rules->entry_bytes;
 
-    walk->asked_size = false;
+    decoder->asked_size = false;
     if (raw == NULL)
-        return walk_zeros(walk, n);
-    return tables_l2_walk_blocks(walk, raw, n);
+        return decode_zeros(decoder, n);
+    return tables_l2_decode_blocks(decoder, raw, n);
 }
 
-int tables_l2_end(struct tables_l2_walk *walk)
+int tables_l2_end(struct tables_l2_decoder *decoder)
 {
-    l2_end_gap(walk, l2_lies_among_data(walk));
-    return tables_l2_flush(walk);
+    l2_end_gap(decoder, l2_lies_among_data(decoder));
+    return tables_l2_flush(decoder);
 }

@@ -60,7 +60,7 @@ enum tables_pieces {
 
 struct tables_l2_rules {
     struct format_entry_rules entry;
-    struct tables_span span; /* the walk leaves out what lies outside */
+    struct tables_span span; /* what lies outside is left out */
     uint32_t entries;        /* in a table */
     unsigned entry_bytes;
     uint32_t slice_entries;  /* a power of two */
@@ -78,7 +78,7 @@ struct tables_l2_rules tables_l2_rules_of(const struct format_header *header,
                                           const struct format_entry_rules *entry,
                                           uint64_t virtual_bytes, enum tables_pieces pieces);
 
-/* Where the results of a walk go. @findings may be NULL: damage is then only counted. */
+/* Where the results go. @findings may be NULL: damage is then only counted. */
 struct tables_l2_output {
     struct piece_sink sink;
     struct piece_counts *counts;
@@ -90,8 +90,8 @@ struct tables_l2_output {
     void *context; /* of that */
 };
 
-/* The state of a walk through one table. Several walks may be under way at once. */
-struct tables_l2_walk {
+/* What goes through one table. Several may be under way at once. */
+struct tables_l2_decoder {
     const struct tables_l2_rules *rules;
     struct tables_l2_output output;
     uint64_t l2_off;       /* host offset of the table */
@@ -116,10 +116,10 @@ struct tables_l2_walk {
 };
 
 /*
- * Begins a walk. @batch is room for the pieces, borrowed until tables_l2_end; @virtual_bytes is the
- * size of the disk.
+ * Begins a table. @batch is room for the pieces, borrowed until tables_l2_end; @virtual_bytes is
+ * the size of the disk.
  */
-void tables_l2_begin(struct tables_l2_walk *walk, const struct tables_l2_rules *rules,
+void tables_l2_begin(struct tables_l2_decoder *decoder, const struct tables_l2_rules *rules,
                      struct tables_l2_output output, struct piece_batch *batch, uint64_t l2_off,
                      uint32_t l1_index, uint64_t virtual_bytes);
 
@@ -127,9 +127,9 @@ void tables_l2_begin(struct tables_l2_walk *walk, const struct tables_l2_rules *
  * The next @len_bytes of the table, 8-byte aligned; @raw NULL: all zeros. Returns what the sink
  * returned.
  */
-int tables_l2_chunk(struct tables_l2_walk *walk, const uint64_t *raw, size_t len_bytes);
+int tables_l2_chunk(struct tables_l2_decoder *decoder, const uint64_t *raw, size_t len_bytes);
 
 /* Hands over what is still in the batch: pieces, or the read of a slice that maps nothing. */
-int tables_l2_end(struct tables_l2_walk *walk);
+int tables_l2_end(struct tables_l2_decoder *decoder);
 
 #endif

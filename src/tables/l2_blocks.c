@@ -4,7 +4,7 @@
  * standard clusters, or nothing at all, takes the fastest: a few loops over arrays, no decision per
  * entry. Other sound blocks are decoded into columns, see block.h.
  */
-#include "l2_walk.h"
+#include "l2_decoder.h"
 
 #include "bits.h"
 #include "clones.h"
@@ -13,24 +13,24 @@
 #include <string.h>
 
 /* Room for a block behind the pieces of the batch. */
-static int make_room(struct tables_l2_walk *walk)
+static int make_room(struct tables_l2_decoder *decoder)
 {
-    return walk->batch->n > PIECE_BATCH_MAX - L2_BLOCK ? tables_l2_flush(walk) : 0;
+    return decoder->batch->n > PIECE_BATCH_MAX - L2_BLOCK ? tables_l2_flush(decoder) : 0;
 }
 
 /*
  * Makes a block of offsets that stand behind the batch's pieces part of a uniform batch: of this
  * one, if they follow its last piece on the guest disk, else of a new one.
  */
-static int join_uniform(struct tables_l2_walk *walk, uint64_t guest_off)
+static int join_uniform(struct tables_l2_decoder *decoder, uint64_t guest_off)
 {
-    struct piece_batch *batch = walk->batch;
+    struct piece_batch *batch = decoder->batch;
     uint32_t n = batch->n;
     int ret;
 
     if (n > 0 && batch->uniform && batch->guest_first + n * batch->cluster_bytes == guest_off)
         return 0;
-    ret = n > 0 ? tables_l2_flush(walk) : 0;
+    ret = n > 0 ? tables_l2_flush(decoder) : 0;
     memmove(batch->begin, &batch->begin[n], L2_BLOCK * sizeof(batch->begin[0]));
     batch->uniform = true;
     batch->guest_first = guest_off;
@@ -87,50 +87,50 @@ CLONES_PART uint64_t block_breaks(const uint64_t *begin, uint64_t before, uint64
     return breaks;
 }
 
-CLONES_PART void count_block(struct tables_l2_walk *walk, uint64_t first, uint64_t breaks,
+CLONES_PART void count_block(struct tables_l2_decoder *decoder, uint64_t first, uint64_t breaks,
                              uint64_t guest_off)
 {
-    struct piece_counts *counts = walk->output.counts;
+    struct piece_counts *counts = decoder->output.counts;
     uint64_t borders =
-        (guest_off & (walk->rules->request_bytes - 1)) == 0 ? walk->rules->borders : 0;
-    uint64_t halves = walk->rules->entry.cluster_bytes > PIECE_REQUEST_BYTES ? L2_BLOCK : 0;
+        (guest_off & (decoder->rules->request_bytes - 1)) == 0 ? decoder->rules->borders : 0;
+    uint64_t halves = decoder->rules->entry.cluster_bytes > PIECE_REQUEST_BYTES ? L2_BLOCK : 0;
     uint64_t inner = breaks & ~UINT64_C(1);
 
     counts->mapped_clusters += L2_BLOCK;
-    counts->mapped_bytes += L2_BLOCK * walk->rules->entry.cluster_bytes;
-    if (walk->adjacent_end == L2_NONE)
+    counts->mapped_bytes += L2_BLOCK * decoder->rules->entry.cluster_bytes;
+    if (decoder->adjacent_end == L2_NONE)
         borders |= 1;
     counts->reads_unbroken += (uint64_t)__builtin_popcountll(borders) + halves;
     counts->reads +=
-        (uint64_t)__builtin_popcountll(borders | inner | (walk->adjacent_end != first)) + halves;
+        (uint64_t)__builtin_popcountll(borders | inner | (decoder->adjacent_end != first)) + halves;
 }
 
 /* What keeps space between data; in most blocks there is none. */
-CLONES_PART void count_kept(struct tables_l2_walk *walk, uint64_t mapped, uint64_t kept)
+CLONES_PART void count_kept(struct tables_l2_decoder *decoder, uint64_t mapped, uint64_t kept)
 {
     if (kept == 0 && mapped == 0)
         return;
-    if (kept == 0 && walk->kept == 0) {
-        walk->kept_counts = true;
+    if (kept == 0 && decoder->kept == 0) {
+        decoder->kept_counts = true;
         return;
     }
     for (uint64_t both = mapped | kept; both != 0; both &= both - 1) {
         if (kept & both & -both)
-            walk->kept++;
+            decoder->kept++;
         else
-            l2_meet_data(walk);
+            l2_meet_data(decoder);
     }
 }
 
 /* A dense block whose offsets stand behind the pieces of the batch already. */
-CLONES_PART int walk_dense(struct tables_l2_walk *walk, uint32_t index)
+CLONES_PART int decode_dense(struct tables_l2_decoder *decoder, uint32_t index)
 {
-    struct piece_counts *counts = walk->output.counts;
-    struct piece_batch *batch = walk->batch;
-    uint64_t cluster_bytes = walk->rules->entry.cluster_bytes;
-    uint64_t guest_off = l2_guest_off_of(walk, index), breaks;
+    struct piece_counts *counts = decoder->output.counts;
+    struct piece_batch *batch = decoder->batch;
+    uint64_t cluster_bytes = decoder->rules->entry.cluster_bytes;
+    uint64_t guest_off = l2_guest_off_of(decoder, index), breaks;
     const uint64_t *begin;
-    int ret = join_uniform(walk, guest_off);
+    int ret = join_uniform(decoder, guest_off);
 
     if (ret < 0)
         return ret;
@@ -138,23 +138,24 @@ CLONES_PART int walk_dense(struct tables_l2_walk *walk, uint32_t index)
     breaks = block_breaks(begin, batch->n > 0 ? begin[-1] : 0, cluster_bytes);
     counts->check_allocated += L2_BLOCK;
     counts->check_fragmented += (uint64_t)__builtin_popcountll(breaks & ~UINT64_C(1)) +
-                                (walk->check_next != 0 && begin[0] != walk->check_next);
-    walk->check_next = begin[L2_BLOCK - 1] + cluster_bytes;
+                                (decoder->check_next != 0 && begin[0] != decoder->check_next);
+    decoder->check_next = begin[L2_BLOCK - 1] + cluster_bytes;
 
-    count_block(walk, begin[0], breaks, guest_off);
-    count_kept(walk, UINT64_MAX, 0);
-    walk->adjacent_end = walk->check_next;
+    count_block(decoder, begin[0], breaks, guest_off);
+    count_kept(decoder, UINT64_MAX, 0);
+    decoder->adjacent_end = decoder->check_next;
 
     batch->breaks[batch->n / L2_BLOCK] = breaks;
     batch->n += L2_BLOCK;
-    return batch->n == PIECE_BATCH_MAX ? tables_l2_flush(walk) : 0;
+    return batch->n == PIECE_BATCH_MAX ? tables_l2_flush(decoder) : 0;
 }
 
 /*
  * The fragmented ones among the entries with a host cluster, by the formula of check: each is
  * compared with the last one before it, wherever that is.
  */
-CLONES_PART uint64_t count_fragmented(struct tables_l2_walk *walk, const struct tables_block *block)
+CLONES_PART uint64_t count_fragmented(struct tables_l2_decoder *decoder,
+                                      const struct tables_block *block)
 {
     uint64_t follows = block->host & block->host << 1; /* one that is in the entry before */
     uint64_t ends = block->host & ~(block->host >> 1);
@@ -163,25 +164,25 @@ CLONES_PART uint64_t count_fragmented(struct tables_l2_walk *walk, const struct 
     for (uint64_t begins = block->host & ~follows; begins != 0; begins &= begins - 1) {
         uint64_t begin = block->begin[__builtin_ctzll(begins)];
 
-        fragmented += walk->check_next != 0 && begin != walk->check_next;
-        walk->check_next = block->end[__builtin_ctzll(ends)];
+        fragmented += decoder->check_next != 0 && begin != decoder->check_next;
+        decoder->check_next = block->end[__builtin_ctzll(ends)];
         ends &= ends - 1;
     }
     return fragmented;
 }
 
 /* The data reads of standard clusters, as in count_reads. */
-CLONES_PART void count_block_reads(struct tables_l2_walk *walk, const struct tables_block *block,
-                                   uint64_t guest_off)
+CLONES_PART void count_block_reads(struct tables_l2_decoder *decoder,
+                                   const struct tables_block *block, uint64_t guest_off)
 {
-    struct piece_counts *counts = walk->output.counts;
+    struct piece_counts *counts = decoder->output.counts;
     uint64_t borders =
-        (guest_off & (walk->rules->request_bytes - 1)) == 0 ? walk->rules->borders : 0;
+        (guest_off & (decoder->rules->request_bytes - 1)) == 0 ? decoder->rules->borders : 0;
     uint64_t first_parts = block->standard, last_parts = block->standard, starts = 0, goes_on;
-    uint64_t touches = block->touches | (block->begin[0] == walk->adjacent_end);
+    uint64_t touches = block->touches | (block->begin[0] == decoder->adjacent_end);
 
-    if (walk->rules->entry.extended_l2) {
-        uint32_t middle = walk->rules->entry.cluster_bytes > PIECE_REQUEST_BYTES
+    if (decoder->rules->entry.extended_l2) {
+        uint32_t middle = decoder->rules->entry.cluster_bytes > PIECE_REQUEST_BYTES
                               ? UINT32_C(1) << (FORMAT_SUBCLUSTERS / 2)
                               : 0;
 
@@ -195,44 +196,45 @@ CLONES_PART void count_block_reads(struct tables_l2_walk *walk, const struct tab
         }
     } else {
         starts = (uint64_t)__builtin_popcountll(block->standard) *
-                 (walk->rules->entry.cluster_bytes > PIECE_REQUEST_BYTES ? 2 : 1);
+                 (decoder->rules->entry.cluster_bytes > PIECE_REQUEST_BYTES ? 2 : 1);
     }
-    goes_on = first_parts & (last_parts << 1 | (walk->adjacent_end != L2_NONE)) & ~borders;
+    goes_on = first_parts & (last_parts << 1 | (decoder->adjacent_end != L2_NONE)) & ~borders;
     counts->reads_unbroken += starts - (uint64_t)__builtin_popcountll(goes_on);
     counts->reads += starts - (uint64_t)__builtin_popcountll(goes_on & touches);
-    walk->adjacent_end = last_parts >> (L2_BLOCK - 1) ? block->end[L2_BLOCK - 1] : L2_NONE;
+    decoder->adjacent_end = last_parts >> (L2_BLOCK - 1) ? block->end[L2_BLOCK - 1] : L2_NONE;
 }
 
-CLONES_PART uint64_t count_held(const struct tables_l2_walk *walk, const struct tables_block *block)
+CLONES_PART uint64_t count_held(const struct tables_l2_decoder *decoder,
+                                const struct tables_block *block)
 {
-    uint64_t cluster_bytes = walk->rules->entry.cluster_bytes, parts = 0;
+    uint64_t cluster_bytes = decoder->rules->entry.cluster_bytes, parts = 0;
     uint64_t held = block->standard | block->compressed;
 
-    if (!walk->rules->entry.extended_l2)
+    if (!decoder->rules->entry.extended_l2)
         return (uint64_t)__builtin_popcountll(held) * cluster_bytes;
     for (unsigned i = 0; i < L2_BLOCK; i++)
         parts += (unsigned)__builtin_popcount(block->alloc[i]);
     return parts * (cluster_bytes / FORMAT_SUBCLUSTERS);
 }
 
-CLONES_PART void count_columns(struct tables_l2_walk *walk, const struct tables_block *block,
+CLONES_PART void count_columns(struct tables_l2_decoder *decoder, const struct tables_block *block,
                                uint64_t guest_off)
 {
-    struct piece_counts *counts = walk->output.counts;
+    struct piece_counts *counts = decoder->output.counts;
     uint64_t n_compressed = (uint64_t)__builtin_popcountll(block->compressed);
 
     counts->check_allocated += (uint64_t)__builtin_popcountll(block->host) + n_compressed;
-    counts->check_fragmented += count_fragmented(walk, block) + n_compressed;
+    counts->check_fragmented += count_fragmented(decoder, block) + n_compressed;
     counts->check_compressed += n_compressed;
     counts->mapped_clusters += (uint64_t)__builtin_popcountll(block->standard) + n_compressed;
-    counts->mapped_bytes += count_held(walk, block);
+    counts->mapped_bytes += count_held(decoder, block);
     counts->compressed_clusters += n_compressed;
     counts->zero_clusters += (uint64_t)__builtin_popcountll(block->zero);
     counts->zero_allocated_clusters += (uint64_t)__builtin_popcountll(block->zero & block->host);
     counts->reads += n_compressed;
     counts->reads_unbroken += n_compressed;
-    count_block_reads(walk, block, guest_off);
-    count_kept(walk, block->standard | block->compressed, block->zero & block->host);
+    count_block_reads(decoder, block, guest_off);
+    count_kept(decoder, block->standard | block->compressed, block->zero & block->host);
 }
 
 /* Behind the pieces of the batch there are 64 more: those whose bits are @held move together. */
@@ -271,11 +273,11 @@ CLONES_PART void make_zeros(struct piece_batch *batch, uint64_t zero, uint64_t h
 }
 
 /* The mapped entries of a block become pieces; those of zeros, too, where they are asked for. */
-CLONES_PART void add_columns(struct tables_l2_walk *walk, const struct tables_block *restrict block,
-                             uint64_t guest_off)
+CLONES_PART void add_columns(struct tables_l2_decoder *decoder,
+                             const struct tables_block *restrict block, uint64_t guest_off)
 {
-    const struct tables_l2_rules *rules = walk->rules;
-    struct piece_batch *restrict batch = walk->batch;
+    const struct tables_l2_rules *rules = decoder->rules;
+    struct piece_batch *restrict batch = decoder->batch;
     const uint64_t cluster_bytes = rules->entry.cluster_bytes;
     const uint64_t zero = rules->pieces == TABLES_PIECES_MAPPED ? 0 : block->zero;
     const uint64_t held = block->standard | block->compressed | zero;
@@ -306,57 +308,58 @@ CLONES_PART void add_columns(struct tables_l2_walk *walk, const struct tables_bl
 }
 
 /* A block of which not every entry is plain. True if it was decoded, else it is not counted yet. */
-CLONES_PART bool walk_columns(struct tables_l2_walk *walk, uint32_t index, const uint64_t *raw,
-                              int *ret)
+CLONES_PART bool decode_columns(struct tables_l2_decoder *decoder, uint32_t index,
+                                const uint64_t *raw, int *ret)
 {
-    struct piece_batch *batch = walk->batch;
+    struct piece_batch *batch = decoder->batch;
     struct tables_block block;
 
-    if (walk->rules->pieces == TABLES_PIECES_DETAIL ||
-        !tables_block_decode(&block, &walk->rules->entry, raw) ||
-        (block.compressed != 0 && l2_blobs_are_read_again(walk)))
+    if (decoder->rules->pieces == TABLES_PIECES_DETAIL ||
+        !tables_block_decode(&block, &decoder->rules->entry, raw) ||
+        (block.compressed != 0 && l2_blobs_are_read_again(decoder)))
         return false;
-    *ret = batch->n > 0 && batch->uniform ? tables_l2_flush(walk) : 0;
+    *ret = batch->n > 0 && batch->uniform ? tables_l2_flush(decoder) : 0;
     batch->uniform = false;
-    count_columns(walk, &block, l2_guest_off_of(walk, index));
-    add_columns(walk, &block, l2_guest_off_of(walk, index));
+    count_columns(decoder, &block, l2_guest_off_of(decoder, index));
+    add_columns(decoder, &block, l2_guest_off_of(decoder, index));
     return true;
 }
 
-CLONES_PART int walk_block(struct tables_l2_walk *walk, uint32_t index, const uint64_t *raw,
-                           bool extended)
+CLONES_PART int decode_block(struct tables_l2_decoder *decoder, uint32_t index, const uint64_t *raw,
+                             bool extended)
 {
-    const struct format_entry_rules *rules = &walk->rules->entry;
+    const struct format_entry_rules *rules = &decoder->rules->entry;
     enum block_kind kind;
     uint64_t *begin;
-    int ret = l2_begins_slice(walk, index) ? tables_l2_read_slice(walk, index) : 0;
+    int ret = l2_begins_slice(decoder, index) ? tables_l2_read_slice(decoder, index) : 0;
 
     if (ret == 0)
-        ret = make_room(walk);
-    if (ret < 0 || index + L2_BLOCK <= walk->first)
+        ret = make_room(decoder);
+    if (ret < 0 || index + L2_BLOCK <= decoder->first)
         return ret;
-    begin = &walk->batch->begin[walk->batch->n];
+    begin = &decoder->batch->begin[decoder->batch->n];
     kind = peek(rules, raw, extended ? 2 : 1, begin);
     if (kind == BLOCK_EMPTY) {
-        walk->adjacent_end = L2_NONE;
+        decoder->adjacent_end = L2_NONE;
         return 0;
     }
-    if (index >= walk->first && index + L2_BLOCK <= walk->whole && !l2_reads_are_short(walk) &&
-        (kind == BLOCK_DENSE || walk_columns(walk, index, raw, &ret)))
-        return kind == BLOCK_DENSE ? walk_dense(walk, index) : ret;
-    return tables_l2_walk_entries(walk, index, raw);
+    if (index >= decoder->first && index + L2_BLOCK <= decoder->whole &&
+        !l2_reads_are_short(decoder) &&
+        (kind == BLOCK_DENSE || decode_columns(decoder, index, raw, &ret)))
+        return kind == BLOCK_DENSE ? decode_dense(decoder, index) : ret;
+    return tables_l2_decode_entries(decoder, index, raw);
 }
 
 /* The smallest table has 64 entries, and chunks are multiples of 4 KiB: whole blocks. */
-CLONES int tables_l2_walk_blocks(struct tables_l2_walk *walk, const uint64_t *raw, size_t n)
+CLONES int tables_l2_decode_blocks(struct tables_l2_decoder *decoder, const uint64_t *raw, size_t n)
 {
     int ret = 0;
 
-    if (walk->rules->entry.extended_l2)
-        for (size_t i = 0; i < n && ret == 0; i += L2_BLOCK, walk->next += L2_BLOCK)
-            ret = walk_block(walk, walk->next, raw + 2 * i, true);
+    if (decoder->rules->entry.extended_l2)
+        for (size_t i = 0; i < n && ret == 0; i += L2_BLOCK, decoder->next += L2_BLOCK)
+            ret = decode_block(decoder, decoder->next, raw + 2 * i, true);
     else
-        for (size_t i = 0; i < n && ret == 0; i += L2_BLOCK, walk->next += L2_BLOCK)
-            ret = walk_block(walk, walk->next, raw + i, false);
+        for (size_t i = 0; i < n && ret == 0; i += L2_BLOCK, decoder->next += L2_BLOCK)
+            ret = decode_block(decoder, decoder->next, raw + i, false);
     return ret;
 }

@@ -4,7 +4,7 @@
 
 #include "checked.h"
 #include "header.h"
-#include "l2_walk.h"
+#include "l2_decoder.h"
 #include "request.h"
 
 #define CRYPT_CLUSTERS 32

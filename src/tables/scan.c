@@ -76,7 +76,7 @@ struct tables_scan {
 
     /* The table being walked. */
     struct piece_batch batch;
-    struct tables_l2_walk l2;
+    struct tables_l2_decoder l2;
     bool counted; /* something of it was no hole: only then the next two can be other than empty */
     struct piece_counts counts; /* of that table alone */
     struct piece_lost lost;     /* likewise */

@@ -538,7 +538,7 @@ static void a_snapshot_is_named_and_no_list_is_needed(void **state)
                                       .findings = &outcome.findings,
                                       .table_name = "snapshot 2 "};
     struct piece_batch *batch = calloc(1, sizeof(*batch));
-    struct tables_l2_walk walk;
+    struct tables_l2_decoder walk;
     uint64_t *raw;
 
     (void)state;
@@ -594,7 +594,7 @@ static struct outcome walk_growing(uint64_t file_bytes, uint64_t word, unsigned 
                                       .file_has_grown = ask,
                                       .context = &growth};
     struct piece_batch *batch = calloc(1, sizeof(*batch));
-    struct tables_l2_walk walk;
+    struct tables_l2_decoder walk;
     uint64_t *raw;
 
     fill_in_order(&table, 5);
@@ -687,7 +687,7 @@ static void what_the_sink_returns_stops_the_walk(void **state)
         struct piece_counts counts = {0};
         struct tables_l2_output output = {
             .sink = {stop, &stopper}, .counts = &counts, .table_name = ""};
-        struct tables_l2_walk walk;
+        struct tables_l2_decoder walk;
 
         tables_l2_begin(&walk, &rules, output, batch, L2_OFF, 0, table.virtual_bytes);
         ret = tables_l2_chunk(&walk, raw, 65536);

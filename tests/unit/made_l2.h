@@ -201,7 +201,7 @@ static inline struct outcome walk(const struct table *table, enum tables_pieces 
                                       .counts = &outcome.counts,
                                       .findings = &outcome.findings,
                                       .table_name = ""};
-    struct tables_l2_walk walk;
+    struct tables_l2_decoder walk;
     uint64_t *raw = raw_of(table);
     size_t table_bytes = table->header.cluster_bytes;
 

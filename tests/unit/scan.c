@@ -767,7 +767,7 @@ static void naive_scan(struct small_image *small, struct table *table, struct lo
     log->members = (struct tables_members){own, 1};
     for (uint32_t i = 0; i < table->l1_entries && (table->whole_l1 || i < needed); i++) {
         uint64_t word, l2_off, raw[64], mapped_before = table->counts.mapped_clusters;
-        struct tables_l2_walk walk;
+        struct tables_l2_decoder walk;
         struct tables_l2_output output = {
             .sink = {take, log}, .counts = &table->counts, .table_name = ""};
 
