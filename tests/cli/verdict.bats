@@ -121,6 +121,36 @@ compressed 0..9 bytes 1048576'
     judged image "snapshots random-growth"
 }
 
+# grown NAME OPTIONS [MORE-OPTIONS]: an image of 32 MiB, on base if its name has an "over" in it, whose
+# clusters were written as the file writes says.
+grown() {
+    local backing=()
+
+    [[ $1 != *over* ]] || backing=(-b base -F qcow2)
+    qemu-img create -q -f qcow2 ${backing[@]+"${backing[@]}"} -o "$2" ${3:+-o "$3"} "$1" 32M 2>log ||
+        told "QEMU does not take $2 with $3:" log
+    qemu-io "$1" <writes >/dev/null
+}
+
+@test "the option against random growth is one that QEMU takes for such an image, and it helps" {
+    needs qemu-img qemu-io
+    shuffle 512 | head -400 | while read -r n; do echo "write -q -P 9 $((n * 64))k 64k"; done >writes
+    qemu-img create -q -f qcow2 base 32M
+    for how in compat=0.10 cluster_size=4k extended_l2=on,cluster_size=128k; do
+        for kind in plain over; do
+            rm -f $kind $kind-again
+            grown $kind $how
+            qcow2frag --json --no-host --device hdd $kind >found
+            is <(json found 'i[0]["verdict"]["causes"][0]["code"]') random-growth
+            option=$(json found 'i[0]["verdict"]["causes"][0]["option"]')
+            [[ $option == *preallocation=* ]] || told "against $how, $kind: $option"
+            grown $kind-again $how "$option"
+            qcow2frag --json --no-host --device hdd $kind-again >found
+            is <(json found '[i[0]["verdict"]["action"], i[0]["tables"][0]["backward_steps"]]') '["none", 0]'
+        done
+    done
+}
+
 @test "a damaged image: unknown, repair first" {
     fixture v2-zero
     try qcow2frag --json --no-host v2-zero.qcow2

@@ -20,6 +20,7 @@ struct scene {
     unsigned finds_damage;   /* so many attempts do */
     unsigned fails;          /* likewise, without a result */
     unsigned gives_away;     /* the attempt after which there must be no other; 0: none */
+    unsigned is_whole_at;    /* before that look there is no header; 0: there always is */
     unsigned n_attempts, n_forgotten;
     uint64_t n_stamps;
 };
@@ -45,6 +46,8 @@ static void forget(void *context)
 
     format_findings_free(&scene->findings);
     scene->n_forgotten++;
+    if (scene->is_whole_at > 0)
+        scene->small.bytes[0] = scene->n_forgotten < scene->is_whole_at ? 0 : 'Q';
 }
 
 static int attempt(void *context, struct format_image *image, struct report_backing *backing,
@@ -228,6 +231,28 @@ static void a_failure_in_use_is_tried_again(void **state)
     comes_to(&scene, 4, false, false);
 }
 
+/* Nobody has come so far as to see whether it was written to: it may have been. */
+static void an_image_in_use_that_cannot_be_opened_is_tried_again(void **state)
+{
+    struct err err = {0};
+    struct scene scene;
+
+    (void)state;
+    begin(&scene);
+    scene.written = true;
+    scene.is_whole_at = 3;
+    assert_int_equal(report_watch(&scene.watch, &err), 0);
+    assert_int_equal(scene.n_forgotten, 3);
+    assert_int_equal(scene.n_attempts, 1);
+    end(&scene);
+
+    begin(&scene);
+    scene.is_whole_at = 2;
+    assert_true(report_watch(&scene.watch, &err) < 0);
+    assert_int_equal(scene.n_forgotten, 1);
+    end(&scene);
+}
+
 static void a_failure_that_stays_is_one(void **state)
 {
     struct err err = {0};
@@ -318,6 +343,7 @@ int main(void)
         cmocka_unit_test(who_comes_meanwhile_may_have_changed_anything),
         cmocka_unit_test(what_was_given_away_is_not_looked_at_again),
         cmocka_unit_test(a_failure_in_use_is_tried_again),
+        cmocka_unit_test(an_image_in_use_that_cannot_be_opened_is_tried_again),
         cmocka_unit_test(a_failure_that_stays_is_one),
         cmocka_unit_test(damage_is_believed_at_once_if_nobody_has_written),
         cmocka_unit_test(damage_of_a_device_in_use_is_believed_at_once_if_nothing_changed),
