@@ -137,3 +137,73 @@ a_chain() {
         rm new
     done
 }
+
+# ---- what is refused, and what stays in order ----
+
+@test "--reserve: whatever the guest writes first later, it is in order" {
+    qemu-img create -q -f qcow2 image 64M
+    qemu-io -f qcow2 -c 'write -q -P 1 40M 2M' -c 'write -q -P 2 1M 3M' image
+    qemu-img convert -O raw image raw
+    qcow2frag defrag -q --reserve -o new image
+    qemu-img check -q new
+    qemu-img compare -q -f raw raw -F qcow2 new
+    [ "$(stat -c %b new)" -lt 12000 ] || told "the places take room"
+    python3 -c 'import random
+random.seed(3)
+for cluster in random.sample(range(1024), 1024):
+    if not 640 <= cluster < 672 and not 16 <= cluster < 64:
+        print(f"write -q -P 9 {cluster * 64}k 64k")' | qemu-io -f qcow2 new >io.log
+    qcow2frag --json new >figures
+    is <(json figures '[i[0]["tables"][0][k] for k in ("fragmentation_score", "breaks", "mapped_clusters")]') '[0.0, 0, 1024]'
+    qemu-img check -q new
+}
+
+# refuses IMAGE WHY [OPTION ...]: nothing is made, and the image is as it was.
+refuses() {
+    cksum <"$1" >before
+    try qcow2frag defrag --force "${@:3}" "$1"
+    refused "$1" ${2:+"$2"}
+    cksum <"$1" | diff before -
+    try qcow2frag defrag --force -o new "${@:3}" "$1"
+    refused "$1" ${2:+"$2"}
+    [ ! -e new ]
+}
+
+@test "--reserve where it cannot work" {
+    qemu-img create -q -f qcow2 -o compat=0.10 two 1M
+    refuses two "--reserve cannot work here: version 2 has no zero clusters that keep a place; qemu-img amend" --reserve
+    qemu-img create -q -f qcow2 -b two -F qcow2 top
+    refuses top "--reserve cannot work here: it has a backing file, which zero clusters would hide" --reserve
+    qemu-img create -q -f qcow2 saved 1M
+    qemu-img snapshot -c s saved
+    refuses saved "--reserve cannot work here: it has internal snapshots" --reserve
+    qemu-img create -q -f qcow2 -o data_file=raw.img outside 1M
+    refuses outside "--reserve cannot work here: the data of its guest are in an external data file" --reserve
+}
+
+@test "LUKS: the keys are not there, and a plain move would destroy it" {
+    qemu-img create -q -f qcow2 --object secret,id=s,data=x \
+        -o encrypt.format=luks,encrypt.key-secret=s,encrypt.iter-time=10 image 1M 2>log || skip "no LUKS here"
+    refuses image "it is encrypted with LUKS"
+    holds err "qemu-img convert, given the key, writes it anew, without its internal snapshots"
+}
+
+# poke FILE OFFSET BYTE: of the header.
+poke() { printf "\\x$3" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none; }
+
+@test "one that was not closed, one that is marked as corrupt, bits that nobody knows" {
+    qemu-img create -q -f qcow2 good 1M
+    cp good image
+    poke image 79 01
+    refuses image "it was not closed properly, and its refcounts are not up to date; repair it with qemu-img check -r all"
+    poke image 79 02
+    refuses image "it is marked as corrupt; repair it with qemu-img check -r all"
+    poke image 79 80
+    refuses image ""
+    cp good image
+    poke image 95 08
+    refuses image "it has autoclear feature bits that are not known here (0x8)"
+    try qcow2frag defrag --force -q --clear-unknown-autoclear image
+    exits 0
+    [ "$(dd if=image bs=1 skip=88 count=8 status=none | od -An -tx1 | tr -d ' ')" = 0000000000000000 ]
+}
