@@ -14,6 +14,7 @@
 #include "output.h"
 #include "render_defrag.h"
 #include "rewrite.h"
+#include "rewrite_page.h"
 #include "schedule.h"
 #include "seconds.h"
 #include "size.h"
@@ -38,6 +39,7 @@ struct rewrites {
     struct json json;
     struct render_defrag_row *rows; /* one for each image that was looked at */
     size_t n_rows;
+    struct rewrite_page page; /* of --report */
 };
 
 /* ---- which, and in which order ---- */
@@ -137,7 +139,8 @@ static int rewrite(struct rewrites *rewrites, const struct queued *queued)
     struct rewrite one = {.options = rewrites->options,
                           .console = rewrites->console,
                           .path = targets_path(&rewrites->targets, queued->target),
-                          .schedule = &rewrites->schedule};
+                          .schedule = &rewrites->schedule,
+                          .picture = rewrite_page_picture(&rewrites->page)};
     struct err err = {0};
 
     if (queued->original) {
@@ -154,6 +157,10 @@ static int rewrite(struct rewrites *rewrites, const struct queued *queued)
     if (is_failure(one.result.state))
         rewrites->status = CMD_FAILED;
     show(rewrites, &one.result);
+    if (rewrite_page_add(&rewrites->page, &one.result) < 0) {
+        rewrites->console->complain(one.path, "no memory for its part of the page");
+        rewrites->status = CMD_FAILED;
+    }
     return rewrites->console->stopped() ? -EINTR : 0;
 }
 
@@ -226,6 +233,12 @@ static int collect(struct rewrites *rewrites, struct err *err)
     if (targets_collect(&rewrites->targets, options, rewrites->console, &rewrites->status) < 0)
         return err_no_memory(err);
     rewrites->many = options->n_paths > 1 || rewrites->targets.has_folder;
+    rewrites->page = (struct rewrite_page){
+        .path = options->report,
+        .many = rewrites->many,
+        .folder = options->n_paths == 1 && rewrites->many ? options->paths[0] : NULL};
+    if (rewrite_page_check(&rewrites->page, err) < 0)
+        return -err->code;
     return originals_find(&rewrites->targets, &rewrites->originals) < 0 ? err_no_memory(err) : 0;
 }
 
@@ -252,6 +265,8 @@ static int run(struct rewrites *rewrites, struct io_output *output, struct err *
         io_output_abort(output);
     if (rewrites->text != NULL)
         fclose(rewrites->text);
+    if (ret == 0)
+        ret = rewrite_page_write(&rewrites->page, err);
     return ret;
 }
 
@@ -270,6 +285,7 @@ int cmd_defrag(const struct options *options, const struct cmd_console *console)
         cmd_complain(console, err.code == EISDIR ? options->paths[0] : NULL, &err);
         rewrites.status = CMD_FAILED;
     }
+    rewrite_page_free(&rewrites.page);
     originals_free(&rewrites.originals);
     targets_free(&rewrites.targets);
     for (size_t i = 0; i < rewrites.n_rows; i++)

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: MIT
-/* Owns the course of `qcow2frag report`: one image, or two, become a page. */
+/* Owns the course of `qcow2frag report`: one image, two, or a folder of them become a page. */
 #include "cmd.h"
 
 #include "cleanup.h"
+#include "crew.h"
 #include "err.h"
 #include "measure.h"
 #include "options.h"
 #include "output.h"
+#include "render_fleet.h"
 #include "render_html.h"
 #include "report.h"
+#include "targets.h"
 #include "workers.h"
 
 #include <errno.h>
@@ -26,7 +29,12 @@ struct report {
     const struct options *options;
     const struct cmd_console *console;
     struct workers workers;
-    struct report_image images[2];
+    struct report_image images[2]; /* one, or before and after */
+    struct targets targets;        /* or those of a folder, */
+    struct render_fleet fleet;
+    struct report_image *kept; /* whole, if they are few */
+    size_t n_finished;
+    bool no_memory;
     time_t shown; /* when the progress line was last renewed */
     int status;
 };
@@ -93,7 +101,7 @@ static int measure(struct report *report, size_t i)
 /* ---- the page ---- */
 
 /* First into memory, lest half of a page is seen. */
-static int render(const struct report *report, FILE *stream)
+static int render(struct report *report, FILE *stream)
 {
     CLEANUP_FREE char *text = NULL;
     size_t len = 0;
@@ -102,8 +110,11 @@ static int render(const struct report *report, FILE *stream)
 
     if (memory == NULL)
         return -ENOMEM;
-    ret = render_html(memory, &report->images[0],
-                      report->options->n_paths > 1 ? &report->images[1] : NULL, NULL);
+    if (report->fleet.rows != NULL)
+        ret = render_fleet(memory, &report->fleet);
+    else
+        ret = render_html(memory, &report->images[0],
+                          report->options->n_paths > 1 ? &report->images[1] : NULL, NULL);
     if (fflush(memory) != 0 || ferror(memory))
         ret = -ENOMEM;
     fclose(memory);
@@ -112,12 +123,107 @@ static int render(const struct report *report, FILE *stream)
     return ret;
 }
 
-static int measure_and_render(struct report *report, struct io_output *output, struct err *err)
+static int measure_images(struct report *report)
 {
     int ret = 0;
 
     for (size_t i = 0; i < report->options->n_paths && ret == 0; i++)
         ret = measure(report, i);
+    return ret;
+}
+
+/* ---- a folder ---- */
+
+#define FLEET_IMAGES_MAX 100 /* that are kept whole, for the JSON */
+
+/* What is wrong with one of many is told in a line. */
+static void judge(struct report *report, const struct report_image *image)
+{
+    if (image->error != NULL) {
+        report->console->complain(image->path, image->error);
+        report->status = cmd_worse(report->status, CMD_FAILED);
+    } else if (format_findings_have_error(&image->findings)) {
+        report->console->complain(image->path, "is damaged; measure it alone to see more");
+        report->status = cmd_worse(report->status, CMD_DAMAGED);
+    }
+}
+
+static void finished(void *context, size_t i, struct report_image *image)
+{
+    struct report *report = context;
+
+    if (report->console->progress != NULL && image->error != NULL)
+        report->console->progress(NULL);
+    judge(report, image);
+    report->no_memory |= render_fleet_row(image, &report->fleet.rows[i]) < 0;
+    report->n_finished++;
+    show_progress(report, (double)report->n_finished / (double)report->targets.n_list);
+    if (report->kept != NULL)
+        report->kept[i] = *image; /* with all that it holds */
+    else
+        report_image_free(image);
+}
+
+static int measure_folder(struct report *report, struct err *err)
+{
+    const struct options *options = report->options;
+    struct crew crew = {.targets = &report->targets,
+                        .choice = {.device = options->device,
+                                   .no_host = options->no_host,
+                                   .chain = options->chain,
+                                   .picture = &render_fleet_picture},
+                        .n_threads = options->threads > 0 ? options->threads : workers_processors(),
+                        .finished = finished,
+                        .context = report};
+    size_t n;
+
+    if (targets_collect(&report->targets, options, report->console, &report->status) < 0)
+        return err_no_memory(err);
+    n = report->targets.n_list;
+    if (n == 0)
+        return -ENOENT; /* which was told */
+    report->fleet =
+        (struct render_fleet){.folder = options->paths[0], .n_rows = n, .measured_at = time(NULL)};
+    report->fleet.rows = calloc(n, sizeof(*report->fleet.rows));
+    if (n <= FLEET_IMAGES_MAX)
+        report->kept = calloc(n, sizeof(*report->kept));
+    if (report->fleet.rows == NULL || crew_measure(&crew) < 0 || report->no_memory)
+        return err_no_memory(err);
+    report->fleet.images = report->kept;
+    report->fleet.n_images = n;
+    if (report->console->progress != NULL)
+        report->console->progress(NULL);
+    return 0;
+}
+
+/* ---- the whole course ---- */
+
+static bool is_folder(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+static int check(const struct options *options, struct err *err)
+{
+    if (options->output == NULL && isatty(STDOUT_FILENO))
+        return err_set(err, EINVAL,
+                       "a page for a browser is nothing for a terminal: give --output FILE");
+    for (size_t i = 0; i < options->n_paths; i++)
+        if (is_folder(options->paths[i]) && (options->n_paths > 1 || options->n_snapshots > 0 ||
+                                             options->has_range || options->space))
+            return err_set(
+                err, EINVAL,
+                "a directory goes alone with report, without --snapshot, --range and --space");
+    return 0;
+}
+
+static int measure_and_render(struct report *report, struct io_output *output, struct err *err)
+{
+    int ret =
+        is_folder(report->options->paths[0]) ? measure_folder(report, err) : measure_images(report);
+
     if (ret == 0)
         ret = io_output_check(output, err);
     if (ret == 0 && render(report, output->stream) < 0)
@@ -128,23 +234,28 @@ static int measure_and_render(struct report *report, struct io_output *output, s
     return ret;
 }
 
+static void release(struct report *report)
+{
+    for (size_t i = 0; report->kept != NULL && i < report->targets.n_list; i++)
+        report_image_free(&report->kept[i]);
+    for (size_t i = 0; i < 2; i++)
+        report_image_free(&report->images[i]);
+    targets_free(&report->targets);
+    free(report->fleet.rows);
+    free(report->kept);
+}
+
 int cmd_report(const struct options *options, const struct cmd_console *console)
 {
     struct report report = {.options = options, .console = console};
     struct io_output output;
     struct err err = {0};
 
-    if (options->output == NULL && isatty(STDOUT_FILENO)) {
-        console->complain(NULL,
-                          "a page for a browser is nothing for a terminal: give --output FILE");
-        return CMD_FAILED;
-    }
     workers_init(&report.workers, options->threads > 0 ? options->threads : workers_processors());
-    if (io_output_open(&output, options->output, &err) < 0 ||
+    if (check(options, &err) < 0 || io_output_open(&output, options->output, &err) < 0 ||
         measure_and_render(&report, &output, &err) < 0)
         report.status = CMD_FAILED;
     cmd_complain(console, NULL, &err);
-    for (size_t i = 0; i < 2; i++)
-        report_image_free(&report.images[i]);
+    release(&report);
     return report.status;
 }

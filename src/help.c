@@ -58,6 +58,8 @@ static const struct example {
     {OPTIONS_REPORT, "qcow2frag report -o both.html before.qcow2 after.qcow2",
      "two images side by side, on the same scales"},
     {OPTIONS_DEFRAG, "qcow2frag defrag --dry-run disk.qcow2", "what it would gain, and cost"},
+    {OPTIONS_DEFRAG, "qcow2frag defrag --report done.html --dry-run disk.qcow2",
+     "the same, with pictures, as a page for a browser"},
     {OPTIONS_DEFRAG, "qcow2frag defrag -o new.qcow2 disk.qcow2",
      "the same image in order as a second file"},
     {OPTIONS_DEFRAG, "qcow2frag defrag --keep-original disk.qcow2",

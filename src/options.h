@@ -65,6 +65,7 @@ struct options {
     double if_score, if_slowdown; /* a fraction, a factor */
     uint64_t max_seconds;         /* 0: without end */
     const char *keep_suffix;      /* NULL: the original goes */
+    const char *report;           /* where the page of a rewrite goes; NULL: there is none */
     const char *check_command;    /* NULL: none */
     uint64_t memory_bytes;        /* 0: not given */
     uint64_t rate;                /* bytes a second; 0: no limit */

@@ -80,6 +80,8 @@ const struct options_spec options_specs[] = {
      "only images whose disk is slowed down more than X times"},
     {OPTIONS_ID_MAX_TIME, "max-time", "DURATION", ON_DEFRAG,
      "begin no image that would end later than this (90s, 15m, 2h)"},
+    {OPTIONS_ID_REPORT, "report", "FILE", ON_DEFRAG,
+     "also a page of HTML there, with before and after"},
     {OPTIONS_ID_PROGRESS, "progress", "[WHEN]", ON_ALL, "never, auto (the default) or always"},
     {OPTIONS_ID_QUIET, "quiet", NULL, ON_MEASURE | ON_DEFRAG,
      "no result, only messages and the exit status"},

@@ -63,6 +63,7 @@ enum options_id {
     OPTIONS_ID_PROGRESS,
     OPTIONS_ID_RANGE,
     OPTIONS_ID_RATE_LIMIT,
+    OPTIONS_ID_REPORT,
     OPTIONS_ID_RESERVE,
     OPTIONS_ID_SORT,
     OPTIONS_ID_SPACE,
@@ -80,7 +81,7 @@ struct options_spec {
     const char *help;
 };
 
-#define OPTIONS_N_SPECS 47
+#define OPTIONS_N_SPECS 48
 
 extern const struct options_spec options_specs[OPTIONS_N_SPECS];
 

@@ -303,6 +303,9 @@ int options_values_apply(const struct options_spec *spec, const char *argument,
     case OPTIONS_ID_RATE_LIMIT:
         return parse_amount(spec, "so many bytes a second, as in 20M", 1, argument, &options->rate,
                             err);
+    case OPTIONS_ID_REPORT:
+        options->report = argument;
+        return *argument != '\0' ? 0 : err_set(err, EINVAL, "--report: the page needs a name");
     case OPTIONS_ID_HISTOGRAM:
         options->histogram = true;
         break;

@@ -232,7 +232,10 @@ static bool has_leaks(const struct report_image *image)
 static int measure_before(struct rewrite *rewrite)
 {
     const struct report_choice choice = {
-        .device = rewrite->options->device, .all_snapshots = true, .space = true};
+        .device = rewrite->options->device,
+        .all_snapshots = true,
+        .space = true,
+        .picture = rewrite->picture};
     struct io *io;
     const char *why;
     int ret = io_file_again(rewrite->source, &io, &rewrite->err);
@@ -274,7 +277,10 @@ static int plan(struct rewrite *rewrite)
                                        .clear_unknown_autoclear = options->clear_unknown_autoclear,
                                        .watch = watch_of(rewrite)};
     struct report_choice choice = {
-        .device = options->device, .all_snapshots = true, .no_host = true};
+        .device = options->device,
+        .all_snapshots = true,
+        .no_host = true,
+        .picture = rewrite->picture};
     const struct report_table *table = report_active_table(&rewrite->before);
     struct io *planned;
     int ret = defrag_new(rewrite->source, &how, &rewrite->defrag, &rewrite->err);

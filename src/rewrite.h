@@ -27,6 +27,7 @@ struct rewrite {
     const char *path;
     struct io *found;          /* what must still be there, taken; NULL: whatever is */
     struct schedule *schedule; /* until when there is time */
+    const struct report_picture_choice *picture; /* of before and after; NULL: none */
 
     struct render_defrag result; /* @path and what it points to is borrowed from here */
     struct report_image before, after;

@@ -202,7 +202,7 @@ static void put_space(struct html *html, const struct report_image *image)
 
     if (space == NULL) {
         html_put(html,
-                 "<p>Not looked at, since that takes longer for a large file: <code>--space</code> "
+                 "<p>Not looked at here, since that takes longer: <code>--space</code> "
                  "adds it.</p>\n");
         return;
     }

@@ -21,6 +21,7 @@ struct html_subject {
 struct html_subjects {
     struct html_subject list[2];
     size_t n;
+    const char *note; /* how one became the other; NULL: nobody says */
 };
 
 #endif

@@ -155,13 +155,23 @@ static int put_device(struct html *html, const struct html_subjects *subjects)
 
 /* ---- the first screen ---- */
 
-static int put_hero(struct html *html, const struct html_subjects *subjects, const char *note)
+static void put_note(struct html *html, const struct html_subjects *subjects)
+{
+    if (subjects->note == NULL)
+        return;
+    html_put(html, "<p class=\"lead\">");
+    html_sentence(html, subjects->note);
+    html_put(html, "</p>\n");
+}
+
+static int put_hero(struct html *html, const struct html_subjects *subjects)
 {
     int ret = 0;
 
     if (subjects->n == 1) {
         html_put(html, "<div class=\"hero\">\n<div>\n");
         html_verdict(html, &subjects->list[0]);
+        put_note(html, subjects);
         html_put(html, "</div>\n");
         if (all_have(subjects, file_of))
             ret = put_plots(html, subjects, file_of, "file");
@@ -170,11 +180,7 @@ static int put_hero(struct html *html, const struct html_subjects *subjects, con
     }
     html_put(html, "<div class=\"hero-two\">\n");
     html_verdict_change(html, subjects);
-    if (note != NULL) {
-        html_put(html, "<p class=\"lead\">");
-        html_sentence(html, note);
-        html_put(html, "</p>\n");
-    }
+    put_note(html, subjects);
     html_put(html, "</div>\n");
     if (!all_have(subjects, file_of))
         return 0;
@@ -269,12 +275,12 @@ static void put_document(struct html *html, const struct html_subjects *subjects
 
 /* ---- the page ---- */
 
-/* Of two it is no news that nothing is to be done. */
+/* Of two it is no news that nothing is to be done; of a rewrite, something was. */
 static bool has_steps(const struct html_subjects *subjects)
 {
     const struct report_image *image = subjects->list[subjects->n - 1].image;
 
-    return html_verdict_has_steps(image) &&
+    return html_verdict_has_steps(image) && subjects->note == NULL &&
            (subjects->n == 1 || !image->verdict.known || image->verdict.action != REPORT_NONE);
 }
 
@@ -298,10 +304,10 @@ static void put_links(struct html *html, const struct html_subjects *subjects)
     html_put(html, "</ul></nav>\n<main>\n");
 }
 
-static int put_parts(struct html *html, const struct html_subjects *subjects, const char *note)
+static int put_parts(struct html *html, const struct html_subjects *subjects)
 {
     const struct html_subject *last = &subjects->list[subjects->n - 1];
-    int ret = put_hero(html, subjects, note);
+    int ret = put_hero(html, subjects);
 
     if (ret == 0 && has_steps(subjects))
         ret = html_verdict_steps(html, last->image);
@@ -333,7 +339,7 @@ static void put_title(struct html *html, const struct html_subjects *subjects)
     html_put(html, " \xe2\x80\x93 qcow2frag");
 }
 
-static int put_page(struct html *html, const struct html_subjects *subjects, const char *note)
+static int put_page(struct html *html, const struct html_subjects *subjects)
 {
     const char *paths[2] = {subjects->list[0].image->path,
                             subjects->n > 1 ? subjects->list[1].image->path : NULL};
@@ -345,7 +351,7 @@ static int put_page(struct html *html, const struct html_subjects *subjects, con
     html_frame_header(html, paths, subjects->n > 1 && strcmp(paths[0], paths[1]) != 0 ? 2 : 1,
                       subjects->list[subjects->n - 1].image->measured_at);
     put_links(html, subjects);
-    ret = put_parts(html, subjects, note);
+    ret = put_parts(html, subjects);
     put_document(html, subjects);
     html_put(html, "</main>\n");
     html_frame_end(html);
@@ -356,11 +362,11 @@ int render_html(FILE *stream, const struct report_image *image, const struct rep
                 const char *note)
 {
     struct html html = {.stream = stream};
-    CLEANUP(release) struct html_subjects subjects = {.n = 0};
+    CLEANUP(release) struct html_subjects subjects = {.note = note};
     int ret = add_subject(&subjects, image, after != NULL ? "Before" : NULL);
 
     if (ret == 0 && after != NULL)
         ret = add_subject(&subjects, after, "After");
     cut_maps(&subjects);
-    return ret == 0 ? put_page(&html, &subjects, note) : ret;
+    return ret == 0 ? put_page(&html, &subjects) : ret;
 }

@@ -22,7 +22,12 @@ map all'
     qcow2frag report -o both.html bad.qcow2 good.qcow2
     qcow2frag report -o empty.html empty.qcow2
     qcow2frag report -o hostile.html ./\"*
-    timeout 120 python3 "$TESTS/cli/browser.py" check bad.html good.html both.html empty.html hostile.html >wrong 2>&1 ||
+    mkdir images
+    mv ./\"* images
+    ln bad.qcow2 good.qcow2 images
+    qcow2frag report -o fleet.html images
+    qcow2frag defrag --dry-run --report plan.html images
+    timeout 120 python3 "$TESTS/cli/browser.py" check bad.html good.html both.html empty.html hostile.html fleet.html plan.html >wrong 2>&1 ||
         told "the browser failed:" wrong
     is_empty wrong
 }

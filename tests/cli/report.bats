@@ -210,6 +210,106 @@ map 0..1'
     holds err '--json does not go with report'
 }
 
+# ---- many images ----
+
+# folder: images/ with one in order, one scattered, one in a subfolder, and one that cannot be measured.
+folder() {
+    mkdir -p images/sub
+    image images/good.qcow2 <<<'size 10G
+map 0..9999'
+    image images/bad.qcow2 <<<'size 10G
+map 0..49999 shuffled seed 1 group 1'
+    image images/sub/worse.qcow2 <<<'size 10G
+map 0..99999 shuffled seed 1 group 1'
+    head -c 200 images/good.qcow2 >images/cut.qcow2
+}
+
+@test "report: a directory, the worst first, and what cannot be measured last" {
+    folder
+    try qcow2frag report --device hdd --no-host -o page.html images
+    exits 1
+    holds err 'images/cut.qcow2: '
+    bounded page.html
+    is <(grep -oE '<bdi>[^<]*</bdi><td>[a-z ]*' page.html) '<bdi>sub/worse.qcow2</bdi><td>fragmented
+<bdi>bad.qcow2</bdi><td>fragmented
+<bdi>good.qcow2</bdi><td>in order
+<bdi>cut.qcow2</bdi><td>failed'
+    shows page.html '>2 of 4<'
+    shows page.html 'qcow2frag defrag --if-slowdown 1.2 --max-time 4h images</pre>'
+    [ "$(grep -c '<img class="\?thumb' page.html)" = 3 ]
+}
+
+@test "report: the JSON of a directory is in the page" {
+    needs python3
+    folder
+    rm images/cut.qcow2
+    qcow2frag report --no-host -o page.html images
+    document page.html >ours.json
+    qcow2frag --json --no-host images >expected.json
+    [ "$(json ours.json '[{**x, "measured_at": 0} for x in i]')" = "$(json expected.json '[{**x, "measured_at": 0} for x in i]')" ]
+}
+
+@test "report: a directory without images is no page, and a directory goes alone" {
+    mkdir empty
+    try qcow2frag report -o page.html empty
+    exits 1
+    holds err 'no qcow2 image in this directory'
+    [ ! -e page.html ]
+    fixture reversed
+    try qcow2frag report -o page.html reversed.qcow2 empty
+    exits 1
+    holds err 'a directory goes alone with report'
+}
+
+# ---- defrag --report ----
+
+@test "report: defrag --report shows before and after" {
+    image disk.qcow2 <<<'size 1G
+map 0..4095 shuffled seed 1 group 1'
+    try qcow2frag defrag --device hdd --report page.html disk.qcow2
+    exits 0
+    bounded page.html
+    shows page.html '<span class="word good">Better<'
+    shows page.html 'The image was written anew'
+    [ "$(grep -c '<figure class="of-plot"' page.html)" = 2 ]
+    not grep -q 'id="todo"' page.html
+    qcow2frag defrag --report page.html disk.qcow2
+    shows page.html 'It is in order already'
+}
+
+@test "report: defrag --dry-run --report is a plan, and leaves the image alone" {
+    image disk.qcow2 <<<'size 1G
+map 0..4095 shuffled seed 1 group 1'
+    cp disk.qcow2 copy
+    qcow2frag defrag --device hdd --dry-run --report page.html disk.qcow2
+    shows page.html 'This is a plan: nothing was written'
+    cmp disk.qcow2 copy
+}
+
+@test "report: defrag --report of a directory has a row for each, before and after" {
+    folder
+    try qcow2frag defrag --device hdd --report page.html images
+    exits 1
+    bounded page.html
+    is <(grep -oE '<bdi>[^<]*</bdi><td>[a-z ]*' page.html) '<bdi>sub/worse.qcow2</bdi><td>rewritten
+<bdi>bad.qcow2</bdi><td>rewritten
+<bdi>good.qcow2</bdi><td>in order
+<bdi>cut.qcow2</bdi><td>refused'
+}
+
+@test "report: defrag changes nothing if its page could not be written" {
+    image disk.qcow2 <<<'size 1G
+map 0..4095 shuffled seed 1 group 1'
+    cp disk.qcow2 copy
+    try qcow2frag defrag --report nowhere/page.html disk.qcow2
+    exits 1
+    holds err 'nowhere/page.html'
+    try qcow2frag defrag --report disk.qcow2 disk.qcow2
+    exits 1
+    holds err 'cannot write disk.qcow2: '
+    cmp disk.qcow2 copy
+}
+
 # ---- names ----
 
 # hostile_names: names that would be markup, an end of the script, or something to a terminal.

@@ -6,6 +6,7 @@
 #include "html_pixels.h"
 #include "json.h"
 #include "render.h"
+#include "render_fleet.h"
 #include "render_html.h"
 
 #include <stdbool.h>
@@ -371,6 +372,104 @@ static void a_page_has_an_end(void **state)
     free(findings);
 }
 
+/* ---- many images ---- */
+
+static char *fleet_of(struct render_fleet *fleet)
+{
+    struct made_print *print = made_print_begin();
+
+    assert_int_equal(render_fleet(print->stream, fleet), 0);
+    return made_print_end(print);
+}
+
+static void fill_row(struct render_fleet_row *row, const char *path, double lost)
+{
+    struct made_report made;
+
+    made_init(&made);
+    made.image.path = path;
+    assert_int_equal(render_fleet_row(&made.image, row), 0);
+    row->lost = opt_f64_of(lost);
+    for (unsigned i = 0; i < HTML_THUMB_CELLS_MAX; i++)
+        row->before.cells[i] = (uint8_t)((i * 7 + (unsigned)lost) % 16);
+    row->before.n_cells = HTML_THUMB_CELLS_MAX;
+}
+
+static size_t count_of(const char *text, const char *word)
+{
+    size_t n = 0;
+
+    for (const char *at = text; (at = strstr(at, word)) != NULL; at++)
+        n++;
+    return n;
+}
+
+static void the_worst_image_comes_first(void **state)
+{
+    struct render_fleet_row rows[3];
+    struct render_fleet fleet = {.folder = "images/", .rows = rows, .n_rows = 3};
+    const char *good, *bad, *worse;
+    char *text;
+
+    (void)state;
+    fill_row(&rows[0], "images/good", 1);
+    fill_row(&rows[1], "images/sub/<worse>", 30);
+    fill_row(&rows[2], "images/bad", 20);
+    text = fleet_of(&fleet);
+    worse = strstr(text, "<bdi>sub/&lt;worse&gt;</bdi>");
+    bad = strstr(text, "<bdi>bad</bdi>");
+    good = strstr(text, "<bdi>good</bdi>");
+    assert_true(worse != NULL && bad != NULL && good != NULL);
+    assert_true(worse < bad && bad < good);
+    free(text);
+}
+
+static void ten_thousand_images_are_on_one_page(void **state)
+{
+    enum { N = 10000 };
+    struct render_fleet_row *rows = calloc(N, sizeof(*rows));
+    char(*names)[64] = calloc(N, sizeof(*names)), *text;
+    struct render_fleet fleet = {.folder = "/var/lib/images", .rows = rows, .n_rows = N};
+
+    (void)state;
+    assert_true(rows != NULL && names != NULL);
+    for (size_t i = 0; i < N; i++) {
+        snprintf(names[i], sizeof(names[i]), "/var/lib/images/vm-%06zu-disk.qcow2", i);
+        fill_row(&rows[i], names[i], (double)(i % 977));
+    }
+    text = fleet_of(&fleet);
+    assert_true(strlen(text) <= RENDER_HTML_BYTES_MAX);
+    assert_int_equal(count_of(text, "-disk.qcow2</bdi>"), N);
+    assert_int_equal(count_of(text, "<img class=thumb"), 200);
+    assert_non_null(strstr(text, "Only the worst 200 have a map"));
+    assert_non_null(strstr(text, "JSON of so many images is not here"));
+    free(text);
+    free(rows);
+    free(names);
+}
+
+static void a_fleet_with_long_names_has_an_end(void **state)
+{
+    enum { N = 20000 };
+    struct render_fleet_row *rows = calloc(N, sizeof(*rows));
+    char name[4096], *text;
+    struct render_fleet fleet = {.rewritten = true, .rows = rows, .n_rows = N};
+
+    (void)state;
+    assert_non_null(rows);
+    memset(name, '"', sizeof(name) - 1);
+    name[sizeof(name) - 1] = '\0';
+    fleet.folder = name;
+    for (size_t i = 0; i < N; i++)
+        fill_row(&rows[i], name, 1);
+    text = fleet_of(&fleet);
+    assert_true(strlen(text) <= RENDER_HTML_BYTES_MAX);
+    assert_non_null(strstr(text, " more images, which lose less, are left out"));
+    assert_non_null(strstr(text, "</html>\n"));
+    free(text);
+    free(rows);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -387,6 +486,9 @@ int main(void)
         cmocka_unit_test(everything_has_its_part),
         cmocka_unit_test(after_has_the_change_of_each_figure),
         cmocka_unit_test(a_page_has_an_end),
+        cmocka_unit_test(the_worst_image_comes_first),
+        cmocka_unit_test(ten_thousand_images_are_on_one_page),
+        cmocka_unit_test(a_fleet_with_long_names_has_an_end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
