@@ -26,6 +26,16 @@ void html_put(struct html *html, const char *markup)
     put_bytes(html, markup, strlen(markup));
 }
 
+void html_digits(struct html *html, uint64_t number)
+{
+    char digits[20], *first = digits + sizeof(digits);
+
+    do
+        *--first = (char)('0' + number % 10);
+    while ((number /= 10) > 0);
+    put_bytes(html, first, (size_t)(digits + sizeof(digits) - first));
+}
+
 void html_format(struct html *html, const char *format, ...)
 {
     va_list args;

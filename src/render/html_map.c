@@ -98,8 +98,10 @@ static void put_numbers(struct html *html, const char *key, const struct html_su
                         uint64_t (*number)(const struct html_subject *, const struct report_cell *))
 {
     html_format(html, ",\"%s\":[", key);
-    for (size_t i = 0; i < subject->n_cells; i++)
-        html_format(html, i > 0 ? ",%" PRIu64 : "%" PRIu64, number(subject, &subject->cells[i]));
+    for (size_t i = 0; i < subject->n_cells; i++) {
+        html_put(html, i > 0 ? "," : "");
+        html_digits(html, number(subject, &subject->cells[i]));
+    }
     html_put(html, "]");
 }
 
@@ -139,10 +141,10 @@ static void put_cells(struct html *html, const struct html_subject *subject)
                 subject->cells[0].len_bytes, subject->image->format.cluster_bytes, host->origin,
                 UINT64_C(1) << host->shift);
     for (size_t i = 0; i < subject->n_cells; i++)
-        html_format(html, "%c", kinds[subject->cells[i].kind]);
+        html_put(html, (const char[]){kinds[subject->cells[i].kind], '\0'});
     html_put(html, "\",\"order\":\"");
     for (size_t i = 0; i < subject->n_cells; i++)
-        html_format(html, "%c", '0' + (char)subject->cells[i].order);
+        html_digits(html, subject->cells[i].order);
     html_put(html, "\"");
     put_numbers(html, "row", subject, row_number);
     put_numbers(html, "seeks", subject, seek_number);

@@ -105,7 +105,8 @@ struct dots {
     uint64_t most; /* that one can have */
 };
 
-static void count_bin(struct dots *dots, const struct report_picture *picture, uint32_t bin)
+static void count_bin(struct dots *dots, const struct report_picture *picture, uint32_t bin,
+                      const uint32_t *line_of_row)
 {
     uint32_t n_rows = meter_raster_rows(&picture->shape)->n;
     const uint64_t *rows;
@@ -115,13 +116,15 @@ static void count_bin(struct dots *dots, const struct report_picture *picture, u
     if (bytes == NULL || bytes->mapped_bytes == 0)
         return;
     for (uint32_t i = 0; i < n_rows; i++)
-        dots->bytes[(size_t)dot_of(&dots->lines, i) * dots->columns.n_dots + column] += rows[i];
+        if (rows[i] > 0)
+            dots->bytes[(size_t)line_of_row[i] * dots->columns.n_dots + column] += rows[i];
 }
 
 static int count_dots(struct dots *dots, const struct report_picture *picture,
                       const struct html_plot_axes *axes)
 {
     const struct meter_axis *guest = &picture->shape.guest, *host = &picture->shape.host;
+    CLEANUP_FREE uint32_t *line_of_row = calloc(host->n, sizeof(*line_of_row));
 
     dots->columns = grid_of(guest, axes->guest_begin, axes->guest_end, WIDTH_MAX);
     dots->lines = grid_of(host, axes->host_begin, axes->host_end, HEIGHT_MAX);
@@ -129,10 +132,12 @@ static int count_dots(struct dots *dots, const struct report_picture *picture,
     dots->line_bytes = (uint64_t)dots->lines.per_dot << host->shift;
     dots->most = dots->column_bytes < dots->line_bytes ? dots->column_bytes : dots->line_bytes;
     dots->bytes = calloc((size_t)dots->columns.n_dots * dots->lines.n_dots, sizeof(*dots->bytes));
-    if (dots->bytes == NULL)
+    if (dots->bytes == NULL || line_of_row == NULL)
         return -ENOMEM;
+    for (uint32_t i = 0; i < host->n; i++)
+        line_of_row[i] = dot_of(&dots->lines, i);
     for (uint32_t i = 0; i < guest->n; i++)
-        count_bin(dots, picture, i);
+        count_bin(dots, picture, i, line_of_row);
     return 0;
 }
 
@@ -148,22 +153,29 @@ static unsigned density_of(uint64_t bytes, uint64_t most)
                                  : 1;
 }
 
-/* How broken a column is, 0 .. N_ORDERS - 1: the mean of its cells, weighed by their bytes. */
-static void find_orders(const struct dots *dots, const struct report_cell *cells, size_t n,
+/*
+ * How broken each column is, 0 .. N_ORDERS - 1: by the part of its time that a spinning disk loses
+ * to seeks, as for cells.
+ */
+static void find_orders(const struct dots *dots, const struct report_picture *picture,
                         uint8_t orders[WIDTH_MAX])
 {
-    double sums[WIDTH_MAX] = {0}, bytes[WIDTH_MAX] = {0};
+    double lost[WIDTH_MAX] = {0}, mapped[WIDTH_MAX] = {0};
 
-    for (size_t i = 0; i < n; i++) {
-        uint32_t column = dot_of(&dots->columns, (uint32_t)i);
+    for (uint32_t i = 0; i < picture->shape.guest.n; i++) {
+        const uint64_t *rows;
+        const struct meter_raster_bin *bin = meter_raster_bin(picture->raster, i, &rows);
+        uint32_t column = dot_of(&dots->columns, i);
 
-        sums[column] += (double)cells[i].order * (double)cells[i].bytes.mapped_bytes;
-        bytes[column] += (double)cells[i].bytes.mapped_bytes;
+        if (bin == NULL)
+            continue;
+        mapped[column] += (double)bin->mapped_bytes;
+        lost[column] += (double)(bin->breaks - bin->near_jumps) * PIECE_READ_OVER_BYTES;
     }
     for (uint32_t x = 0; x < dots->columns.n_dots; x++) {
-        double order = bytes[x] > 0 ? sums[x] / bytes[x] : 0;
+        double share = mapped[x] > 0 ? lost[x] / (lost[x] + mapped[x]) : 0;
 
-        orders[x] = order < 0.5 ? 0 : order < 2.5 ? 1 : 2;
+        orders[x] = share < 1. / 8 ? 0 : share < 2. / 3 ? 1 : 2;
     }
 }
 
@@ -183,13 +195,11 @@ static int fill_pixels(struct html_pixels *pixels, const struct dots *dots,
                        const struct report_picture *picture)
 {
     const uint32_t width = dots->columns.n_dots, height = dots->lines.n_dots;
-    CLEANUP_FREE struct report_cell *cells = NULL;
     uint8_t orders[WIDTH_MAX];
-    size_t n = report_picture_cells(picture, picture->shape.guest.n, &cells);
 
-    if (n == 0 || html_pixels_new(pixels, width, height) < 0)
+    if (html_pixels_new(pixels, width, height) < 0)
         return -ENOMEM;
-    find_orders(dots, cells, n, orders);
+    find_orders(dots, picture, orders);
     add_colours(pixels);
     for (uint32_t y = 0; y < height; y++)
         for (uint32_t x = 0; x < width; x++) {

@@ -6,15 +6,19 @@
     browser.py shoot OUT.png WIDTH light|dark PAGE [HEIGHT]   a picture of the page, as high as it is or HEIGHT
 
 It is talked to through pipes (--remote-debugging-pipe): messages of the DevTools protocol, with a NUL behind each.
+A picture has the 64 colours that most of its pixels have, so that it is small.
 """
 import base64
+import collections
 import json
 import os
 import pathlib
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
+import zlib
 
 WIDTHS = (360, 1024, 1920)
 CONTRAST_LEAST = 4.5
@@ -166,6 +170,44 @@ def check(browser, page):
     yield from complaints(browser.events, page)
 
 
+def pixels_of(png):
+    """(width, [colour, ...]) of a PNG as Chromium writes them: 8 bits for each of 3 or 4 channels."""
+    width, channels = struct.unpack(">I", png[16:20])[0], 4 if png[25] == 6 else 3
+    data, at = b"", 8
+    while at < len(png):
+        length, kind = struct.unpack(">I4s", png[at:at + 8])
+        data += png[at + 8:at + 8 + length] if kind == b"IDAT" else b""
+        at += length + 12
+    data, size, pixels = zlib.decompress(data), width * channels, []
+    above = bytearray(size)
+    for begin in range(0, len(data), size + 1):
+        how, row = data[begin], bytearray(data[begin + 1:begin + 1 + size])
+        for i in range(size if how else 0):
+            a, b = row[i - channels] if i >= channels else 0, above[i]
+            c = above[i - channels] if i >= channels else 0
+            nearest = min((abs(b - c), 0, a), (abs(a - c), 1, b), (abs(a + b - 2 * c), 2, c))[2]
+            row[i] = (row[i] + (0, a, b, (a + b) // 2, nearest)[how]) & 255
+        pixels += [bytes(row[i:i + 3]) for i in range(0, size, channels)]
+        above = row
+    return width, pixels
+
+
+def in_few_colours(png):
+    """The same as a PNG of at most 64 colours."""
+    width, pixels = pixels_of(png)
+    colours = [c for c, _ in collections.Counter(pixels).most_common(64)]
+    number = {c: i for i, c in enumerate(colours)}
+    for c in set(pixels) - set(colours):
+        number[c] = min(range(len(colours)), key=lambda i: sum((x - y) ** 2 for x, y in zip(c, colours[i])))
+    rows = b"".join(b"\0" + bytes(number[c] for c in pixels[i:i + width]) for i in range(0, len(pixels), width))
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    return (png[:8] + chunk(b"IHDR", struct.pack(">IIBBBBB", width, len(pixels) // width, 8, 3, 0, 0, 0)) +
+            chunk(b"PLTE", b"".join(colours)) + chunk(b"IDAT", zlib.compress(rows, 9)) + chunk(b"IEND", b""))
+
+
 def shoot(browser, out, width, scheme, page, height=None):
     browser.look(width, scheme)
     browser.load(page)
@@ -173,7 +215,7 @@ def shoot(browser, out, width, scheme, page, height=None):
     browser.look(width, scheme, high)
     shot = browser.call("Page.captureScreenshot", format="png",
                         clip={"x": 0, "y": 0, "width": width, "height": high, "scale": 1})
-    pathlib.Path(out).write_bytes(base64.b64decode(shot["data"]))
+    pathlib.Path(out).write_bytes(in_few_colours(base64.b64decode(shot["data"])))
 
 
 def main():

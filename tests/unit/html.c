@@ -118,6 +118,25 @@ static void sizes_are_those_of_the_command_line(void **state)
     assert_string_equal(html_exact(MADE_GIB << 20), "1024T");
 }
 
+static void digits_are_those_of_a_format(void **state)
+{
+    static const uint64_t numbers[] = {0, 9, 10, 12345, UINT64_MAX};
+    char expected[32];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        struct made_print *print = made_print_begin();
+        struct html html = {.stream = print->stream};
+        char *text;
+
+        html_digits(&html, numbers[i]);
+        text = made_print_end(print);
+        snprintf(expected, sizeof(expected), "%llu", (unsigned long long)numbers[i]);
+        assert_string_equal(text, expected);
+        free(text);
+    }
+}
+
 /* ---- pictures ---- */
 
 static int digit_of(char c)
@@ -479,6 +498,7 @@ int main(void)
         cmocka_unit_test(a_sentence_keeps_its_backslashes),
         cmocka_unit_test(a_long_name_is_shortened),
         cmocka_unit_test(sizes_are_those_of_the_command_line),
+        cmocka_unit_test(digits_are_those_of_a_format),
         cmocka_unit_test(pixels_survive),
         cmocka_unit_test(colours_are_found_again),
         cmocka_unit_test(the_document_cannot_end_its_element),
