@@ -14,12 +14,12 @@
 #define PLACES 24 /* colours of the ramp: with all kinds and orders they fit into a byte */
 #define ROWS 64   /* of the table */
 
-/* Four times as wide as high. */
+/* Twice as many as there are lines. */
 static uint32_t columns_of(size_t n)
 {
     uint32_t columns = 1;
 
-    while ((size_t)columns * columns < 4 * n && columns < 128)
+    while ((size_t)columns * columns < 2 * n && columns < 64)
         columns *= 2;
     return columns;
 }

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define HTML_MAP_CELLS_MAX 4096
+#define HTML_MAP_CELLS_MAX 2048
 
 /* The map of @subject, whose cells are those of its picture. @host_end: of the scale of colours. 0
  * or -ENOMEM. */

@@ -6,7 +6,7 @@
     browser.py shoot OUT.png WIDTH light|dark PAGE [HEIGHT]   a picture of the page, as high as it is or HEIGHT
 
 It is talked to through pipes (--remote-debugging-pipe): messages of the DevTools protocol, with a NUL behind each.
-A picture has the 64 colours that most of its pixels have, so that it is small.
+A picture has the 200 colours that most of its pixels have, so that it is small.
 """
 import base64
 import collections
@@ -193,9 +193,9 @@ def pixels_of(png):
 
 
 def in_few_colours(png):
-    """The same as a PNG of at most 64 colours."""
+    """The same as a PNG of at most 200 colours."""
     width, pixels = pixels_of(png)
-    colours = [c for c, _ in collections.Counter(pixels).most_common(64)]
+    colours = [c for c, _ in collections.Counter(pixels).most_common(200)]
     number = {c: i for i, c in enumerate(colours)}
     for c in set(pixels) - set(colours):
         number[c] = min(range(len(colours)), key=lambda i: sum((x - y) ** 2 for x, y in zip(c, colours[i])))
