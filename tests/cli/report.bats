@@ -121,7 +121,7 @@ map 0..16777215 shuffled seed 1 group 1'
 
 @test "report: two images side by side, with the change of each figure" {
     image before.qcow2 <<<'size 10G
-map 0..99999 shuffled seed 1 group 1'
+map 0..3999 shuffled seed 1 group 1'
     image after.qcow2 <<<'size 10G
 map 0..99999'
     try qcow2frag report --device hdd --no-host -o page.html before.qcow2 after.qcow2
@@ -218,9 +218,9 @@ folder() {
     image images/good.qcow2 <<<'size 10G
 map 0..9999'
     image images/bad.qcow2 <<<'size 10G
-map 0..49999 shuffled seed 1 group 1'
+map 0..1999 shuffled seed 1 group 1'
     image images/sub/worse.qcow2 <<<'size 10G
-map 0..99999 shuffled seed 1 group 1'
+map 0..3999 shuffled seed 1 group 1'
     head -c 200 images/good.qcow2 >images/cut.qcow2
 }
 
