@@ -123,7 +123,7 @@ map 0..16777215 shuffled seed 1 group 1'
     image before.qcow2 <<<'size 10G
 map 0..3999 shuffled seed 1 group 1'
     image after.qcow2 <<<'size 10G
-map 0..99999'
+map 0..3999'
     try qcow2frag report --device hdd --no-host -o page.html before.qcow2 after.qcow2
     exits 0
     bounded page.html
