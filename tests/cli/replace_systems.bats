@@ -92,6 +92,17 @@ twice() {
     twice 'bindfs below mounted'
 }
 
+# sshfs has locks of this host alone: it is known by its name.
+@test "where locks are not seen by other hosts it is refused without --force" {
+    needs bindfs
+    mkdir mounted below
+    unshare -m bindfs -o subtype=sshfs below mounted 2>log || skip "no FUSE: $(tr '\n' ' ' <log)"
+    privately 'bindfs -o subtype=sshfs below mounted; cp copy mounted/image
+        stays "its file system (fuse.sshfs) keeps locks on this host alone"
+        qcow2frag defrag -q --force mounted/image; is_replaced mounted/image
+        umount mounted'
+}
+
 # ---- what only that one has ----
 
 nocow() {

@@ -396,6 +396,43 @@ static void a_path_lies_on_the_deepest_mount_over_it(void **state)
     check_mount("/x\\y/a", "fuse.sshfs", "user@host:/a b");
 }
 
+static void by_its_options_a_mount_has_locks_of_this_host_alone(void **state)
+{
+    static const struct {
+        const char *filesystem, *options;
+        bool local;
+    } cases[] = {
+        {"nfs", "rw,vers=3,nolock,proto=tcp", true},
+        {"nfs", "rw,vers=3,local_lock=none,addr=::1", false},
+        {"nfs", "rw,vers=3,local_lock=all", true},
+        {"nfs", "rw,vers=3,local_lock=posix", true},
+        {"nfs", "rw,vers=3,local_lock=flock", false}, /* QEMU takes POSIX locks */
+        {"nfs4", "rw,vers=4.2,local_lock=none", false},
+        {"nfs4", "rw,nolock", true},
+        {"cifs", "rw,vers=3.0,nobrl", true},
+        {"cifs", "rw,vers=3.0", false},
+        {"smb3", "rw,nobrl", true},
+        {"fuse.sshfs", "rw,user_id=0", true},
+        {"fuse.bindfs", "rw,user_id=0", false},
+        {"ext4", "rw,nolock", false}, /* of others these words mean nothing */
+        {"ceph", "rw", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct host_mount mount;
+        char text[256];
+
+        snprintf(text, sizeof(text), "20 1 0:40 / / rw,relatime - %s server:/export %s\n",
+                 cases[i].filesystem, cases[i].options);
+        put("proc/self/mountinfo", text);
+        assert_true(host_mount_of_path(proc, "/images", &mount));
+        if (mount.locks_are_local != cases[i].local)
+            fail_msg("%s with %s", cases[i].filesystem, cases[i].options);
+        host_mount_release(&mount);
+    }
+}
+
 static void without_proc_nothing_is_known_of_mounts(void **state)
 {
     struct host_mount mount;
@@ -556,6 +593,7 @@ int main(void)
         WITH_TREES(all_devices_of_a_btrfs_are_asked),
         WITH_TREES(a_device_is_found_by_each_of_its_names),
         WITH_TREES(a_path_lies_on_the_deepest_mount_over_it),
+        WITH_TREES(by_its_options_a_mount_has_locks_of_this_host_alone),
         WITH_TREES(without_proc_nothing_is_known_of_mounts),
         WITH_TREES(the_mount_of_the_file_tells_file_system_and_device),
         WITH_TREES(where_no_device_is_none_is_named),
