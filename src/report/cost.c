@@ -133,17 +133,21 @@ void report_cost_after(const struct report_profile *profile, const struct piece_
 
 struct opt_f64 report_cost_top_in_order(const struct report_table *table)
 {
-    const struct report_disk *alone = &table->alone;
-    double saved;
-
     if (table->chain_depth < 2 || !table->disk.known || report_seconds_of(table).with_host)
         return (struct opt_f64){.known = false};
-    if (!alone->known) /* it holds nothing */
-        return opt_f64_of(table->disk.seconds);
-    if (!alone->after_defrag_seconds.known)
+    if (!table->alone_saved_seconds.known)
         return (struct opt_f64){.known = false};
-    saved = fmax(alone->seconds - alone->after_defrag_seconds.value, 0);
-    return opt_f64_of(fmax(table->disk.seconds - saved, table->disk.ideal_seconds));
+    return opt_f64_of(
+        fmax(table->disk.seconds - table->alone_saved_seconds.value, table->disk.ideal_seconds));
+}
+
+struct opt_f64 report_cost_saved(const struct report_disk *disk)
+{
+    if (!disk->known) /* it holds nothing */
+        return opt_f64_of(0);
+    if (!disk->after_defrag_seconds.known)
+        return (struct opt_f64){.known = false};
+    return opt_f64_of(fmax(disk->seconds - disk->after_defrag_seconds.value, 0));
 }
 
 /*

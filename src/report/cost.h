@@ -35,6 +35,9 @@ void report_cost(const struct report_profile *profile, const struct piece_counts
  */
 struct opt_f64 report_cost_top_in_order(const struct report_table *table);
 
+/* The seconds that the rewrite saves: none where nothing is mapped, or where it does not help. */
+struct opt_f64 report_cost_saved(const struct report_disk *disk);
+
 /*
  * Fills in the time after the rewrite that the recipe is for (see recipe.h): the other figures of
  * @table must stand.

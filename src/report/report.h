@@ -133,14 +133,15 @@ struct report_table {
     uint64_t mapped_clusters;
     struct report_walk walk;
     struct opt_f64 read_split;
+    /* Along a chain: what a rewrite saves on the image itself, read without those below it. */
+    struct opt_f64 alone_saved_seconds;
     bool has_check;
     struct report_check check;
     struct report_end_to_end end_to_end;
     struct report_layer *layers; /* NULL: not asked for */
     size_t n_layers;
     struct report_disk disk;
-    struct report_disk alone; /* along a chain: of the image itself, without those below it */
-    struct piece_lost *lost;  /* of this guest disk; NULL: nothing is */
+    struct piece_lost *lost; /* of this guest disk; NULL: nothing is */
 };
 
 /* What to do. */

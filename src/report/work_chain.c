@@ -28,7 +28,7 @@ static int fill_chained(struct report_work *work, const struct piece_counts *cou
     memset(&table->walk, 0, sizeof(table->walk));
     memset(&table->end_to_end, 0, sizeof(table->end_to_end));
     table->has_check = false;
-    table->alone = table->disk;
+    table->alone_saved_seconds = report_cost_saved(&table->disk);
     table->chain_depth = (uint32_t)work->backing->chain.n_layers;
     ret = report_work_fill(work, counts, div_round_up(counts->mapped_bytes, cluster_bytes),
                            counts->pieces, meters, table);

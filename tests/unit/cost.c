@@ -80,12 +80,27 @@ static void how_long_a_rewrite_takes(void **state)
     assert_float_equal(report_rewrite_seconds(&image, &table, GB), 0, 0);
 }
 
+static void a_rewrite_saves_what_it_takes_less(void **state)
+{
+    struct report_disk disk = {.known = true, .seconds = 3, .after_defrag_seconds = {true, 0.5}};
+
+    (void)state;
+    assert_true(report_cost_saved(&disk).value == 2.5);
+    disk.after_defrag_seconds = opt_f64_of(4); /* it does not help */
+    assert_true(report_cost_saved(&disk).known && report_cost_saved(&disk).value == 0);
+    disk.after_defrag_seconds.known = false;
+    assert_false(report_cost_saved(&disk).known);
+    disk.known = false; /* nothing is mapped */
+    assert_true(report_cost_saved(&disk).known && report_cost_saved(&disk).value == 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_disk_is_what_the_user_says_or_the_system_knows),
         cmocka_unit_test(what_is_felt_and_saves_a_fiftieth_helps),
         cmocka_unit_test(how_long_a_rewrite_takes),
+        cmocka_unit_test(a_rewrite_saves_what_it_takes_less),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -482,29 +482,25 @@ static void of_a_chain_it_is_said_what_the_top_alone_would_bring(void **state)
     make(&made, "disk");
     made.table.chain_depth = 2;
     made.table.disk = (struct report_disk){.known = true, .ideal_seconds = 1, .seconds = 12};
+    made.table.alone_saved_seconds = opt_f64_of(0);
     cook(&made);
     assert_true(has_text(&made, "leaves the chain as it is: with this image alone in order, "
                                 "reading the whole disk would still take 12 s at least."));
     report_recipe_release(&made.recipe);
-    made.table.alone =
-        (struct report_disk){.known = true, .seconds = 3, .after_defrag_seconds = opt_f64_of(0.5)};
+    made.table.alone_saved_seconds = opt_f64_of(2.5);
     made.table.range.known = true;
     cook(&made);
     assert_true(has_text(&made, "reading this part of the disk would still take 9.5 s at least."));
     report_recipe_release(&made.recipe);
-    made.table.alone.seconds = 20; /* more than is lost */
+    made.table.alone_saved_seconds = opt_f64_of(19.5); /* more than is lost */
     cook(&made);
     assert_true(has_text(&made, "would still take 1.0 s at least."));
     report_recipe_release(&made.recipe);
-    made.table.alone.after_defrag_seconds = opt_f64_of(21); /* it does not help */
-    cook(&made);
-    assert_true(has_text(&made, "would still take 12 s at least."));
-    report_recipe_release(&made.recipe);
-    made.table.alone.after_defrag_seconds.known = false;
+    made.table.alone_saved_seconds.known = false;
     cook(&made);
     assert_true(has_text(&made, "leaves the chain as it is."));
     report_recipe_release(&made.recipe);
-    made.table.alone.after_defrag_seconds = opt_f64_of(0.5);
+    made.table.alone_saved_seconds = opt_f64_of(2.5);
     made.image.format.encryption = FORMAT_CRYPT_LUKS; /* defrag refuses it */
     cook(&made);
     assert_true(has_text(&made, "leaves the chain as it is."));
