@@ -252,6 +252,7 @@ static int find_cells(struct map *map, size_t lines)
 
     free(map->cells);
     memset(map->occurs, 0, sizeof(map->occurs));
+    map->broken = false;
     map->n = report_picture_cells(map->picture, most, &map->cells);
     look(map);
     return map->n > 0 ? 0 : -ENOMEM;
