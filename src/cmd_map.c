@@ -26,8 +26,9 @@
  */
 #define BINS_PER_CELL 16
 #define BINS_MIN 1024
-#define BINS_MAX 32768 /* with all their rows 16 MiB, most of the time for a picture */
-#define ROWS 64 /* more colours than the eye tells apart */
+#define BINS_MAX 32768         /* with all their rows 16 MiB, most of the time for a picture */
+#define BINS_BY_HOST_MAX 16384 /* met in any order: they are to stay in the processor's cache */
+#define ROWS 64                /* more colours than the eye tells apart */
 
 struct map {
     const struct options *options;
@@ -94,11 +95,11 @@ static size_t cells_of(const struct options *options, const struct render_map_op
     return render_map_cells_most(how);
 }
 
-static uint32_t bins_of(size_t cells)
+static uint32_t bins_of(size_t cells, bool by_host)
 {
-    size_t bins = cells * BINS_PER_CELL;
+    size_t bins = cells * BINS_PER_CELL, most = by_host ? BINS_BY_HOST_MAX : BINS_MAX;
 
-    return bins < BINS_MIN ? BINS_MIN : bins > BINS_MAX ? BINS_MAX : (uint32_t)bins;
+    return (uint32_t)(bins < BINS_MIN ? BINS_MIN : bins > most ? most : bins);
 }
 
 /* ---- the course ---- */
@@ -111,7 +112,7 @@ static void measure(struct map *map, size_t cells, struct report_image *image)
         .by_host = options->by_host,
         .file = !options->end_to_end,
         .device = options->end_to_end,
-        .bins = bins_of(cells),
+        .bins = bins_of(cells, options->by_host),
         .rows = ROWS,
     };
     const struct report_choice choice = {

@@ -318,7 +318,8 @@ CLONES_PART void add_to_rows(const struct meter_axis *axis, uint64_t base, uint6
     }
 }
 
-/* Do all clusters of the batch lie in one row each? In a file they do, on a device perhaps not. */
+/* Do all clusters of the batch lie in one stretch of the host each? In a file they do, on a device
+ * perhaps not. */
 CLONES_PART bool fit_into_rows(const struct meter_axis *axis, uint64_t base,
                                const struct piece_batch *batch)
 {
@@ -359,7 +360,28 @@ CLONES static void take_along(struct meter_raster *raster, const struct piece_ba
     }
 }
 
-/* The pieces go one by one to bins of the host, or to two of them. */
+/* The pieces go to bins of the host, one by one, and each into one of them. */
+CLONES static void take_by_host(struct meter_raster *raster, const struct piece_batch *batch)
+{
+    const struct meter_axis *guest = &raster->shape.guest, *host = &raster->shape.host;
+    const uint64_t cluster_bytes = batch->cluster_bytes;
+    uint64_t base = host_begin(raster, batch->file);
+
+    for (uint32_t i = 0; i < batch->n; i++) {
+        struct place place = place_of(raster, meter_axis_find(host, base + batch->begin[i]));
+
+        if (place.bin == NULL)
+            continue;
+        place.bin->mapped_bytes += cluster_bytes;
+        place.rows[meter_axis_find(guest, batch->guest_first + i * cluster_bytes)] += cluster_bytes;
+        if (i > 0 && (batch->breaks[i / 64] >> i % 64 & 1)) {
+            place.bin->breaks++;
+            place.bin->near_jumps += count_near(batch, i, i + 1);
+        }
+    }
+}
+
+/* The pieces go one by one to bins, or to two of them. */
 static void take_across(struct meter_raster *raster, const struct piece_batch *batch)
 {
     for (uint32_t i = 0; i < batch->n; i++) {
@@ -379,11 +401,12 @@ static void take_uniform(struct meter_raster *raster, const struct piece_batch *
 
     note_first(raster, batch->guest_first);
     step_to(raster, &first, batch->file);
-    if (!raster->shape.by_host &&
-        fit_into_rows(host, host_begin(raster, batch->file) - host->origin, batch))
-        take_along(raster, batch);
-    else
+    if (!fit_into_rows(host, host_begin(raster, batch->file) - host->origin, batch))
         take_across(raster, batch);
+    else if (raster->shape.by_host)
+        take_by_host(raster, batch);
+    else
+        take_along(raster, batch);
     arrive(raster, meter_edge_of_cluster(batch, batch->n - 1), batch->cluster_bytes);
 }
 

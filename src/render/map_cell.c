@@ -34,9 +34,18 @@ static unsigned code_of(const struct report_cell *cell)
     return codes[step_of(cell->place, 4)];
 }
 
-static struct render_tint tint_of(const struct report_cell *cell)
+/* Reckoning a colour takes longer than printing it: each is reckoned once. */
+static struct render_tint tint_of(struct map_palette *palette, const struct report_cell *cell)
 {
-    return (struct render_tint){.colour = render_ramp_cell(cell), .code = code_of(cell)};
+    unsigned step = (unsigned)step_of(cell->place, MAP_PALETTE_STEPS - 1);
+    struct render_tint *tint = &palette->tints[cell->kind][cell->order][step];
+
+    if (!palette->known[cell->kind][cell->order][step]) {
+        *tint = (struct render_tint){.colour = render_ramp_cell(cell), .code = code_of(cell)};
+        tint->nearest = (uint8_t)render_paint_nearest(tint->colour);
+        palette->known[cell->kind][cell->order][step] = true;
+    }
+    return *tint;
 }
 
 static const char *shade_of(const struct report_cell *cell)
@@ -51,21 +60,22 @@ static const char *shade_of(const struct report_cell *cell)
 }
 
 /* The upper half has the colour of the text, the lower one that of the ground. */
-static void print_blocks(struct render_paint *paint, const struct report_cell *cell,
-                         const struct report_cell *below)
+static void print_blocks(struct render_paint *paint, struct map_palette *palette,
+                         const struct report_cell *cell, const struct report_cell *below)
 {
-    render_paint_set(paint, tint_of(cell), below != NULL ? tint_of(below) : RENDER_OWN_TINT);
+    render_paint_set(paint, tint_of(palette, cell),
+                     below != NULL ? tint_of(palette, below) : RENDER_OWN_TINT);
     fputs("▀", paint->stream);
 }
 
-void map_cell_print(struct render_paint *paint, enum map_form form, const struct report_cell *cell,
-                    const struct report_cell *below)
+void map_cell_print(struct render_paint *paint, struct map_palette *palette, enum map_form form,
+                    const struct report_cell *cell, const struct report_cell *below)
 {
     if (form == MAP_BLOCKS) {
-        print_blocks(paint, cell, below);
+        print_blocks(paint, palette, cell, below);
         return;
     }
-    render_paint_set(paint, tint_of(cell), RENDER_OWN_TINT);
+    render_paint_set(paint, tint_of(palette, cell), RENDER_OWN_TINT);
     if (form == MAP_SHADES)
         fputs(shade_of(cell), paint->stream);
     else

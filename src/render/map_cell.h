@@ -10,9 +10,18 @@
 
 enum map_form { MAP_BLOCKS, MAP_SHADES, MAP_LETTERS };
 
+/* More steps than rows of a picture of `qcow2frag map`. */
+#define MAP_PALETTE_STEPS 64
+
+/* Colours by kind, order and place; all 0 at first. */
+struct map_palette {
+    bool known[REPORT_N_CELLS][REPORT_CELL_IN_PIECES + 1][MAP_PALETTE_STEPS];
+    struct render_tint tints[REPORT_N_CELLS][REPORT_CELL_IN_PIECES + 1][MAP_PALETTE_STEPS];
+};
+
 /* @below: the cell under it, in the same character; blocks only. NULL: there is none. */
-void map_cell_print(struct render_paint *paint, enum map_form form, const struct report_cell *cell,
-                    const struct report_cell *below);
+void map_cell_print(struct render_paint *paint, struct map_palette *palette, enum map_form form,
+                    const struct report_cell *cell, const struct report_cell *below);
 
 /* More than cracked: in letters it is a capital. */
 static inline bool map_cell_is_broken(const struct report_cell *cell)

@@ -72,7 +72,7 @@ static void print_tint(const struct render_paint *paint, struct render_tint tint
     if (tint.own)
         fprintf(paint->stream, "\033[%um", base + 1);
     else if (paint->colours == RENDER_256_COLOURS)
-        fprintf(paint->stream, "\033[%u;5;%um", base, render_paint_nearest(tint.colour));
+        fprintf(paint->stream, "\033[%u;5;%um", base, tint.nearest);
     else if (paint->colours == RENDER_TRUE_COLOURS)
         fprintf(paint->stream, "\033[%u;2;%u;%u;%um", base, tint.colour.red, tint.colour.green,
                 tint.colour.blue);

@@ -18,8 +18,9 @@ enum render_colours {
 /* A colour on the terminal. The terminal's own: what it shows without any. */
 struct render_tint {
     bool own;
-    struct render_colour colour; /* with 256 colours the nearest of them is shown */
-    unsigned code;               /* with 16 colours: 30 .. 37 and 90 .. 97 */
+    struct render_colour colour;
+    uint8_t nearest; /* with 256 colours: see render_paint_nearest */
+    unsigned code;   /* with 16 colours: 30 .. 37 and 90 .. 97 */
 };
 
 #define RENDER_OWN_TINT ((struct render_tint){.own = true})

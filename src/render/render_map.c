@@ -25,6 +25,7 @@ struct map {
     const struct render_map_options *how;
     struct render_page page; /* for its numbers */
     enum map_form form;
+    struct map_palette *palette;
     struct report_cell *cells;
     size_t n;
     size_t columns; /* cells in a row */
@@ -110,7 +111,7 @@ static void print_ramp(const struct map *map, struct render_paint *paint,
                                          .bytes = {.mapped_bytes = 1},
                                          .place = (double)i / (SWATCHES - 1)};
 
-        map_cell_print(paint, map->form, &cell, NULL);
+        map_cell_print(paint, map->palette, map->form, &cell, NULL);
     }
     render_paint_end(paint);
 }
@@ -123,7 +124,7 @@ static void print_kind(const struct map *map, struct render_paint *paint,
     if (!map->occurs[kind])
         return;
     fputs("  ", paint->stream);
-    map_cell_print(paint, map->form, &cell, NULL);
+    map_cell_print(paint, map->palette, map->form, &cell, NULL);
     render_paint_end(paint);
     fprintf(paint->stream, " %s", name);
 }
@@ -193,7 +194,7 @@ static void print_row(const struct map *map, size_t first, FILE *stream)
     for (size_t i = first; i < first + map->columns && i < map->n; i++) {
         size_t below = i + map->columns;
 
-        map_cell_print(&paint, map->form, &map->cells[i],
+        map_cell_print(&paint, map->palette, map->form, &map->cells[i],
                        paired && below < map->n ? &map->cells[below] : NULL);
     }
     render_paint_end(&paint);
@@ -266,6 +267,7 @@ static const struct report_picture *picture_of(const struct report_image *image)
 static void release(struct map *map)
 {
     free(map->cells);
+    free(map->palette);
 }
 
 /* What stands around the map, line by line. */
@@ -327,7 +329,8 @@ int render_map(FILE *stream, const struct report_image *image, const struct rend
                       .labelled = how->width >= LABELLED_WIDTH_MIN};
     size_t step = map.columns * rows_in_a_line(&map);
 
-    if (fit(&map, &texts) < 0)
+    map.palette = calloc(1, sizeof(*map.palette));
+    if (map.palette == NULL || fit(&map, &texts) < 0)
         return -ENOMEM;
     fputs(texts.title, stream);
     for (size_t first = 0; first < map.n; first += step)

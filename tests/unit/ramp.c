@@ -123,13 +123,14 @@ static void of_256_colours_the_nearest_is_taken(void **state)
 static const char *painted(enum render_colours colours, enum map_form form, bool alike)
 {
     static char text[256];
+    struct map_palette palette = {.known = {{{false}}}};
     struct report_cell cell = {.kind = REPORT_CELL_DATA, .bytes = {.mapped_bytes = 1}, .place = 0};
     FILE *stream = fmemopen(text, sizeof(text), "w");
     struct render_paint paint = render_paint_begin(stream, colours);
 
-    map_cell_print(&paint, form, &cell, form == MAP_BLOCKS ? &cell : NULL);
+    map_cell_print(&paint, &palette, form, &cell, form == MAP_BLOCKS ? &cell : NULL);
     cell.place = alike ? 0 : 1;
-    map_cell_print(&paint, form, &cell, form == MAP_BLOCKS ? &cell : NULL);
+    map_cell_print(&paint, &palette, form, &cell, form == MAP_BLOCKS ? &cell : NULL);
     render_paint_end(&paint);
     fclose(stream);
     return text;
