@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <time.h>
 
 struct options;
 
@@ -40,6 +41,18 @@ int cmd_map(const struct options *options, const struct cmd_console *console);
 int cmd_list(const struct options *options, const struct cmd_console *console); /* map --list */
 int cmd_report(const struct options *options, const struct cmd_console *console);
 int cmd_defrag(const struct options *options, const struct cmd_console *console);
+
+/* As many threads as were asked for, or as there are processors. */
+int cmd_threads(const struct options *options);
+
+/*
+ * Is a line of progress to be renewed? At most once a second, and not in the first one, so that
+ * quick work shows nothing at all. *@shown is 0 at first.
+ */
+bool cmd_progress_is_due(time_t *shown);
+
+/* The line of one image that is measured, if it is due and somebody wants it. */
+void cmd_show_measuring(const struct cmd_console *console, time_t *shown, double done);
 
 /* The worse of two: with several images the first of 1, 2, 3 that applies to any. */
 static inline int cmd_worse(int a, int b)

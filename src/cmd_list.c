@@ -24,29 +24,25 @@ struct map {
 };
 
 /*
- * At most once a second, so that a short list shows nothing of it. Where the list itself comes to
- * be seen the line is in its way.
+ * Where the list itself comes to be seen the line is in its way.
  */
 static void show_progress(void *context, const struct report_list_progress *progress)
 {
     struct map *map = context;
-    time_t now = time(NULL);
     char text[128];
 
-    if (now == map->shown || (map->list.begun && isatty(fileno(map->output.stream))))
+    if ((map->list.begun && isatty(fileno(map->output.stream))) ||
+        !cmd_progress_is_due(&map->shown))
         return;
-    if (map->shown != 0) {
-        if (progress->looking)
-            snprintf(text, sizeof(text), "looking at the images of the chain: %3.0f %%",
-                     100 * progress->done);
-        else
-            snprintf(text, sizeof(text),
-                     "listing: %3.0f %% of the disk, %" PRIu64 " of %s %" PRIu64 " runs",
-                     100 * progress->done, progress->n_runs,
-                     progress->at_most ? "at most" : "about", progress->whole);
-        map->console->progress(text);
-    }
-    map->shown = now;
+    if (progress->looking)
+        snprintf(text, sizeof(text), "looking at the images of the chain: %3.0f %%",
+                 100 * progress->done);
+    else
+        snprintf(text, sizeof(text),
+                 "listing: %3.0f %% of the disk, %" PRIu64 " of %s %" PRIu64 " runs",
+                 100 * progress->done, progress->n_runs, progress->at_most ? "at most" : "about",
+                 progress->whole);
+    map->console->progress(text);
 }
 
 static void hide_progress(const struct map *map)

@@ -39,16 +39,8 @@ struct map {
 static void show_progress(void *context, double done)
 {
     struct map *map = context;
-    time_t now = time(NULL);
-    char text[64];
 
-    if (now == map->shown)
-        return;
-    if (map->shown != 0) {
-        snprintf(text, sizeof(text), "measuring: %3.0f %%", 100 * done);
-        map->console->progress(text);
-    }
-    map->shown = now;
+    cmd_show_measuring(map->console, &map->shown, done);
 }
 
 /* ---- how it is shown ---- */
@@ -129,7 +121,7 @@ static void measure(struct map *map, size_t cells, struct report_image *image)
                  .context = map},
     };
 
-    workers_init(&workers, options->threads > 0 ? options->threads : workers_processors());
+    workers_init(&workers, cmd_threads(options));
     report_measure(options->paths[0], &choice, image);
     if (map->console->progress != NULL)
         map->console->progress(NULL);

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
-/* Owns the course of `qcow2frag measure`, and its threads: images are measured side by side, and
- * judged in their order. */
+/* Owns the course of `qcow2frag measure`: images are measured side by side, and judged in their
+ * order. */
 #include "cmd.h"
 
 #include "arena.h"
-#include "cleanup.h"
+#include "crew.h"
 #include "err.h"
-#include "facts.h"
 #include "measure.h"
 #include "options.h"
 #include "output.h"
@@ -15,13 +14,11 @@
 #include "show.h"
 #include "targets.h"
 #include "thresholds.h"
-#include "workers.h"
 
 #include <errno.h>
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,12 +34,7 @@ struct measure {
     bool table; /* not the page for a single image */
     int status;
 
-    struct host_facts_memory *host_memory; /* for many images */
-    struct workers workers;
-    pthread_mutex_t lock;      /* over all below, while threads are at work */
     struct show_image *images; /* one for each target */
-    size_t next;               /* image that nobody has taken yet */
-    bool no_memory;            /* for one of them */
     size_t n_images;           /* all before this one are finished and judged */
     time_t shown;              /* when the progress line was last renewed */
     struct arena packed;       /* what images that are done with are packed in, */
@@ -52,32 +44,20 @@ struct measure {
 
 /* ---- measuring ---- */
 
-/* At most once a second, so that a fast measurement shows nothing at all. */
-static void show_progress(struct measure *measure, double done)
-{
-    time_t now = time(NULL);
-    char text[96];
-
-    if (measure->console->progress == NULL || now == measure->shown)
-        return;
-    if (measure->shown != 0) {
-        if (measure->targets.n_list == 1)
-            snprintf(text, sizeof(text), "measuring: %3.0f %%", 100 * done);
-        else
-            snprintf(text, sizeof(text), "measuring: %zu of %zu images", measure->n_images,
-                     measure->targets.n_list);
-        measure->console->progress(text);
-    }
-    measure->shown = now;
-}
-
-static void image_progress(void *context, double done)
+static void show_progress(void *context, double done)
 {
     struct measure *measure = context;
+    char text[96];
 
-    pthread_mutex_lock(&measure->lock);
-    show_progress(measure, done);
-    pthread_mutex_unlock(&measure->lock);
+    if (measure->targets.n_list == 1) {
+        cmd_show_measuring(measure->console, &measure->shown, done);
+        return;
+    }
+    if (measure->console->progress == NULL || !cmd_progress_is_due(&measure->shown))
+        return;
+    snprintf(text, sizeof(text), "measuring: %zu of %zu images", measure->n_images,
+             measure->targets.n_list);
+    measure->console->progress(text);
 }
 
 /* In a table there is no room for findings: the first damage is told, and where to read on. */
@@ -147,7 +127,7 @@ static void trim(void)
 #endif
 }
 
-/* Images are judged in their order, whichever was finished first. The lock is held. */
+/* Images are judged in their order, whichever was finished first. */
 static void judge_finished(struct measure *measure)
 {
     while (measure->n_images < measure->targets.n_list &&
@@ -165,74 +145,42 @@ static void judge_finished(struct measure *measure)
     show_progress(measure, 1);
 }
 
-/* A thread takes image after image; while one is measured, its walk may take further threads. */
-static void *measure_images(void *context)
+static void finished(void *context, size_t i, struct report_image *image)
 {
     struct measure *measure = context;
-    const struct options *options = measure->options;
-    const struct report_choice choice = {
-        .snapshots = options->snapshots,
-        .n_snapshots = options->n_snapshots,
-        .all_snapshots = options->all_snapshots,
-        .chain = options->chain,
-        .device = options->device,
-        .no_host = options->no_host,
-        .host_memory = measure->host_memory,
-        .space = options->space,
-        .walk = {.workers = &measure->workers,
-                 .span = options->has_range ? &options->range : NULL,
-                 .progress = image_progress,
-                 .context = measure},
-    };
 
-    pthread_mutex_lock(&measure->lock);
-    while (measure->next < measure->targets.n_list && !measure->no_memory) {
-        size_t i = measure->next++;
-        struct report_image *image = calloc(1, sizeof(*image));
-
-        measure->images[i].image = image;
-        measure->no_memory = image == NULL;
-        if (image == NULL)
-            break;
-        pthread_mutex_unlock(&measure->lock);
-        targets_measure(&measure->targets, i, &choice, image);
-        pthread_mutex_lock(&measure->lock);
-        measure->images[i].finished = true;
-        judge_finished(measure);
-    }
-    pthread_mutex_unlock(&measure->lock);
-    return NULL;
+    measure->images[i].image = image;
+    measure->images[i].finished = true;
+    judge_finished(measure);
 }
 
 static int measure_all(struct measure *measure)
 {
-    int n_threads =
-        measure->options->threads > 0 ? measure->options->threads : workers_processors();
-    CLEANUP_FREE pthread_t *threads = calloc((size_t)n_threads, sizeof(*threads));
-    int n_started = 0;
+    const struct options *options = measure->options;
+    struct crew crew = {
+        .targets = &measure->targets,
+        .choice = {.snapshots = options->snapshots,
+                   .n_snapshots = options->n_snapshots,
+                   .all_snapshots = options->all_snapshots,
+                   .chain = options->chain,
+                   .device = options->device,
+                   .no_host = options->no_host,
+                   .space = options->space,
+                   .walk = {.span = options->has_range ? &options->range : NULL}},
+        .n_threads = cmd_threads(options),
+        .finished = finished,
+        .progress = show_progress,
+        .context = measure,
+    };
+    int ret;
 
     measure->images = calloc(measure->targets.n_list + 1, sizeof(*measure->images));
-    if (measure->targets.n_list > 1)
-        measure->host_memory = host_facts_memory_new();
-    if (measure->images == NULL || threads == NULL ||
-        (measure->targets.n_list > 1 && measure->host_memory == NULL))
-        return -1;
-    workers_init(&measure->workers, n_threads);
-    while ((size_t)n_started + 1 < measure->targets.n_list && workers_try_take(&measure->workers)) {
-        if (workers_start(&threads[n_started], measure_images, measure) != 0) {
-            workers_give(&measure->workers);
-            break;
-        }
-        n_started++;
-    }
-    measure_images(measure);
-    for (int i = 0; i < n_started; i++) {
-        pthread_join(threads[i], NULL);
-        workers_give(&measure->workers); /* those still at work on an image may use it */
-    }
+    if (measure->images == NULL)
+        return -ENOMEM;
+    ret = crew_measure(&crew);
     if (measure->console->progress != NULL)
         measure->console->progress(NULL);
-    return measure->no_memory ? -1 : 0;
+    return ret;
 }
 
 /* ---- the whole course ---- */
@@ -288,17 +236,14 @@ static void release(struct measure *measure)
         free(measure->images[i].image);
     }
     targets_free(&measure->targets);
-    host_facts_memory_free(measure->host_memory);
     arena_free(&measure->packed);
     free(measure->images);
 }
 
 int cmd_measure(const struct options *options, const struct cmd_console *console)
 {
-    struct measure measure = {.options = options,
-                              .console = console,
-                              .lock = PTHREAD_MUTEX_INITIALIZER,
-                              .findings_left = FINDINGS_MAX};
+    struct measure measure = {
+        .options = options, .console = console, .findings_left = FINDINGS_MAX};
     struct err err = {0};
 
     if (measure_and_show(&measure, &err) < 0) {

@@ -41,20 +41,11 @@ struct report {
 
 /* ---- measuring ---- */
 
-/* At most once a second, so that a fast measurement shows nothing at all. */
 static void show_progress(void *context, double done)
 {
     struct report *report = context;
-    time_t now = time(NULL);
-    char text[64];
 
-    if (report->console->progress == NULL || now == report->shown)
-        return;
-    if (report->shown != 0) {
-        snprintf(text, sizeof(text), "measuring: %3.0f %%", 100 * done);
-        report->console->progress(text);
-    }
-    report->shown = now;
+    cmd_show_measuring(report->console, &report->shown, done);
 }
 
 static bool wants_space(const struct options *options, const char *path)
@@ -162,6 +153,7 @@ static void finished(void *context, size_t i, struct report_image *image)
         report->kept[i] = *image; /* with all that it holds */
     else
         report_image_free(image);
+    free(image);
 }
 
 static int measure_folder(struct report *report, struct err *err)
@@ -172,7 +164,7 @@ static int measure_folder(struct report *report, struct err *err)
                                    .no_host = options->no_host,
                                    .chain = options->chain,
                                    .picture = &render_fleet_picture},
-                        .n_threads = options->threads > 0 ? options->threads : workers_processors(),
+                        .n_threads = cmd_threads(options),
                         .finished = finished,
                         .context = report};
     size_t n;
@@ -251,7 +243,7 @@ int cmd_report(const struct options *options, const struct cmd_console *console)
     struct io_output output;
     struct err err = {0};
 
-    workers_init(&report.workers, options->threads > 0 ? options->threads : workers_processors());
+    workers_init(&report.workers, cmd_threads(options));
     if (check(options, &err) < 0 || io_output_open(&output, options->output, &err) < 0 ||
         measure_and_render(&report, &output, &err) < 0)
         report.status = CMD_FAILED;

@@ -9,6 +9,15 @@
 #include <errno.h>
 #include <stdlib.h>
 
+static void tell_progress(void *context, double done)
+{
+    struct crew *crew = context;
+
+    pthread_mutex_lock(&crew->lock);
+    crew->progress(crew->context, done);
+    pthread_mutex_unlock(&crew->lock);
+}
+
 /* While an image is measured, its walk may take further threads. */
 static void *measure_images(void *context)
 {
@@ -26,7 +35,6 @@ static void *measure_images(void *context)
         targets_measure(crew->targets, i, &crew->choice, image);
         pthread_mutex_lock(&crew->lock);
         crew->finished(crew->context, i, image);
-        free(image);
     }
     pthread_mutex_unlock(&crew->lock);
     return NULL;
@@ -35,10 +43,11 @@ static void *measure_images(void *context)
 int crew_measure(struct crew *crew)
 {
     CLEANUP_FREE pthread_t *threads = calloc((size_t)crew->n_threads, sizeof(*threads));
-    struct host_facts_memory *memory = host_facts_memory_new();
+    const bool many = crew->targets->n_list > 1;
+    struct host_facts_memory *memory = many ? host_facts_memory_new() : NULL;
     int n_started = 0;
 
-    if (threads == NULL || memory == NULL) {
+    if (threads == NULL || (many && memory == NULL)) {
         host_facts_memory_free(memory);
         return -ENOMEM;
     }
@@ -46,6 +55,8 @@ int crew_measure(struct crew *crew)
     workers_init(&crew->workers, crew->n_threads);
     crew->choice.host_memory = memory;
     crew->choice.walk.workers = &crew->workers;
+    crew->choice.walk.progress = crew->progress != NULL ? tell_progress : NULL;
+    crew->choice.walk.context = crew;
     while ((size_t)n_started + 1 < crew->targets->n_list && workers_try_take(&crew->workers)) {
         if (workers_start(&threads[n_started], measure_images, crew) != 0) {
             workers_give(&crew->workers);
@@ -56,7 +67,7 @@ int crew_measure(struct crew *crew)
     measure_images(crew);
     for (int i = 0; i < n_started; i++) {
         pthread_join(threads[i], NULL);
-        workers_give(&crew->workers);
+        workers_give(&crew->workers); /* those still at work on an image may use it */
     }
     pthread_mutex_destroy(&crew->lock);
     host_facts_memory_free(memory);

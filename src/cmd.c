@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+/* Owns what commands have in common: how many threads, and when a line of progress is renewed. */
+#include "cmd.h"
+
+#include "options.h"
+#include "workers.h"
+
+#include <stdio.h>
+
+int cmd_threads(const struct options *options)
+{
+    return options->threads > 0 ? options->threads : workers_processors();
+}
+
+bool cmd_progress_is_due(time_t *shown)
+{
+    time_t now = time(NULL), before = *shown;
+
+    *shown = now;
+    return before != 0 && before != now;
+}
+
+void cmd_show_measuring(const struct cmd_console *console, time_t *shown, double done)
+{
+    char text[64];
+
+    if (console->progress == NULL || !cmd_progress_is_due(shown))
+        return;
+    snprintf(text, sizeof(text), "measuring: %3.0f %%", 100 * done);
+    console->progress(text);
+}
