@@ -16,7 +16,7 @@ void render_histogram_runs(const struct render_page *page, const struct report_w
         render_page_bar(page,
                         fprintf(page->stream, "    from %9s  %13s %-4s %9s %6.2f %%",
                                 render_page_size(page, class->from_bytes),
-                                render_page_count(class->runs),
+                                render_number_count(class->runs),
                                 size_noun(class->runs, "run", "runs"),
                                 render_page_size(page, class->bytes), 100 * share),
                         share);
@@ -39,8 +39,8 @@ void render_histogram_jumps(const struct render_page *page, const struct report_
     for (size_t i = 0; i < walk->jump_histogram.n; i++) {
         const struct report_jump_class *class = &walk->jump_histogram.list[i];
 
-        count_width = wider(count_width, render_page_count(class->backward));
-        count_width = wider(count_width, render_page_count(class->forward));
+        count_width = wider(count_width, render_number_count(class->backward));
+        count_width = wider(count_width, render_number_count(class->forward));
     }
     fprintf(page->stream, "\n  jumps by distance (share of all jumps)\n");
     for (size_t i = 0; i < walk->jump_histogram.n; i++) {
@@ -50,8 +50,8 @@ void render_histogram_jumps(const struct render_page *page, const struct report_
         render_page_bar(page,
                         fprintf(page->stream, "    from %9s  %*s back %*s forward %6.2f %%",
                                 render_page_size(page, class->from_bytes), count_width,
-                                render_page_count(class->backward), count_width,
-                                render_page_count(class->forward), 100 * share),
+                                render_number_count(class->backward), count_width,
+                                render_number_count(class->forward), 100 * share),
                         share);
     }
 }
@@ -68,7 +68,7 @@ void render_histogram_gaps(const struct render_page *page, const struct report_s
         render_page_bar(page,
                         fprintf(page->stream, "    from %9s  %13s %-4s %9s %6.2f %%",
                                 render_page_size(page, class->from_bytes),
-                                render_page_count(class->gaps),
+                                render_number_count(class->gaps),
                                 size_noun(class->gaps, "gap", "gaps"),
                                 render_page_size(page, class->bytes), 100 * share),
                         share);

@@ -13,8 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RING 8 /* texts of one kind in a statement */
-
 static void put_bytes(struct html *html, const char *bytes, size_t len)
 {
     fwrite(bytes, 1, len, html->stream);
@@ -118,48 +116,18 @@ void html_isolated(struct html *html, const char *bytes, size_t len, size_t most
 
 /* ---- numbers ---- */
 
-const char *html_size(uint64_t bytes)
-{
-    static char ring[RING][SIZE_TEXT_MAX];
-    static unsigned next;
-    char *text = ring[next++ % RING];
-
-    size_format(text, bytes);
-    return text;
-}
-
 const char *html_mean(struct opt_f64 bytes)
 {
     if (!bytes.known)
         return "-";
-    return html_size(bytes.value >= 0x1p64 ? UINT64_MAX : (uint64_t)(bytes.value + 0.5));
-}
-
-const char *html_count(uint64_t count)
-{
-    static char ring[RING][SIZE_TEXT_MAX];
-    static unsigned next;
-    char *text = ring[next++ % RING];
-
-    size_format_count(text, count);
-    return text;
-}
-
-const char *html_duration(double seconds)
-{
-    static char ring[RING][DURATION_TEXT_MAX];
-    static unsigned next;
-    char *text = ring[next++ % RING];
-
-    duration_format(text, seconds);
-    return text;
+    return render_number_size(render_number_rounded(bytes.value));
 }
 
 const char *html_percent(double share)
 {
-    static char ring[RING][SIZE_TEXT_MAX];
+    static char ring[RENDER_NUMBER_RING][SIZE_TEXT_MAX];
     static unsigned next;
-    char *text = ring[next++ % RING];
+    char *text = ring[next++ % RENDER_NUMBER_RING];
 
     if (share > 0 && share < 0.001)
         strcpy(text, "under 0.1 %");
@@ -170,9 +138,9 @@ const char *html_percent(double share)
 
 const char *html_exact(uint64_t bytes)
 {
-    static char ring[RING][SIZE_TEXT_MAX];
+    static char ring[RENDER_NUMBER_RING][SIZE_TEXT_MAX];
     static unsigned next;
-    char *text = ring[next++ % RING];
+    char *text = ring[next++ % RENDER_NUMBER_RING];
     unsigned unit = 0;
 
     while (bytes > 0 && bytes % 1024 == 0 && unit < 4) {

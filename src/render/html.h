@@ -6,6 +6,7 @@
 #ifndef RENDER_HTML_H
 #define RENDER_HTML_H
 
+#include "number.h"
 #include "opt.h"
 
 #include <stddef.h>
@@ -44,10 +45,7 @@ void html_sentence(struct html *html, const char *text);
 
 /* ---- texts of numbers: each lives until the eighth one of its kind after it ---- */
 
-const char *html_size(uint64_t bytes);
 const char *html_mean(struct opt_f64 bytes); /* "-": not known */
-const char *html_count(uint64_t count);
-const char *html_duration(double seconds);
 
 /* "3.2 %", and "under 0.1 %" for what is not nothing. */
 const char *html_percent(double share);

@@ -119,7 +119,7 @@ static const char *text_of(enum kind kind, struct opt_f64 value)
         return "-";
     switch (kind) {
     case COUNT:
-        return html_count((uint64_t)value.value);
+        return render_number_count((uint64_t)value.value);
     case SIZE:
         return html_mean(value);
     case PERCENT:
@@ -127,7 +127,7 @@ static const char *text_of(enum kind kind, struct opt_f64 value)
         snprintf(factor[next % 4], sizeof(factor[0]), "%.2f %%", 100 * value.value);
         return factor[next % 4];
     case SECONDS:
-        return html_duration(value.value);
+        return render_number_duration(value.value);
     default:
         next++;
         snprintf(factor[next % 4], sizeof(factor[0]), "%.2f times", value.value);
@@ -142,7 +142,7 @@ static void put_factor(struct html *html, const char *sign, double factor)
     if (factor < 100)
         html_format(html, "%s %.1f", sign, factor);
     else
-        html_format(html, "%s %s", sign, html_count((uint64_t)(factor + 0.5)));
+        html_format(html, "%s %s", sign, render_number_count((uint64_t)(factor + 0.5)));
 }
 
 /* In percent points, in percent, or as a factor. */

@@ -59,13 +59,13 @@ static void put_format(struct html *html, const struct report_image *image)
     snprintf(text, sizeof(text), "qcow2 version %" PRIu32 "%s", format->version,
              format->extended_l2 ? ", extended L2" : "");
     put_fact(html, "format", text);
-    put_fact(html, "guest disk", html_size(format->virtual_bytes));
-    put_fact(html, "length of the file", html_size(format->file_bytes));
-    put_fact(html, "clusters", html_size(format->cluster_bytes));
+    put_fact(html, "guest disk", render_number_size(format->virtual_bytes));
+    put_fact(html, "length of the file", render_number_size(format->file_bytes));
+    put_fact(html, "clusters", render_number_size(format->cluster_bytes));
     put_fact(html, "compression", format->compression == FORMAT_ZSTD ? "zstd" : "zlib");
     put_fact(html, "encryption", encryption[format->encryption]);
-    put_fact(html, "snapshots", html_count(format->snapshot_count));
-    put_fact(html, "QEMU&#39;s L2 cache for all of it", html_size(format->l2_cache_bytes));
+    put_fact(html, "snapshots", render_number_count(format->snapshot_count));
+    put_fact(html, "QEMU&#39;s L2 cache for all of it", render_number_size(format->l2_cache_bytes));
     put_name(html, "external data file", format->data_file.bytes, format->data_file.len);
 }
 
@@ -82,11 +82,11 @@ static void put_host(struct html *html, const struct report_host *host)
             put_name(html, "extents on the host", host->reason, strlen(host->reason));
         return;
     }
-    put_fact(html, "extents on the host", html_count(host->extents));
+    put_fact(html, "extents on the host", render_number_count(host->extents));
     if (host->extents > 0)
         put_fact(html, "their mean length", html_mean(host->extent_mean_bytes));
     if (host->unplaced_bytes > 0)
-        put_fact(html, "not on the device yet", html_size(host->unplaced_bytes));
+        put_fact(html, "not on the device yet", render_number_size(host->unplaced_bytes));
 }
 
 /* Who loses the time. */
@@ -170,7 +170,8 @@ static void put_owners(struct html *html, const struct report_image *image)
             "aria-hidden=\"true\"><rect class=\"k%u\" width=\"12\" height=\"12\"/></svg>%s</th><td "
             "class=\"n\">%s</td>"
             "<td class=\"n\">%s</td></tr>\n",
-            i, owners[i].name, owners[i].bytes.known ? html_size(owners[i].bytes.value) : "-",
+            i, owners[i].name,
+            owners[i].bytes.known ? render_number_size(owners[i].bytes.value) : "-",
             owners[i].bytes.known ? html_percent((double)owners[i].bytes.value / all) : "-");
     html_frame_table_end(html);
 }
@@ -189,7 +190,8 @@ static void put_gaps(struct html *html, const struct report_space *space)
         html_format(html,
                     "<tr><th scope=\"row\" class=\"n\">%s</th><td class=\"n\">%s</td><td "
                     "class=\"n\">%s</td>",
-                    html_size(class->from_bytes), html_count(class->gaps), html_size(class->bytes));
+                    render_number_size(class->from_bytes), render_number_count(class->gaps),
+                    render_number_size(class->bytes));
         html_histogram_bar(html, (double)class->bytes / (double)space->free_bytes, "plain");
         html_put(html, "</tr>\n");
     }
@@ -201,14 +203,13 @@ static void put_space(struct html *html, const struct report_image *image)
     const struct report_space *space = image->space;
 
     if (space == NULL) {
-        html_put(html,
-                 "<p>Not looked at here, since that takes longer: <code>--space</code> "
-                 "adds it.</p>\n");
+        html_put(html, "<p>Not looked at here, since that takes longer: <code>--space</code> "
+                       "adds it.</p>\n");
         return;
     }
     if (space->reclaimable_bytes.known)
         html_format(html, "<p>The file could be %s shorter and hold the same.</p>\n",
-                    html_size(space->reclaimable_bytes.value));
+                    render_number_size(space->reclaimable_bytes.value));
     put_owners(html, image);
     put_gaps(html, space);
 }
@@ -259,7 +260,7 @@ static void put_findings(struct html *html, const struct format_findings *findin
         put_finding(html, &findings->list[i]);
     if (findings->total > i)
         html_format(html, "<tr><td colspan=\"4\">and %s more</td></tr>\n",
-                    html_count(findings->total - i));
+                    render_number_count(findings->total - i));
     html_frame_table_end(html);
 }
 

@@ -80,10 +80,11 @@ static void put_rows(struct html *html, const struct html_subjects *subjects, am
         }
         if (all == 0)
             continue;
-        html_format(html, "<tr><th scope=\"row\" class=\"n\">%s</th>", html_size(from_bytes));
+        html_format(html, "<tr><th scope=\"row\" class=\"n\">%s</th>",
+                    render_number_size(from_bytes));
         for (size_t i = 0; i < subjects->n; i++) {
             html_format(html, "<td class=\"n\">%s</td><td class=\"n\">%s</td>",
-                        html_count(amounts[i].number), html_percent(amounts[i].share));
+                        render_number_count(amounts[i].number), html_percent(amounts[i].share));
             html_histogram_bar(html, amounts[i].share,
                                subjects->n == 1 ? "plain"
                                : i == 0         ? "bad"

@@ -19,7 +19,7 @@ static void put_rest(struct html *html, size_t n, unsigned columns)
         html_format(html,
                     "<tr><td colspan=\"%u\">and %s more; <code>qcow2frag --json</code> has them "
                     "all</td></tr>\n",
-                    columns, html_count(n));
+                    columns, render_number_count(n));
 }
 
 /* ---- snapshots ---- */
@@ -41,17 +41,17 @@ static void put_table(struct html *html, const struct report_table *table)
         html_put(html, "<td colspan=\"5\">not readable</td>");
         return;
     }
-    html_format(html, "<td class=\"n\">%s</td>", html_size(walk->mapped_bytes));
+    html_format(html, "<td class=\"n\">%s</td>", render_number_size(walk->mapped_bytes));
     if (walk->fragmentation_score.known)
         html_format(html, "<td class=\"n\">%.2f %%</td>", 100 * walk->fragmentation_score.value);
     else
         html_put(html, "<td class=\"n\">-</td>");
     html_format(html, "<td class=\"n\">%s</td><td class=\"n\">%s</td><td class=\"n\">%s</td>",
-                html_count(walk->contiguous_runs),
+                render_number_count(walk->contiguous_runs),
                 walk->contiguous_run_half_bytes.known
-                    ? html_size(walk->contiguous_run_half_bytes.value)
+                    ? render_number_size(walk->contiguous_run_half_bytes.value)
                     : "-",
-                seconds.known ? html_duration(seconds.seconds) : "-");
+                seconds.known ? render_number_duration(seconds.seconds) : "-");
 }
 
 static void put_snapshot(struct html *html, const struct report_image *image,
@@ -74,7 +74,7 @@ static void put_snapshot(struct html *html, const struct report_image *image,
     exclusive = exclusive_of(image, number);
     if (image->space != NULL)
         html_format(html, "<td class=\"n\">%s</td>",
-                    exclusive.known ? html_size(exclusive.value) : "-");
+                    exclusive.known ? render_number_size(exclusive.value) : "-");
     html_put(html, "</tr>\n");
 }
 
@@ -119,14 +119,15 @@ static void put_layer(struct html *html, const struct report_table *table,
     html_format(html, "<tr><th scope=\"row\" class=\"n\">%" PRIu32 "</th><td class=\"name\">",
                 layer->depth);
     html_isolated(html, layer->path, strlen(layer->path), NAME_SHOWN_MAX);
-    html_format(html, "</td><td class=\"n\">%s</td>", html_size(layer->bytes));
+    html_format(html, "</td><td class=\"n\">%s</td>", render_number_size(layer->bytes));
     html_histogram_bar(
         html,
         table->walk.mapped_bytes > 0 ? (double)layer->bytes / (double)table->walk.mapped_bytes : 0,
         "plain");
     html_format(html, "<td class=\"n\">%s</td><td class=\"n\">%s</td></tr>\n",
-                html_count(layer->runs),
-                layer->shadowed_bytes.known ? html_size(layer->shadowed_bytes.value) : "-");
+                render_number_count(layer->runs),
+                layer->shadowed_bytes.known ? render_number_size(layer->shadowed_bytes.value)
+                                            : "-");
 }
 
 bool html_layers_has_chain(const struct html_subject *subject)

@@ -79,13 +79,13 @@ static int put_picture(struct html *html, const struct html_subject *subject, do
     html_format(html,
                 "<div class=\"map\">\n<img width=\"%" PRIu32 "\" height=\"%" PRIu32 "\" alt=\"",
                 columns, lines);
-    html_format(html, "Map of the guest disk in %s cells. ", html_count(subject->n_cells));
+    html_format(html, "Map of the guest disk in %s cells. ", render_number_count(subject->n_cells));
     put_finding(html, subject);
     html_put(html, "\" src=\"");
     ret = html_pixels_put(html, &pixels);
     html_pixels_free(&pixels);
     html_format(html, "\">\n<div class=\"ends\"><span>%s</span><span>%s</span></div>\n</div>\n",
-                html_size(subject->cells[0].off), html_size(end_of(subject)));
+                render_number_size(subject->cells[0].off), render_number_size(end_of(subject)));
     return ret;
 }
 
@@ -162,11 +162,12 @@ static void put_row(struct html *html, const struct report_picture *picture,
     bool mapped = cell->bytes.mapped_bytes > 0;
 
     html_format(html, "<tr><th scope=\"row\" class=\"n\">%s</th><td>%s</td><td class=\"n\">%s</td>",
-                html_size(cell->off), report_cell_name(cell->kind),
-                html_size(cell->bytes.mapped_bytes));
+                render_number_size(cell->off), report_cell_name(cell->kind),
+                render_number_size(cell->bytes.mapped_bytes));
     html_format(html, "<td>%s</td><td class=\"n\">%s</td><td class=\"n\">%s</td></tr>\n",
-                mapped ? orders[cell->order] : "-", html_count(seeks_of(cell)),
-                mapped ? html_size(host->origin + ((uint64_t)cell->row << host->shift)) : "-");
+                mapped ? orders[cell->order] : "-", render_number_count(seeks_of(cell)),
+                mapped ? render_number_size(host->origin + ((uint64_t)cell->row << host->shift))
+                       : "-");
 }
 
 static int put_table(struct html *html, const struct html_subject *subject)
@@ -179,7 +180,7 @@ static int put_table(struct html *html, const struct html_subject *subject)
     if (n == 0)
         return -ENOMEM;
     snprintf(caption, sizeof(caption), "The guest disk in stretches of %s",
-             html_size(cells[0].len_bytes));
+             render_number_size(cells[0].len_bytes));
     html_put(html, "<details><summary>The same as a table</summary>\n");
     html_frame_table(html, caption, NULL);
     html_put(
@@ -206,11 +207,11 @@ int html_map(struct html *html, const struct html_subject *subject, uint64_t hos
     html_put(html, "<figure class=\"of-map\">\n");
     ret = put_picture(html, subject, scale > 1 ? 1 : scale);
     html_format(html, "<figcaption>Each cell is %s of the guest disk, in reading order. ",
-                html_size(subject->cells[0].len_bytes));
+                render_number_size(subject->cells[0].len_bytes));
     put_finding(html, subject);
     if (end_of(subject) < picture->guest_end)
         html_format(html, " Behind that, up to %s, nothing is mapped.",
-                    html_size(picture->guest_end));
+                    render_number_size(picture->guest_end));
     html_put(html, "</figcaption>\n");
     put_cells(html, subject);
     if (ret == 0)

@@ -268,7 +268,7 @@ static void put_finding(struct html *html, const struct dots *dots,
     if (spread >= 3)
         html_format(html,
                     " Each %s of the guest disk lies in about %.0f of %" PRIu32 " parts of the %s.",
-                    html_size(dots->column_bytes), spread, dots->lines.n_dots, host);
+                    render_number_size(dots->column_bytes), spread, dots->lines.n_dots, host);
 }
 
 /* ---- the table ---- */
@@ -309,11 +309,12 @@ static void put_stretch(struct html *html, const struct report_picture *picture,
             sums[k] += rows[k];
     }
     html_format(html, "<tr><th scope=\"row\" class=\"n\">%s</th><td class=\"n\">%s</td>",
-                html_size(guest->origin + ((uint64_t)first << guest->shift)), html_size(mapped));
+                render_number_size(guest->origin + ((uint64_t)first << guest->shift)),
+                render_number_size(mapped));
     if (mapped > 0)
         html_format(html, "<td class=\"n\">%s</td><td class=\"n\">%s</td></tr>\n",
-                    html_size(quantile(picture, sums, 0.25)),
-                    html_size(quantile(picture, sums, 0.75)));
+                    render_number_size(quantile(picture, sums, 0.25)),
+                    render_number_size(quantile(picture, sums, 0.75)));
     else
         html_put(html, "<td class=\"n\">-</td><td class=\"n\">-</td></tr>\n");
 }
@@ -356,7 +357,7 @@ static int put_picture(struct html *html, const struct dots *dots,
                 "<div class=\"plot\">\n<div class=\"up\"><span>%s</span><span class=\"axis\">place "
                 "in the %s</span>"
                 "<span>%s</span></div>\n",
-                html_size(axes->host_end), host, html_size(axes->host_begin));
+                render_number_size(axes->host_end), host, render_number_size(axes->host_begin));
     html_format(html, "<img width=\"%" PRIu32 "\" height=\"%" PRIu32 "\" alt=\"", pixels.width,
                 pixels.height);
     html_format(html, "Plot of the guest disk against the place in the %s. ", host);
@@ -367,7 +368,7 @@ static int put_picture(struct html *html, const struct dots *dots,
     html_format(html,
                 "\">\n<div class=\"along\"><span>%s</span><span class=\"axis\">guest disk</span>"
                 "<span>%s</span></div>\n</div>\n",
-                html_size(axes->guest_begin), html_size(axes->guest_end));
+                render_number_size(axes->guest_begin), render_number_size(axes->guest_end));
     return ret;
 }
 

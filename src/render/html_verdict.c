@@ -99,7 +99,7 @@ static void put_time(struct html *html, const char *words, double seconds, doubl
         "<rect class=\"track\" width=\"100%%\" height=\"100%%\" rx=\"3\"/>"
         "<rect class=\"%s\" width=\"%.2f%%\" height=\"100%%\" rx=\"3\"/></svg></dd>"
         "<dd class=\"value\">%s</dd>\n",
-        words, colour, share < 0.5 ? 0.5 : share, html_duration(seconds));
+        words, colour, share < 0.5 ? 0.5 : share, render_number_duration(seconds));
 }
 
 static const char *disk_words(const struct report_table *table)
@@ -165,7 +165,8 @@ static void put_part(struct html *html, const struct html_subject *subject)
     }
     if (table->range.known)
         html_format(html, "<p>All figures are of a part of the disk: %s from %s on.</p>\n",
-                    html_size(table->range.len_bytes), html_size(table->range.guest_off));
+                    render_number_size(table->range.len_bytes),
+                    render_number_size(table->range.guest_off));
 }
 
 void html_verdict(struct html *html, const struct html_subject *subject)

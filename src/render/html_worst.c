@@ -37,9 +37,10 @@ static void put_stretch(struct html *html, const struct report_cell *cell, uint6
         html,
         "<tr><th scope=\"row\" class=\"n\">%s</th><td class=\"n\">%s</td><td class=\"n\">%" PRIu64
         "</td><td class=\"n\">%s</td>",
-        html_size(cell->off), html_size(cell->len_bytes), cell->off,
-        html_size(cell->bytes.mapped_bytes));
-    html_format(html, "<td class=\"n\">%s</td><td class=\"n\">%s</td>", html_count(seeks_of(cell)),
+        render_number_size(cell->off), render_number_size(cell->len_bytes), cell->off,
+        render_number_size(cell->bytes.mapped_bytes));
+    html_format(html, "<td class=\"n\">%s</td><td class=\"n\">%s</td>",
+                render_number_count(seeks_of(cell)),
                 html_percent((double)seeks_of(cell) / (double)all));
     html_histogram_bar(html, (double)seeks_of(cell) / (double)most, "bad");
     html_format(html, "<td><code>%s:%s</code></td></tr>\n", html_exact(cell->off),

@@ -2,26 +2,22 @@
 /* Owns how things look on the page. Knows no figure. */
 #include "page.h"
 
-#include "duration.h"
 #include "size.h"
 #include "text.h"
 
 #include <inttypes.h>
 
 #define BAR_MAX 30
-#define RING 8 /* texts of one kind in a statement */
 
-/* Several sizes in one printf need a buffer each: a ring of them lives as long as a statement. */
 const char *render_page_size(const struct render_page *page, uint64_t bytes)
 {
-    static char ring[RING][SIZE_TEXT_MAX];
+    static char ring[RENDER_NUMBER_RING][SIZE_TEXT_MAX];
     static unsigned next;
-    char *text = ring[next++ % RING];
+    char *text = ring[next++ % RENDER_NUMBER_RING];
 
-    if (page->options->bytes)
-        snprintf(text, SIZE_TEXT_MAX, "%" PRIu64 " B", bytes);
-    else
-        size_format(text, bytes);
+    if (!page->options->bytes)
+        return render_number_size(bytes);
+    snprintf(text, SIZE_TEXT_MAX, "%" PRIu64 " B", bytes);
     return text;
 }
 
@@ -29,28 +25,7 @@ const char *render_page_mean(const struct render_page *page, struct opt_f64 byte
 {
     if (!bytes.known)
         return "-";
-    return render_page_size(page,
-                            bytes.value >= 0x1p64 ? UINT64_MAX : (uint64_t)(bytes.value + 0.5));
-}
-
-const char *render_page_count(uint64_t count)
-{
-    static char ring[RING][SIZE_TEXT_MAX];
-    static unsigned next;
-    char *text = ring[next++ % RING];
-
-    size_format_count(text, count);
-    return text;
-}
-
-const char *render_page_duration(double seconds)
-{
-    static char ring[RING][DURATION_TEXT_MAX];
-    static unsigned next;
-    char *text = ring[next++ % RING];
-
-    duration_format(text, seconds);
-    return text;
+    return render_page_size(page, render_number_rounded(bytes.value));
 }
 
 void render_page_name(const struct render_page *page, const char *bytes, size_t len)

@@ -7,6 +7,7 @@
 #define RENDER_PAGE_H
 
 #include "flow.h"
+#include "number.h"
 #include "opt.h"
 #include "render.h"
 
@@ -23,14 +24,10 @@ struct render_page {
     const struct render_options *options;
 };
 
-/*
- * Texts of a number: a size, a rounded mean ("-": not known), a count, a time. Each lives until the
- * eighth text of its kind after it, so that one statement may print several.
+/* A size, and a rounded mean ("-": not known), in plain bytes if so wanted. As those of number.h.
  */
 const char *render_page_size(const struct render_page *page, uint64_t bytes);
 const char *render_page_mean(const struct render_page *page, struct opt_f64 bytes);
-const char *render_page_count(uint64_t count);
-const char *render_page_duration(double seconds);
 
 /* Whatever bytes it has, escaped. */
 void render_page_name(const struct render_page *page, const char *bytes, size_t len);

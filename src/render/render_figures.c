@@ -19,8 +19,8 @@ static void print_score(const struct render_page *page, const struct report_tabl
 
     snprintf(score, sizeof(score), "%.2f %%", 100 * walk->fragmentation_score.value);
     fprintf(page->stream, RENDER_PAGE_LABEL "%-11s %s %s back over %s %s\n", "fragmentation score",
-            score, render_page_count(walk->backward_steps),
-            size_noun(walk->backward_steps, "step", "steps"), render_page_count(walk->pieces),
+            score, render_number_count(walk->backward_steps),
+            size_noun(walk->backward_steps, "step", "steps"), render_number_count(walk->pieces),
             chained ? size_noun(walk->pieces, "piece", "pieces")
                     : size_noun(walk->pieces, "mapped cluster", "mapped clusters"));
     render_page_explain(
@@ -28,7 +28,7 @@ static void print_score(const struct render_page *page, const struct report_tabl
               "percent of the clusters. On a spinning disk each step back costs a seek and "
               "half a turn.");
     fprintf(page->stream, RENDER_PAGE_LABEL "%-11s mean %s\n", "ascending runs",
-            render_page_count(walk->ascending_runs),
+            render_number_count(walk->ascending_runs),
             render_page_mean(page, walk->ascending_run_mean_bytes));
     render_page_explain(page, "Stretches between two steps back; jumps forward may lie in them.");
 }
@@ -37,7 +37,7 @@ static void print_runs(const struct render_page *page, const struct report_walk 
 {
     fprintf(page->stream,
             RENDER_PAGE_LABEL "%-11s mean %s, half of the data in runs of %s or more, longest %s\n",
-            "contiguous runs", render_page_count(walk->contiguous_runs),
+            "contiguous runs", render_number_count(walk->contiguous_runs),
             render_page_mean(page, walk->contiguous_run_mean_bytes),
             render_page_size(page, walk->contiguous_run_half_bytes.value),
             render_page_size(page, walk->contiguous_run_max_bytes.value));
@@ -54,16 +54,16 @@ static void print_jumps(const struct render_page *page, const struct report_walk
         fprintf(page->stream, "none\n");
         return;
     }
-    fprintf(page->stream, "%s back", render_page_count(walk->backward_steps));
+    fprintf(page->stream, "%s back", render_number_count(walk->backward_steps));
     if (walk->backward_steps > 0)
         fprintf(page->stream, " (mean %s)", render_page_mean(page, walk->backward_jump_mean_bytes));
-    fprintf(page->stream, ", %s forward", render_page_count(walk->forward_jumps));
+    fprintf(page->stream, ", %s forward", render_number_count(walk->forward_jumps));
     if (walk->forward_jumps > 0)
         fprintf(page->stream, " (mean %s; %s of them near)",
                 render_page_mean(page, walk->forward_jump_mean_bytes),
-                render_page_count(walk->near_jumps));
+                render_number_count(walk->near_jumps));
     if (walk->file_switches > 0)
-        fprintf(page->stream, ", %s to another file", render_page_count(walk->file_switches));
+        fprintf(page->stream, ", %s to another file", render_number_count(walk->file_switches));
     putc('\n', page->stream);
     if (walk->forward_jumps > 0)
         render_page_explain(
@@ -83,8 +83,8 @@ static void print_time(const struct render_page *page, const struct report_table
     if (!judged.known)
         return;
     fprintf(page->stream, RENDER_PAGE_LABEL "%-11s instead of %s without breaks",
-            "time to read it all", render_page_duration(judged.seconds),
-            render_page_duration(judged.ideal));
+            "time to read it all", render_number_duration(judged.seconds),
+            render_number_duration(judged.ideal));
     if (judged.slowdown_low < most)
         fprintf(page->stream, ": %.2f to %.2f times (%s)\n", judged.slowdown_low, most,
                 disks[table->disk.profile]);
@@ -117,17 +117,17 @@ static void print_kinds(const struct render_page *page, const struct report_tabl
 
     if (walk->compressed_clusters > 0)
         fprintf(page->stream, RENDER_PAGE_LABEL "%s of %s mapped %s\n", "compressed",
-                render_page_count(walk->compressed_clusters),
-                render_page_count(table->mapped_clusters),
+                render_number_count(walk->compressed_clusters),
+                render_number_count(table->mapped_clusters),
                 size_noun(table->mapped_clusters, "cluster", "clusters"));
     if (walk->zero_clusters > 0)
         fprintf(page->stream, RENDER_PAGE_LABEL "%s (%s of them %s space in the file)\n",
-                "zero clusters", render_page_count(walk->zero_clusters),
-                render_page_count(walk->zero_allocated_clusters),
+                "zero clusters", render_number_count(walk->zero_clusters),
+                render_number_count(walk->zero_allocated_clusters),
                 size_noun(walk->zero_allocated_clusters, "keeps", "keep"));
     if (walk->corrupt_entries > 0)
         fprintf(page->stream, RENDER_PAGE_LABEL "%s\n", "damaged table entries",
-                render_page_count(walk->corrupt_entries));
+                render_number_count(walk->corrupt_entries));
 }
 
 static void print_end_to_end(const struct render_page *page, const struct report_image *image,
@@ -152,9 +152,9 @@ static void print_end_to_end(const struct render_page *page, const struct report
     }
     snprintf(score, sizeof(score), "%.2f %%", 100 * walk->fragmentation_score.value);
     fprintf(page->stream, RENDER_PAGE_LABEL "%-11s %s %s back, %s contiguous %s, mean %s\n",
-            "end to end", score, render_page_count(walk->backward_steps),
+            "end to end", score, render_number_count(walk->backward_steps),
             size_noun(walk->backward_steps, "step", "steps"),
-            render_page_count(walk->contiguous_runs),
+            render_number_count(walk->contiguous_runs),
             size_noun(walk->contiguous_runs, "run", "runs"),
             render_page_mean(page, walk->contiguous_run_mean_bytes));
     render_page_explain(
@@ -175,8 +175,8 @@ static void print_check(const struct render_page *page, const struct report_tabl
         return;
     fprintf(page->stream,
             RENDER_PAGE_LABEL "%s/%s = %.2f%% allocated, %.2f%% fragmented, %.2f%% compressed\n",
-            "as qemu-img check says", render_page_count(check->allocated_clusters),
-            render_page_count(check->total_clusters),
+            "as qemu-img check says", render_number_count(check->allocated_clusters),
+            render_number_count(check->total_clusters),
             100.0 * (double)check->allocated_clusters / (double)check->total_clusters,
             100.0 * (double)check->fragmented_clusters / (double)check->allocated_clusters,
             100.0 * (double)check->compressed_clusters / (double)check->allocated_clusters);
@@ -190,7 +190,7 @@ static void print_check(const struct render_page *page, const struct report_tabl
 static void print_layer(const struct render_page *page, const struct report_layer *layer)
 {
     fprintf(page->stream, "    %4" PRIu32 "  %9s " RENDER_FIGURE "in %s %s", layer->depth,
-            render_page_size(page, layer->bytes), render_page_count(layer->runs),
+            render_page_size(page, layer->bytes), render_number_count(layer->runs),
             size_noun(layer->runs, "run", "runs"));
     if (layer->shadowed_bytes.known && layer->shadowed_bytes.value > 0)
         fprintf(page->stream, ", and %s that nobody sees",
@@ -208,7 +208,7 @@ static void print_layers(const struct render_page *page, const struct report_tab
     if (table->n_layers < 2)
         return;
     fprintf(page->stream, RENDER_PAGE_LABEL "%s images, the top one first\n", "chain",
-            render_page_count(table->n_layers));
+            render_number_count(table->n_layers));
     render_page_explain(
         page, "What the guest reads from each, and what is hidden below others, or lies beyond "
               "the disk.");
@@ -216,7 +216,7 @@ static void print_layers(const struct render_page *page, const struct report_tab
         print_layer(page, &table->layers[i]);
     if (n < table->n_layers)
         fprintf(page->stream, "    and %s more; --json lists them\n",
-                render_page_count(table->n_layers - n));
+                render_number_count(table->n_layers - n));
 }
 
 static void print_range(const struct render_page *page, const struct report_table *table)

@@ -125,7 +125,7 @@ static void put_bar(struct html *html, const char *words, double seconds, double
         "<rect class=\"track\" width=\"100%%\" height=\"100%%\" rx=\"3\"/>"
         "<rect class=\"%s\" width=\"%.2f%%\" height=\"100%%\" rx=\"3\"/></svg></dd>"
         "<dd class=\"value\">%s</dd>\n",
-        words, colour, most > 0 ? 100 * seconds / most : 0, html_duration(seconds));
+        words, colour, most > 0 ? 100 * seconds / most : 0, render_number_duration(seconds));
 }
 
 static void put_verdict(struct html *html, const struct render_fleet *fleet, const struct sum *sum)
@@ -139,15 +139,15 @@ static void put_verdict(struct html *html, const struct render_fleet *fleet, con
                     "</span></span> <span class=\"rest\">to read all %s images takes %s where it "
                     "%s %s</span></h1>\n",
                     sum->done > 0 || sum->planned == 0 ? "Rewritten" : "A plan",
-                    html_count(fleet->n_rows), html_duration(sum->after),
+                    render_number_count(fleet->n_rows), render_number_duration(sum->after),
                     sum->done > 0 || sum->planned == 0 ? "took" : "takes now",
-                    html_duration(sum->seconds));
+                    render_number_duration(sum->seconds));
     else if (bad)
         html_format(html,
                     "<h1 id=\"verdict\"><span class=\"word bad\">%s of %s<span class=\"off\"> "
                     "</span></span> "
                     "<span class=\"rest\">images are fragmented so that it hurts%s</span></h1>\n",
-                    html_count(sum->slow), html_count(fleet->n_rows),
+                    render_number_count(sum->slow), render_number_count(fleet->n_rows),
                     sum->damaged + sum->failed > 0 ? "; others are damaged or could not be measured"
                                                    : "");
     else
@@ -156,7 +156,7 @@ static void put_verdict(struct html *html, const struct render_fleet *fleet, con
             "<h1 id=\"verdict\"><span class=\"word good\">All well<span class=\"off\">: "
             "</span></span> "
             "<span class=\"rest\">of %s images none is fragmented so that it hurts</span></h1>\n",
-            html_count(fleet->n_rows));
+            render_number_count(fleet->n_rows));
     html_put(html, "<p class=\"small soft\">Time to read all of them, one after the other</p>\n"
                    "<dl class=\"times\">\n");
     put_bar(html, fleet->rewritten ? "before" : "as they lie", sum->seconds, sum->seconds,
@@ -207,7 +207,7 @@ static void put_places(struct html *html, const struct sum *sum)
     for (unsigned i = 0; i < RENDER_FLEET_N_PLACES; i++) {
         html_format(html,
                     "<tr><th scope=\"row\">%s</th><td class=\"n\">%s</td><td class=\"n\">%s</td>",
-                    names[i], html_duration(sum->lost_where[i]),
+                    names[i], render_number_duration(sum->lost_where[i]),
                     html_percent(sum->lost_where[i] / sum->lost));
         html_histogram_bar(html, sum->lost_where[i] / most, "bad");
         html_put(html, "</tr>\n");
@@ -267,18 +267,19 @@ static int put_row(struct html *html, const struct render_fleet *fleet,
     html_put(html, "<th scope=row>");
     html_isolated(html, name, strlen(name), NAME_SHOWN_MAX);
     html_format(html, "<td>%s<td>%s<td>%s", state_words(row->state),
-                row->lost.known ? html_duration(row->lost.value) : "-",
-                row->seconds.known ? html_duration(row->seconds.value) : "-");
+                row->lost.known ? render_number_duration(row->lost.value) : "-",
+                row->seconds.known ? render_number_duration(row->seconds.value) : "-");
     if (fleet->rewritten)
         html_format(html, "<td>%s",
-                    row->seconds_after.known ? html_duration(row->seconds_after.value) : "-");
+                    row->seconds_after.known ? render_number_duration(row->seconds_after.value)
+                                             : "-");
     if (!fleet->rewritten && row->slowdown.known)
         html_format(html, "<td>%.2f", row->slowdown.value);
     else if (!fleet->rewritten)
         html_put(html, "<td>-");
     html_format(html, "<td>%s<td>%s<td>%s\n", score_text(row->score),
-                row->half_bytes.known ? html_size(row->half_bytes.value) : "-",
-                row->mapped_bytes.known ? html_size(row->mapped_bytes.value) : "-");
+                row->half_bytes.known ? render_number_size(row->half_bytes.value) : "-",
+                row->mapped_bytes.known ? render_number_size(row->mapped_bytes.value) : "-");
     return ret;
 }
 
@@ -310,7 +311,7 @@ static int put_table(struct html *html, const struct render_fleet *fleet)
             html,
             "<p>%s more images, which lose less, are left out, since the page would be too long: "
             "<code>qcow2frag measure</code> lists them.</p>\n",
-            html_count(fleet->n_rows - i));
+            render_number_count(fleet->n_rows - i));
     if (fleet->n_rows > THUMBS_MAX)
         html_format(html, "<p>Only the worst %d have a map.</p>\n", THUMBS_MAX);
     html_put(html, "</section>\n");
@@ -376,7 +377,7 @@ int render_fleet(FILE *stream, struct render_fleet *fleet)
     qsort(fleet->rows, fleet->n_rows, sizeof(*fleet->rows), worst_first);
     sum = sum_of(fleet);
     html_frame_begin(&html);
-    html_format(&html, "%s images: ", html_count(fleet->n_rows));
+    html_format(&html, "%s images: ", render_number_count(fleet->n_rows));
     html_name(&html, folder, strnlen(folder, NAME_SHOWN_MAX));
     html_put(&html, " \xe2\x80\x93 qcow2frag");
     html_frame_body(&html);

@@ -88,7 +88,7 @@ static void print_title(const struct map *map, FILE *stream)
     fprintf(stream, ": %s of disk, %s mapped, ",
             render_page_size(&map->page, map->picture->guest_end - map->picture->guest_begin),
             render_page_size(&map->page, shown->mapped_bytes));
-    fprintf(stream, "%s %s", render_page_count(shown->breaks),
+    fprintf(stream, "%s %s", render_number_count(shown->breaks),
             size_noun(shown->breaks, "break", "breaks"));
     if (shown->fragmentation_score.known)
         fprintf(stream, ", score %.1f %%", 100 * shown->fragmentation_score.value);

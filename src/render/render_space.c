@@ -103,7 +103,7 @@ static void print_exclusive(const struct render_page *page, const struct report_
     }
     if (space->n_snapshots > SNAPSHOTS_SHOWN)
         fprintf(page->stream, "    and %s %s no more than these\n",
-                render_page_count(space->n_snapshots - SNAPSHOTS_SHOWN),
+                render_number_count(space->n_snapshots - SNAPSHOTS_SHOWN),
                 size_noun(space->n_snapshots - SNAPSHOTS_SHOWN, "snapshot that frees",
                           "snapshots that free"));
     render_page_explain(page,
@@ -127,7 +127,7 @@ void render_space(const struct render_page *page, const struct report_image *ima
                 render_page_size(page, space->host_allocated_bytes.value));
     if (space->free_gaps > 0)
         fprintf(page->stream, RENDER_PAGE_LABEL "%-11s longest %s\n", "free gaps",
-                render_page_count(space->free_gaps),
+                render_number_count(space->free_gaps),
                 render_page_size(page, space->free_gap_max_bytes.value));
     fprintf(page->stream, RENDER_PAGE_LABEL "%s\n", "reclaimable",
             space->reclaimable_bytes.known ? render_page_size(page, space->reclaimable_bytes.value)

@@ -51,7 +51,7 @@ static void print_host(const struct render_page *page, const struct report_host 
     if (!host->known)
         return;
     fprintf(page->stream, RENDER_PAGE_LABEL "%-11s ", "extents on the host",
-            render_page_count(host->extents));
+            render_number_count(host->extents));
     if (host->extents > 0)
         fprintf(page->stream, "mean %s, ", render_page_mean(page, host->extent_mean_bytes));
     fprintf(page->stream, "on ");
@@ -115,7 +115,7 @@ static void print_properties(const struct render_page *page, const struct report
                 format->encryption == FORMAT_CRYPT_AES ? "AES" : "LUKS");
     if (format->snapshot_count > 0 && image->n_tables == 1 && !main_table->is_snapshot)
         fprintf(page->stream, RENDER_PAGE_LABEL "%s  (--all-snapshots measures each)\n",
-                "internal snapshots", render_page_count(format->snapshot_count));
+                "internal snapshots", render_number_count(format->snapshot_count));
     print_host(page, &image->host);
 }
 
@@ -143,17 +143,17 @@ static void print_meaning(const struct render_page *page, const struct report_wa
         fprintf(page->stream,
                 MEANING "Reading the disk from front to back only skips short gaps, %s of them; a "
                         "spinning disk reads over them.\n",
-                render_page_count(walk->near_jumps));
+                render_number_count(walk->near_jumps));
         return;
     }
     fprintf(page->stream,
             MEANING "Reading the disk from front to back takes a spinning disk %s %s, one for "
                     "every %s of data.\n",
-            render_page_count(far_jumps), size_noun(far_jumps, "seek", "seeks"),
+            render_number_count(far_jumps), size_noun(far_jumps, "seek", "seeks"),
             render_page_size(page, walk->mapped_bytes / far_jumps));
     if (walk->near_jumps > 0)
         fprintf(page->stream, MEANING "Besides, it reads over %s short %s.\n",
-                render_page_count(walk->near_jumps), size_noun(walk->near_jumps, "gap", "gaps"));
+                render_number_count(walk->near_jumps), size_noun(walk->near_jumps, "gap", "gaps"));
     fprintf(page->stream, MEANING "An SSD does not seek: it only gets more and smaller reads.\n");
 }
 
