@@ -114,6 +114,20 @@ void html_isolated(struct html *html, const char *bytes, size_t len, size_t most
     html_put(html, "</bdi>");
 }
 
+/* ---- a time ---- */
+
+void html_time(struct html *html, const char *words, double seconds, double percent,
+               const char *colour)
+{
+    html_format(
+        html,
+        "<dt>%s</dt><dd><svg class=\"bar\" width=\"100%%\" height=\"18\" aria-hidden=\"true\">"
+        "<rect class=\"track\" width=\"100%%\" height=\"100%%\" rx=\"3\"/>"
+        "<rect class=\"%s\" width=\"%.2f%%\" height=\"100%%\" rx=\"3\"/></svg></dd>"
+        "<dd class=\"value\">%s</dd>\n",
+        words, colour, percent, render_number_duration(seconds));
+}
+
 /* ---- numbers ---- */
 
 const char *html_mean(struct opt_f64 bytes)

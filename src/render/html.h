@@ -43,6 +43,11 @@ void html_isolated(struct html *html, const char *bytes, size_t len, size_t most
 /* A message or a command, which may hold names that are spelled already: backslashes stay. */
 void html_sentence(struct html *html, const char *text);
 
+/* A time in a list of them (<dl>), with a bar of so many percent of its width, in a colour that the
+ * style sheet names. */
+void html_time(struct html *html, const char *words, double seconds, double percent,
+               const char *colour);
+
 /* ---- texts of numbers: each lives until the eighth one of its kind after it ---- */
 
 const char *html_mean(struct opt_f64 bytes); /* "-": not known */

@@ -10,6 +10,7 @@
 #include "rescue.h"
 #include "seconds.h"
 #include "size.h"
+#include "verdict.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -37,7 +38,7 @@ static struct html_state calm_state(const struct html_subject *subject)
     if (far_breaks(table) == 0)
         return (struct html_state){HTML_GOOD, "In order",
                                    "read from front to back, it never seeks"};
-    if (seconds.known && seconds.slowdown_low >= 1.2)
+    if (seconds.known && seconds.slowdown_low >= REPORT_CALM_SLOWDOWN)
         return (struct html_state){HTML_WARN, "Fragmented", "but it costs little here"};
     return (struct html_state){HTML_GOOD, "In good order", "the few breaks cost next to nothing"};
 }
@@ -93,13 +94,7 @@ static void put_time(struct html *html, const char *words, double seconds, doubl
 {
     double share = most > 0 ? 100 * seconds / most : 0;
 
-    html_format(
-        html,
-        "<dt>%s</dt><dd><svg class=\"bar\" width=\"100%%\" height=\"18\" aria-hidden=\"true\">"
-        "<rect class=\"track\" width=\"100%%\" height=\"100%%\" rx=\"3\"/>"
-        "<rect class=\"%s\" width=\"%.2f%%\" height=\"100%%\" rx=\"3\"/></svg></dd>"
-        "<dd class=\"value\">%s</dd>\n",
-        words, colour, share < 0.5 ? 0.5 : share, render_number_duration(seconds));
+    html_time(html, words, seconds, share < 0.5 ? 0.5 : share, colour);
 }
 
 static const char *disk_words(const struct report_table *table)
@@ -126,7 +121,7 @@ static void put_times(struct html *html, const struct html_subject *subject)
         disk_words(subject->table),
         subject->table->disk.assumed ? " (which this one is taken for)" : "");
     put_time(html, "as it lies", seconds.seconds, most,
-             seconds.slowdown_low >= 1.2 ? "bad" : "good");
+             seconds.slowdown_low >= REPORT_CALM_SLOWDOWN ? "bad" : "good");
     put_time(html, "in order", seconds.ideal, most, "good");
     html_put(html, "</dl>\n");
 }

@@ -11,6 +11,7 @@
 #include "seconds.h"
 #include "state.h"
 #include "text.h"
+#include "verdict.h"
 
 #include <errno.h>
 #include <math.h>
@@ -119,13 +120,7 @@ static struct sum sum_of(const struct render_fleet *fleet)
 static void put_bar(struct html *html, const char *words, double seconds, double most,
                     const char *colour)
 {
-    html_format(
-        html,
-        "<dt>%s</dt><dd><svg class=\"bar\" width=\"100%%\" height=\"18\" aria-hidden=\"true\">"
-        "<rect class=\"track\" width=\"100%%\" height=\"100%%\" rx=\"3\"/>"
-        "<rect class=\"%s\" width=\"%.2f%%\" height=\"100%%\" rx=\"3\"/></svg></dd>"
-        "<dd class=\"value\">%s</dd>\n",
-        words, colour, most > 0 ? 100 * seconds / most : 0, render_number_duration(seconds));
+    html_time(html, words, seconds, most > 0 ? 100 * seconds / most : 0, colour);
 }
 
 static void put_verdict(struct html *html, const struct render_fleet *fleet, const struct sum *sum)
@@ -176,13 +171,16 @@ static void put_todo(struct html *html, const struct render_fleet *fleet, const 
         return;
     word = text_shell_word(fleet->folder);
     html_frame_section(html, "todo", "What to do", NULL);
-    html_put(html, "<ol class=\"steps\">\n<li><p>See what it would gain, and cost.</p><pre>"
-                   "qcow2frag defrag --dry-run --if-slowdown 1.2 ");
+    html_format(html,
+                "<ol class=\"steps\">\n<li><p>See what it would gain, and cost.</p><pre>"
+                "qcow2frag defrag --dry-run --if-slowdown %g ",
+                REPORT_CALM_SLOWDOWN);
     html_sentence(html, word != NULL ? word : "DIRECTORY");
-    html_put(html, "</pre></li>\n<li><p>Shut the VMs down, and put the images in order, the worst "
-                   "first. No image is "
-                   "begun that would end after the time given.</p><pre>"
-                   "qcow2frag defrag --if-slowdown 1.2 --max-time 4h ");
+    html_format(html,
+                "</pre></li>\n<li><p>Shut the VMs down, and put the images in order, the worst "
+                "first. No image is begun that would end after the time given.</p><pre>"
+                "qcow2frag defrag --if-slowdown %g --max-time 4h ",
+                REPORT_CALM_SLOWDOWN);
     html_sentence(html, word != NULL ? word : "DIRECTORY");
     html_put(html, "</pre></li>\n</ol>\n</section>\n");
 }

@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define CALM_SLOWDOWN 1.2
 #define CALM_HALF_BYTES (UINT64_C(1) << 20) /* on a disk without a head */
 #define BLAME_SLOWDOWN 1.02                 /* below it there is nothing to share out */
 #define BLAME_SHARE 0.6
@@ -24,7 +23,7 @@ static double clamp(double share)
 
 bool report_is_poor(const struct report_case *facts)
 {
-    return facts->judged.slowdown_low >= CALM_SLOWDOWN;
+    return facts->judged.slowdown_low >= REPORT_CALM_SLOWDOWN;
 }
 
 bool report_is_calm(const struct report_case *facts)

@@ -20,6 +20,9 @@ int report_verdict(struct report_image *image, struct opt_u64 copy_bytes,
 /* The word of the JSON: "none", "image" ... */
 const char *report_action_name(enum report_action action);
 
+/* Below this slowdown nothing is wrong. */
+#define REPORT_CALM_SLOWDOWN 1.2
+
 /* ---- the parts of it ---- */
 
 /* What decides about the action. */
