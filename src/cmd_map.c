@@ -133,7 +133,7 @@ static const char *why_not(const struct options *options, const struct report_im
 {
     if (image->error != NULL)
         return image->error;
-    if (image->picture != NULL || image->device_picture != NULL)
+    if (report_main_picture(image) != NULL)
         return NULL;
     if (!options->end_to_end || !report_main_table(image)->measured)
         return "its L1 table cannot be read, so there is nothing to show; measure it to see why";
@@ -160,23 +160,19 @@ static int show(struct map *map, const struct report_image *image,
 /* A picture has no room for findings: the first damage is told, and where to read on. */
 static int tell(const struct map *map, const struct report_image *image)
 {
+    const struct format_finding *finding = format_findings_first_error(&image->findings);
     const char *path = map->options->paths[0];
+    char text[512];
 
     if (image->being_written)
         map->console->complain(path,
                                "in use, and may be written to: the picture may be a moment old");
-    for (size_t i = 0; i < image->findings.n_list; i++) {
-        const struct format_finding *finding = &image->findings.list[i];
-        char text[512];
-
-        if (format_finding_severity(finding->code) != FORMAT_ERROR)
-            continue;
-        snprintf(text, sizeof(text), "%s: %s (measure it to see all findings)", finding->where,
-                 finding->message);
-        map->console->complain(path, text);
-        return CMD_DAMAGED;
-    }
-    return CMD_DONE;
+    if (finding == NULL)
+        return CMD_DONE;
+    snprintf(text, sizeof(text), "%s: %s (measure it to see all findings)", finding->where,
+             finding->message);
+    map->console->complain(path, text);
+    return CMD_DAMAGED;
 }
 
 static int map_image(struct map *map, struct report_image *image)

@@ -63,21 +63,17 @@ static void show_progress(void *context, double done)
 /* In a table there is no room for findings: the first damage is told, and where to read on. */
 static void complain_of_damage(const struct measure *measure, const struct report_image *image)
 {
-    for (size_t i = 0; i < image->findings.n_list; i++) {
-        const struct format_finding *finding = &image->findings.list[i];
-        char text[512];
+    const struct format_finding *finding = format_findings_first_error(&image->findings);
+    char text[512];
 
-        if (format_finding_severity(finding->code) != FORMAT_ERROR)
-            continue;
-        if (image->findings.total > 1)
-            snprintf(text, sizeof(text),
-                     "%s: %s (one of %llu findings; measure it alone to see more)", finding->where,
-                     finding->message, (unsigned long long)image->findings.total);
-        else
-            snprintf(text, sizeof(text), "%s: %s", finding->where, finding->message);
-        measure->console->complain(image->path, text);
+    if (finding == NULL)
         return;
-    }
+    if (image->findings.total > 1)
+        snprintf(text, sizeof(text), "%s: %s (one of %llu findings; measure it alone to see more)",
+                 finding->where, finding->message, (unsigned long long)image->findings.total);
+    else
+        snprintf(text, sizeof(text), "%s: %s", finding->where, finding->message);
+    measure->console->complain(image->path, text);
 }
 
 static void judge(struct measure *measure, const struct report_image *image)

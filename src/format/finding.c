@@ -162,3 +162,11 @@ void format_findings_free(struct format_findings *findings)
     free(findings->list);
     memset(findings, 0, sizeof(*findings));
 }
+
+const struct format_finding *format_findings_first_error(const struct format_findings *findings)
+{
+    for (size_t i = 0; i < findings->n_list; i++)
+        if (format_finding_severity(findings->list[i].code) == FORMAT_ERROR)
+            return &findings->list[i];
+    return NULL;
+}

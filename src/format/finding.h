@@ -124,6 +124,9 @@ void format_findings_prefix(struct format_findings *findings, const char *prefix
 void format_findings_drop_errors(struct format_findings *findings);
 
 bool format_findings_have_error(const struct format_findings *findings);
+
+/* The first one of severity error that is kept; NULL: there is none. */
+const struct format_finding *format_findings_first_error(const struct format_findings *findings);
 /* Forgets all but the first @n, and gives their memory back; the counts stay. */
 void format_findings_shorten(struct format_findings *findings, size_t n);
 

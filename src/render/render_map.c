@@ -259,11 +259,6 @@ static int find_cells(struct map *map, size_t lines)
     return map->n > 0 ? 0 : -ENOMEM;
 }
 
-static const struct report_picture *picture_of(const struct report_image *image)
-{
-    return image->device_picture != NULL ? image->device_picture : image->picture;
-}
-
 static void release(struct map *map)
 {
     free(map->cells);
@@ -321,7 +316,7 @@ int render_map(FILE *stream, const struct report_image *image, const struct rend
     CLEANUP(release_texts) struct texts texts = {NULL, NULL, NULL};
     CLEANUP(release)
     struct map map = {.image = image,
-                      .picture = picture_of(image),
+                      .picture = report_main_picture(image),
                       .how = how,
                       .page = {.options = &numbers},
                       .form = form_of(how),

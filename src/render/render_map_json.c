@@ -42,8 +42,7 @@ static void put_range(struct json *json, const char *key, uint64_t begin, uint64
 
 int render_map_json(FILE *stream, const struct report_image *image, size_t most)
 {
-    const struct report_picture *picture =
-        image->device_picture != NULL ? image->device_picture : image->picture;
+    const struct report_picture *picture = report_main_picture(image);
     const struct report_table *table = report_main_table(image);
     struct json json = {.stream = stream};
     CLEANUP_FREE struct report_cell *cells = NULL;

@@ -87,3 +87,8 @@ const struct report_table *report_active_table(const struct report_image *image)
             return &image->tables[i];
     return NULL;
 }
+
+const struct report_picture *report_main_picture(const struct report_image *image)
+{
+    return image->device_picture != NULL ? image->device_picture : image->picture;
+}

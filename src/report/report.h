@@ -305,6 +305,10 @@ void report_walk_free(struct report_walk *walk);
 /* The table that stands for the image where there is room for one only; NULL if there is none. */
 const struct report_table *report_main_table(const struct report_image *image);
 
+/* The picture that is shown where there is room for one only: of the device, if that was asked for.
+ * NULL: there is none. */
+const struct report_picture *report_main_picture(const struct report_image *image);
+
 /* The table of the active state; NULL if it was not asked for. */
 const struct report_table *report_active_table(const struct report_image *image);
 
