@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
-/* Owns what commands have in common: how many threads, and when a line of progress is renewed. */
+/* Owns what commands have in common: how many threads, when a line of progress is renewed, and that
+ * no half of a page is seen. */
 #include "cmd.h"
 
+#include "cleanup.h"
 #include "options.h"
 #include "workers.h"
 
@@ -28,4 +30,24 @@ void cmd_show_measuring(const struct cmd_console *console, time_t *shown, double
         return;
     snprintf(text, sizeof(text), "measuring: %3.0f %%", 100 * done);
     console->progress(text);
+}
+
+int cmd_print_whole(FILE *stream, int (*render)(void *context, FILE *memory), void *context)
+{
+    CLEANUP_FREE char *text = NULL;
+    size_t len = 0;
+    FILE *memory = open_memstream(&text, &len);
+    int ret;
+
+    if (memory == NULL)
+        return -ENOMEM;
+    ret = render(context, memory);
+    if (fflush(memory) != 0 || ferror(memory))
+        ret = -ENOMEM;
+    fclose(memory);
+    if (ret == 0 && text == NULL)
+        ret = -ENOMEM;
+    if (ret == 0)
+        fwrite(text, 1, len, stream);
+    return ret;
 }

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <time.h>
 
 struct options;
@@ -53,6 +54,12 @@ bool cmd_progress_is_due(time_t *shown);
 
 /* The line of one image that is measured, if it is due and somebody wants it. */
 void cmd_show_measuring(const struct cmd_console *console, time_t *shown, double done);
+
+/*
+ * What @render prints arrives in @stream as a whole, or not at all: for what asks for memory while
+ * it is printed. Returns 0, what @render returned, or -ENOMEM.
+ */
+int cmd_print_whole(FILE *stream, int (*render)(void *context, FILE *memory), void *context);
 
 /* The worse of two: with several images the first of 1, 2, 3 that applies to any. */
 static inline int cmd_worse(int a, int b)

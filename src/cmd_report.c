@@ -91,27 +91,14 @@ static int measure(struct report *report, size_t i)
 
 /* ---- the page ---- */
 
-/* First into memory, lest half of a page is seen. */
-static int render(struct report *report, FILE *stream)
+static int render(void *context, FILE *memory)
 {
-    CLEANUP_FREE char *text = NULL;
-    size_t len = 0;
-    FILE *memory = open_memstream(&text, &len);
-    int ret;
+    struct report *report = context;
 
-    if (memory == NULL)
-        return -ENOMEM;
     if (report->fleet.rows != NULL)
-        ret = render_fleet(memory, &report->fleet);
-    else
-        ret = render_html(memory, &report->images[0],
-                          report->options->n_paths > 1 ? &report->images[1] : NULL, NULL);
-    if (fflush(memory) != 0 || ferror(memory))
-        ret = -ENOMEM;
-    fclose(memory);
-    if (ret == 0)
-        fwrite(text, 1, len, stream);
-    return ret;
+        return render_fleet(memory, &report->fleet);
+    return render_html(memory, &report->images[0],
+                       report->options->n_paths > 1 ? &report->images[1] : NULL, NULL);
 }
 
 static int measure_images(struct report *report)
@@ -218,7 +205,7 @@ static int measure_and_render(struct report *report, struct io_output *output, s
 
     if (ret == 0)
         ret = io_output_check(output, err);
-    if (ret == 0 && render(report, output->stream) < 0)
+    if (ret == 0 && cmd_print_whole(output->stream, render, report) < 0)
         ret = err_no_memory(err);
     if (ret == 0)
         return io_output_commit(output, err);

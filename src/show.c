@@ -2,6 +2,7 @@
 /* Owns the choice of a renderer, and that no half of a result is seen. */
 #include "show.h"
 
+#include "cmd.h"
 #include "err.h"
 #include "options.h"
 #include "output.h"
@@ -79,32 +80,26 @@ static int render(const struct show *show, FILE *stream, unsigned width)
     return ret;
 }
 
-/*
- * Page and table ask for memory while they are printed: so first into memory, lest half of one is
- * seen. The others, which may be large, ask for none.
- */
+/* A page or a table, and the terminal that it is for. */
+struct page {
+    const struct show *show;
+    unsigned width;
+};
+
+static int render_page(void *context, FILE *memory)
+{
+    const struct page *page = context;
+
+    return render(page->show, memory, page->width);
+}
+
+/* Page and table ask for memory while they are printed. The others, which may be large, do not. */
 static int render_whole(const struct show *show, FILE *stream)
 {
-    char *text = NULL;
-    size_t text_bytes = 0;
-    FILE *memory;
-    int ret;
+    struct page page = {show, terminal_width(stream)};
 
-    if (show->options->format != OPTIONS_TEXT)
-        return render(show, stream, 0);
-    memory = open_memstream(&text, &text_bytes);
-    if (memory == NULL)
-        return -ENOMEM;
-    ret = render(show, memory, terminal_width(stream));
-    if (fflush(memory) != 0 || ferror(memory))
-        ret = -ENOMEM;
-    fclose(memory);
-    if (ret == 0 && text == NULL)
-        ret = -ENOMEM;
-    if (ret == 0)
-        fwrite(text, 1, text_bytes, stream);
-    free(text);
-    return ret;
+    return show->options->format == OPTIONS_TEXT ? cmd_print_whole(stream, render_page, &page)
+                                                 : render(show, stream, 0);
 }
 
 int show_reports(const struct show *show, struct io_output *output, struct err *err)
