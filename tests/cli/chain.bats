@@ -58,6 +58,7 @@ $1"
     for name in shuffled-single compressed-packed extended-l2-partial snapshot-shared last-cluster-cut \
         zero-allocated v2-zero size-zero empty vm-state; do
         fixture "$name"
+        placed "$name.qcow2"
         try qcow2frag --json -S "$name.qcow2"
         mv out alone.json
         try qcow2frag --json -S --chain "$name.qcow2"
@@ -537,6 +538,7 @@ map 0..5 at 20'
 @test "the number of threads changes nothing" {
     needs qemu-img qemu-io
     witness oracle/random_chain.py 7
+    placed layer*
     chained layer0 --threads 1
     mv out one.json
     chained layer0 --threads 8

@@ -45,6 +45,10 @@ fixture() { "$MKQCOW2" "$TESTS/images/$1.txt" "$BATS_TEST_TMPDIR/$1.qcow2"; }
 # fixtures NAME ...: the same of many.
 fixtures() { local names=("${@/#/$TESTS/images/}"); "$MKQCOW2" --into "$BATS_TEST_TMPDIR" "${names[@]/%/.txt}"; }
 
+# placed FILE ...: their place on the device is known from now on, and is the same of each measurement:
+# a file system gives what is written a place some seconds later.
+placed() { sync "$@"; }
+
 # image FILE <<EOF ... EOF: makes an image of a fixture text given on standard input.
 image() { "$MKQCOW2" - "$1"; }
 

@@ -194,7 +194,7 @@ unchanged_by() {
     shift
     for name; do
         fixture "$name"
-        sync "$name.qcow2" # it gets its place on the device now, not between the two
+        placed "$name.qcow2"
         try qcow2frag --json --all-snapshots "$name.qcow2"
         json out '{**i[0], "measured_at": 0}' >quiet
         try shimmed "$setting" "$QCOW2FRAG" --json --all-snapshots "$name.qcow2"

@@ -119,6 +119,7 @@ says_the_same() {
     ! has_sanitizer || skip "a sanitizer has its own memory"
     mkdir images
     "$MKQCOW2" --into images "$TESTS"/images/*.txt
+    placed images/*.qcow2
     says_the_same --json --space --all-snapshots images/*.qcow2
     says_the_same --all-snapshots images/*.qcow2
     says_the_same --format csv images/*.qcow2

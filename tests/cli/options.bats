@@ -194,6 +194,7 @@ explained() {
 @test "--verbose adds nothing but explanations and what qemu-img check says" {
     for name in empty size-zero one-cluster sequential zero-plain; do
         fixture $name
+        placed $name.qcow2
         qcow2frag $name.qcow2 >brief
         qcow2frag --verbose $name.qcow2 | grep -v '^      [^ ]\|^  as qemu-img check says' >rest
         diff brief rest || told "$name"
@@ -223,6 +224,7 @@ explained() {
 
 @test "--verbose explains: the same figures and more lines" {
     fixture reversed
+    placed reversed.qcow2
     qcow2frag reversed.qcow2 >brief
     try qcow2frag --verbose reversed.qcow2
     exits 0
@@ -239,6 +241,7 @@ explained() {
 
 @test "--progress=never and --progress=always leave stdout as it is" {
     fixture shuffled-single
+    placed shuffled-single.qcow2
     qcow2frag shuffled-single.qcow2 >plain
     [ -s plain ]
     qcow2frag --progress=never shuffled-single.qcow2 | diff plain -

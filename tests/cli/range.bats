@@ -147,6 +147,7 @@ map 40001..45000'
 @test "any number of threads gives the same figures" {
     image f <<<'size 200G
 map all shuffled seed 3 group 3'
+    placed f
     part f 33G:133333333K --threads 1
     mv out one
     for threads in 2 3 7; do
