@@ -55,6 +55,12 @@ test-boot:
 	@$(MAKE) --no-print-directory all
 	@tests/boot/run $(BUILD)
 
+# With what people run beside it: programs of some size, fetched and not installed.
+test-ecosystem:
+	@tools/need-packages build test ecosystem
+	@$(MAKE) --no-print-directory all
+	@tests/ecosystem/run $(BUILD)
+
 bench:
 	@tools/need-packages build bench
 	@$(MAKE) --no-print-directory all
@@ -89,4 +95,4 @@ install: all
 clean:
 	@rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-fuzz build-mutate
 
-.PHONY: all run test test-asan test-valgrind test-boot bench fuzz torture mutate install clean
+.PHONY: all run test test-asan test-valgrind test-boot test-ecosystem bench fuzz torture mutate install clean

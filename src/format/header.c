@@ -406,6 +406,19 @@ int format_header_read(struct io *io, uint64_t file_bytes, struct format_header 
     return ret;
 }
 
+const char *format_crypt_name(enum format_crypt crypt)
+{
+    static const char *const names[] = {
+        [FORMAT_CRYPT_NONE] = "none", [FORMAT_CRYPT_AES] = "aes", [FORMAT_CRYPT_LUKS] = "luks"};
+
+    return names[crypt];
+}
+
+const char *format_compression_name(enum format_compression compression)
+{
+    return compression == FORMAT_ZSTD ? "zstd" : "zlib";
+}
+
 void format_header_free(struct format_header *header)
 {
     free(header->backing_file.bytes);
