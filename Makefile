@@ -55,12 +55,6 @@ test-boot:
 	@$(MAKE) --no-print-directory all
 	@tests/boot/run $(BUILD)
 
-# With what people run beside it: programs of some size, fetched and not installed.
-test-ecosystem:
-	@tools/need-packages build test ecosystem
-	@$(MAKE) --no-print-directory all
-	@tests/ecosystem/run $(BUILD)
-
 bench:
 	@tools/need-packages build bench
 	@$(MAKE) --no-print-directory all
@@ -92,7 +86,29 @@ install: all
 	@meson configure $(BUILD) --prefix=$(PREFIX)
 	@meson install -C $(BUILD) --quiet $(if $(DESTDIR),--destdir "$(abspath $(DESTDIR))")
 
+# Takes away what that put there; settings that somebody has changed stay.
+uninstall:
+	@DESTDIR="$(if $(DESTDIR),$(abspath $(DESTDIR)))" tools/uninstall $(BUILD)
+
+# The tarball of a release, of what is committed, and the packages that are made of it: all in $(BUILD)/packages.
+dist: all
+	@tools/package dist $(BUILD)
+
+deb: all
+	@tools/need-packages build deb
+	@tools/package deb $(BUILD)
+
+rpm: all
+	@tools/need-packages build rpm
+	@tools/package rpm $(BUILD)
+
+# The packages in a Debian of their own; half an hour, as root, and nothing stays but $(BUILD)/packages.
+test-package: all
+	@tools/need-packages build deb rpm package
+	@tests/package/run $(BUILD)
+
 clean:
 	@rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-fuzz build-mutate
 
-.PHONY: all run test test-asan test-valgrind test-boot test-ecosystem bench fuzz torture mutate install clean
+.PHONY: all run test test-asan test-valgrind test-boot bench fuzz torture mutate install uninstall \
+  dist deb rpm test-package clean

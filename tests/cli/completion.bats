@@ -62,7 +62,6 @@ measure'
         offers $words ''
         is offered 'csv
 json
-prometheus
 text'
     done
     offers --format j
@@ -70,7 +69,7 @@ text'
     offers --format = j
     is offered json
     offers --format =
-    [ "$(wc -l <offered)" = 4 ]
+    [ "$(wc -l <offered)" = 3 ]
     offers --progress =
     is offered 'always
 auto
