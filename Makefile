@@ -55,6 +55,12 @@ test-boot:
 	@$(MAKE) --no-print-directory all
 	@tests/boot/run $(BUILD)
 
+# With what people run beside it: programs of some size, fetched and not installed.
+test-ecosystem:
+	@tools/need-packages build test ecosystem
+	@$(MAKE) --no-print-directory all
+	@tests/ecosystem/run $(BUILD)
+
 bench:
 	@tools/need-packages build bench
 	@$(MAKE) --no-print-directory all
@@ -110,5 +116,5 @@ test-package: all
 clean:
 	@rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-fuzz build-mutate
 
-.PHONY: all run test test-asan test-valgrind test-boot bench fuzz torture mutate install uninstall \
-  dist deb rpm test-package clean
+.PHONY: all run test test-asan test-valgrind test-boot test-ecosystem test-package bench fuzz torture \
+  mutate install uninstall dist deb rpm clean

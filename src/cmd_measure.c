@@ -76,6 +76,13 @@ static void complain_of_damage(const struct measure *measure, const struct repor
     measure->console->complain(image->path, text);
 }
 
+/* The page and the document of a single image say what its findings are. */
+static bool shows_findings(const struct measure *measure)
+{
+    return !measure->options->quiet && !measure->table &&
+           (measure->options->format == OPTIONS_JSON || measure->options->format == OPTIONS_TEXT);
+}
+
 static void judge(struct measure *measure, const struct report_image *image)
 {
     if (image->error != NULL) {
@@ -83,7 +90,7 @@ static void judge(struct measure *measure, const struct report_image *image)
         measure->status = cmd_worse(measure->status, CMD_FAILED);
     } else if (format_findings_have_error(&image->findings)) {
         measure->status = cmd_worse(measure->status, CMD_DAMAGED);
-        if (measure->options->quiet || measure->table || measure->options->format == OPTIONS_CSV)
+        if (!shows_findings(measure))
             complain_of_damage(measure, image);
     }
     measure->status = cmd_worse(
@@ -197,7 +204,8 @@ static int show(const struct measure *measure, struct io_output *output, struct 
                               .table = measure->table,
                               .images = measure->images,
                               .n_images = measure->n_images,
-                              .room_bytes = measure->room_bytes};
+                              .room_bytes = measure->room_bytes,
+                              .search_errors = measure->targets.n_errors};
 
     return show_reports(&show, output, err);
 }

@@ -150,6 +150,7 @@ int help_print(FILE *stream, enum options_command command, unsigned width)
               : "\n" RENDER_PROSE "Exit status: 0 done; 1 something could not be done; 2 measured, "
                 "but an image is damaged; 3 a limit is exceeded.\n",
           flow);
-    fputs(RENDER_PROSE "The manual pages are qcow2frag(1) and qcow2frag-json(5).\n", flow);
+    fputs(RENDER_PROSE "The manual pages are qcow2frag(1), qcow2frag-json(5) and "
+          "qcow2frag-metrics(5).\n", flow);
     return fclose(flow) == 0 ? 0 : -ENOMEM;
 }

@@ -141,6 +141,11 @@ static int check_report(const struct options *options, struct err *err)
     return 0;
 }
 
+static bool has_rows(const struct options *options)
+{
+    return options->format == OPTIONS_TEXT || options->format == OPTIONS_CSV;
+}
+
 static int check(const struct options *options, unsigned used[OPTIONS_N_SPECS], struct err *err)
 {
     if (options->action != OPTIONS_RUN)
@@ -158,9 +163,9 @@ static int check(const struct options *options, unsigned used[OPTIONS_N_SPECS], 
                            "device, since it is read out of order");
     if (options->quiet && options->output != NULL && options->command != OPTIONS_DEFRAG)
         return err_set(err, EINVAL, "--quiet and --output exclude each other");
-    if (options->n_columns > 0 && options->format == OPTIONS_JSON)
-        return err_set(err, EINVAL, "--columns goes with the table and with CSV; JSON is whole");
-    if (options->sort != NULL && options->format == OPTIONS_JSON)
+    if (options->n_columns > 0 && !has_rows(options))
+        return err_set(err, EINVAL, "--columns goes with the table and with CSV");
+    if (options->sort != NULL && !has_rows(options))
         return err_set(err, EINVAL, "--sort goes with the table and with CSV");
     if (options->command == OPTIONS_DEFRAG)
         return check_defrag(options, err);

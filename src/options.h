@@ -15,7 +15,7 @@ struct err;
 /* What to do before any command. */
 enum options_action { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_VERSION };
 
-enum options_format { OPTIONS_TEXT, OPTIONS_JSON, OPTIONS_CSV };
+enum options_format { OPTIONS_TEXT, OPTIONS_JSON, OPTIONS_CSV, OPTIONS_PROMETHEUS };
 
 enum options_progress { OPTIONS_PROGRESS_AUTO, OPTIONS_PROGRESS_NEVER, OPTIONS_PROGRESS_ALWAYS };
 

@@ -8,6 +8,7 @@
 #include "output.h"
 #include "pack.h"
 #include "render.h"
+#include "render_prometheus.h"
 #include "report.h"
 #include "terminal.h"
 
@@ -70,6 +71,8 @@ static int render(const struct show *show, FILE *stream, unsigned width)
     }
     if (options->format == OPTIONS_JSON)
         ret = render_json(stream, &images);
+    else if (options->format == OPTIONS_PROMETHEUS)
+        ret = render_prometheus(stream, &images, &(struct render_run){&images, show->search_errors});
     else if (options->format == OPTIONS_CSV)
         ret = render_csv(stream, &images, &how);
     else if (show->table)

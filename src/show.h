@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* How reports are shown: as a page, a table, JSON or CSV, whole or not at all. */
+/* How reports are shown: as a page, a table, or for programs, whole or not at all. */
 #ifndef SHOW_H
 #define SHOW_H
 
@@ -25,6 +25,7 @@ struct show {
     const struct show_image *images;
     size_t n_images;
     size_t room_bytes; /* the most that it takes to unpack one of them */
+    size_t search_errors; /* what could not be searched for images */
 };
 
 /* Prints the reports to @output and commits it, or aborts it. Nothing is shown of a page's failure.

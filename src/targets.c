@@ -57,6 +57,7 @@ static void tell(const struct search *search, const char *path, const char *text
 {
     search->console->complain(path, text);
     *search->status = cmd_worse(*search->status, CMD_FAILED);
+    search->targets->n_errors++;
 }
 
 static void failed(void *context, const char *path, int error)

@@ -19,6 +19,7 @@ struct targets {
     size_t n_list, cap_list;
     struct io_folder *folders; /* open until the end */
     size_t n_folders, cap_folders;
+    size_t n_errors; /* of those that were told */
     bool has_folder; /* one was named, also if it could not be searched */
 };
 

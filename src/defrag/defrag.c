@@ -283,15 +283,26 @@ static int reserve_places(struct defrag *defrag, struct store_new_file *file, st
     return ret < 0 ? ret : store_new_file_reserve(file, begin, end - begin, err);
 }
 
+/* The order in which the plan is written; in the other one it is looked up. */
+static void sort_by_to(struct defrag_plan *plan)
+{
+    defrag_moves_sort_by_to(&plan->data);
+    defrag_moves_sort_by_to(&plan->blobs);
+}
+
+static void sort_by_from(struct defrag_plan *plan)
+{
+    defrag_moves_sort_by_from(&plan->data);
+    defrag_moves_sort_by_from(&plan->blobs);
+}
+
 static int reserve(struct defrag *defrag, struct store_new_file *file, struct err *err)
 {
     int ret;
 
-    defrag_moves_sort_by_to(&defrag->plan.data);
-    defrag_moves_sort_by_to(&defrag->plan.blobs);
+    sort_by_to(&defrag->plan);
     ret = reserve_places(defrag, file, err);
-    defrag_moves_sort_by_from(&defrag->plan.data);
-    defrag_moves_sort_by_from(&defrag->plan.blobs);
+    sort_by_from(&defrag->plan);
     return ret;
 }
 
@@ -313,25 +324,20 @@ static int write_all(struct defrag *defrag, struct io *planned, struct store_new
                                              .hash = options->verify,
                                              .watch = options->watch};
     struct io *written = NULL;
-    int ret = store_new_file_set_length(file, defrag->plan.file_bytes, err);
+    int ret;
 
-    if (ret == 0)
-        ret = reserve(defrag, file, err);
-    if (ret == 0)
-        ret = write_metadata(planned, file, err);
-    if (ret == 0)
-        ret = open_written(file, &written, err);
-    if (ret == 0)
-        ret = defrag_recount(&defrag->plan, written, file, err);
+    ret = store_new_file_set_length(file, defrag->plan.file_bytes, err)
+              ?: reserve(defrag, file, err)
+              ?: write_metadata(planned, file, err)
+              ?: open_written(file, &written, err)
+              ?: defrag_recount(&defrag->plan, written, file, err);
     io_close(written);
-    defrag_moves_sort_by_to(&defrag->plan.data);
-    defrag_moves_sort_by_to(&defrag->plan.blobs);
-    if (ret == 0)
-        ret = defrag_copy(&defrag->plan, defrag->source, planned, file, &copy, copied, err);
-    if (ret == 0)
-        ret = store_new_file_sync(file, err);
-    defrag_moves_sort_by_from(&defrag->plan.data);
-    defrag_moves_sort_by_from(&defrag->plan.blobs);
+    if (ret < 0)
+        return ret;
+    sort_by_to(&defrag->plan);
+    ret = defrag_copy(&defrag->plan, defrag->source, planned, file, &copy, copied, err)
+              ?: store_new_file_sync(file, err);
+    sort_by_from(&defrag->plan);
     return ret;
 }
 
@@ -347,12 +353,13 @@ static int verify(struct defrag *defrag, struct io *planned, struct store_new_fi
                                                .planned = planned};
     struct io *written = NULL;
     bool direct = false;
-    int ret = defrag_read_back(&read_back, &direct, err);
+    int ret;
 
-    if (ret == 0)
-        ret = open_written(file, &written, err);
-    if (ret == 0)
-        ret = defrag_verify_mapping(&defrag->plan, &defrag->image, written, err);
+    if (!options->verify)
+        return 0;
+    ret = defrag_read_back(&read_back, &direct, err)
+              ?: open_written(file, &written, err)
+              ?: defrag_verify_mapping(&defrag->plan, &defrag->image, written, err);
     io_close(written);
     result->verified = direct ? DEFRAG_DIRECT : DEFRAG_CACHED;
     return ret;
@@ -377,8 +384,8 @@ static int check_unchanged(struct defrag *defrag, struct err *err)
 }
 
 /* Another program looks at the file, and only looks. */
-static int prove(struct store_new_file *file, const struct defrag_write_options *options,
-                 struct err *err)
+static int show_to_prover(struct store_new_file *file, const struct defrag_write_options *options,
+                          struct err *err)
 {
     CLEANUP_FREE char *path = NULL;
     struct stat before, after;
@@ -408,6 +415,15 @@ static int prove(struct store_new_file *file, const struct defrag_write_options 
                    "guest write elsewhere, as with -snapshot");
 }
 
+static int prove(struct defrag *defrag, struct store_new_file *file,
+                 const struct defrag_write_options *options, struct err *err)
+{
+    if (options->prove == NULL)
+        return 0;
+    return show_to_prover(file, options, err)
+               ?: check_unchanged(defrag, err); /* it may have taken a while */
+}
+
 static int open_new(const struct defrag_write_options *options, struct store_new_file *file,
                     struct err *err)
 {
@@ -416,6 +432,14 @@ static int open_new(const struct defrag_write_options *options, struct store_new
     if (options->original != NULL)
         return store_new_file_open_over(options->original, file, err);
     return store_new_file_open(options->path, &file_options, file, err);
+}
+
+static int check_room(struct defrag *defrag, const struct defrag_write_options *options,
+                      struct store_new_file *file, struct err *err)
+{
+    return options->room_unchecked
+               ? 0
+               : store_new_file_check_room(file, defrag_needed_bytes(defrag), err);
 }
 
 int defrag_write(struct defrag *defrag, const struct defrag_write_options *options,
@@ -430,20 +454,12 @@ int defrag_write(struct defrag *defrag, const struct defrag_write_options *optio
     ret = open_new(options, &file, err);
     if (ret < 0)
         return ret;
-    if (!options->room_unchecked)
-        ret = store_new_file_check_room(&file, defrag_needed_bytes(defrag), err);
-    if (ret == 0)
-        ret = defrag_open_planned(defrag, &planned, err);
-    if (ret == 0)
-        ret = write_all(defrag, planned, &file, options, &copied, err);
-    if (ret == 0 && options->verify)
-        ret = verify(defrag, planned, &file, options, &copied, written, err);
-    if (ret == 0)
-        ret = check_unchanged(defrag, err);
-    if (ret == 0 && options->prove != NULL)
-        ret = prove(&file, options, err);
-    if (ret == 0 && options->prove != NULL) /* which may have taken a while */
-        ret = check_unchanged(defrag, err);
+    ret = check_room(defrag, options, &file, err)
+              ?: defrag_open_planned(defrag, &planned, err)
+              ?: write_all(defrag, planned, &file, options, &copied, err)
+              ?: verify(defrag, planned, &file, options, &copied, written, err)
+              ?: check_unchanged(defrag, err)
+              ?: prove(defrag, &file, options, err);
     io_close(planned);
     free(copied.hashes.list);
     written->copied_bytes = copied.read_bytes;

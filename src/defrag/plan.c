@@ -222,8 +222,11 @@ static void collect(void *context, const struct space_refs_data *data)
 static int collect_all(struct making *making)
 {
     const struct space_refs_sink sink = {.context = making, .data = collect};
-    int ret = space_refs_data(making->refs, &sink, making->err);
+    int ret;
 
+    if (making->image->header.external_data) /* there they stay as they are */
+        return 0;
+    ret = space_refs_data(making->refs, &sink, making->err);
     if (making->ret < 0)
         return making->ret;
     defrag_blobs_settle(&making->compressed);
@@ -309,6 +312,7 @@ static int place_tables(struct making *making)
     size_t n_tables = space_refs_n_tables(making->refs);
     int ret = 0;
 
+    bitset_clear(making->l2_seen, making->plan->n_clusters);
     for (unsigned vm_state = 0; vm_state < 2; vm_state++) {
         for (size_t i = 0; i < n_tables && ret == 0; i++) {
             size_t number = i == 0 ? 0 : n_tables - i; /* snapshots are listed oldest first */
@@ -553,12 +557,14 @@ static int allocate(struct making *making, const struct defrag_plan_options *opt
     return 0;
 }
 
-/* The same tables by where they go, for who makes their bytes. */
-static int keep_tables(struct making *making)
+/* By where they come from; and tables also by where they go, for who makes their bytes. */
+static int keep_moves(struct making *making)
 {
     struct defrag_plan *plan = making->plan;
     struct defrag_moves *there = &plan->tables_there;
 
+    defrag_moves_sort_by_from(&plan->data);
+    defrag_moves_sort_by_from(&plan->blobs);
     there->list = malloc((plan->tables.n_list + 1) * sizeof(*there->list));
     if (there->list == NULL)
         return err_no_memory(making->err);
@@ -569,38 +575,29 @@ static int keep_tables(struct making *making)
     return 0;
 }
 
-static int make(struct making *making, const struct defrag_plan_options *options)
+static int open_refs(struct making *making)
 {
     const struct space_refs_options refs_options = {making->refcounts, NULL};
-    int ret = allocate(making, options);
+    int ret = space_refs_new(making->image, &refs_options, &making->refs, making->err);
 
-    if (ret == 0)
-        ret = space_refs_new(making->image, &refs_options, &making->refs, making->err);
     if (ret == -EFBIG)
         ret = err_set(making->err, EFBIG,
                       "its snapshots have too many L1 entries together to be put in order");
-    if (ret == 0)
-        ret = find_shared(making);
-    if (ret == 0 && !making->image->header.external_data)
-        ret = collect_all(making);
-    if (ret == 0)
-        ret = size_tables(making);
-    if (ret == 0) {
-        bitset_clear(making->l2_seen, making->plan->n_clusters);
-        ret = place_tables(making);
-    }
-    if (ret == 0)
-        ret = place_bitmaps(making);
-    if (ret == 0)
-        ret = failed(making, defrag_blobs_move(&making->compressed, &making->plan->blobs));
-    if (ret == 0)
-        ret = place_front(making);
-    if (ret == 0) {
-        defrag_moves_sort_by_from(&making->plan->data);
-        defrag_moves_sort_by_from(&making->plan->blobs);
-        ret = keep_tables(making);
-    }
     return ret;
+}
+
+static int make(struct making *making, const struct defrag_plan_options *options)
+{
+    return allocate(making, options)
+               ?: open_refs(making)
+               ?: find_shared(making)
+               ?: collect_all(making)
+               ?: size_tables(making)
+               ?: place_tables(making)
+               ?: place_bitmaps(making)
+               ?: failed(making, defrag_blobs_move(&making->compressed, &making->plan->blobs))
+               ?: place_front(making)
+               ?: keep_moves(making);
 }
 
 int defrag_plan_make(struct format_image *image, struct format_refcounts *refcounts,

@@ -579,19 +579,14 @@ int defrag_planned_open(const struct defrag_plan *plan,
     planned->io.ops = &planned_ops;
     planned->plan = plan;
     planned->rules = format_image_rules(plan->image);
-    ret = add_header(planned, options);
-    if (ret == 0)
-        ret = add_part(planned, plan->l1_off, 8 * (uint64_t)header->l1_entries, PART_L1,
-                       header->l1_off);
-    if (ret == 0)
-        ret = add_part(planned, plan->reftable_off, plan->reftable_bytes, PART_REFTABLE, 0);
-    if (ret == 0)
-        ret = add_part(planned, plan->refblocks_off, plan->n_refblocks << header->cluster_bits,
-                       PART_REFBLOCKS, 0);
-    if (ret == 0)
-        ret = add_snapshots(planned);
-    if (ret == 0)
-        ret = add_bitmaps(planned);
+    ret = add_header(planned, options)
+              ?: add_part(planned, plan->l1_off, 8 * (uint64_t)header->l1_entries, PART_L1,
+                          header->l1_off)
+              ?: add_part(planned, plan->reftable_off, plan->reftable_bytes, PART_REFTABLE, 0)
+              ?: add_part(planned, plan->refblocks_off, plan->n_refblocks << header->cluster_bits,
+                          PART_REFBLOCKS, 0)
+              ?: add_snapshots(planned)
+              ?: add_bitmaps(planned);
     if (ret < 0) {
         planned_close(&planned->io);
         return err_no_memory(err);

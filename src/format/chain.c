@@ -309,6 +309,14 @@ static int check_name(const struct link *link, struct err *err)
     return ret;
 }
 
+static int check_depth(const struct format_chain *chain, const struct link *link, struct err *err)
+{
+    if (chain->n_layers < FORMAT_CHAIN_LAYERS_MAX)
+        return 0;
+    return refuse(link, err, ELOOP, "is image number %d of a chain; at most %d are followed",
+                  FORMAT_CHAIN_LAYERS_MAX + 1, FORMAT_CHAIN_LAYERS_MAX);
+}
+
 /* The backing file of the last layer, which has one. */
 static int follow(struct format_chain *chain, struct err *err)
 {
@@ -321,19 +329,15 @@ static int follow(struct format_chain *chain, struct err *err)
     struct link link = {"backing file", &name, chain->files[above->image_file].path};
     enum format_layer_kind kind = FORMAT_LAYER_RAW;
     struct err cause = {0};
-    int ret = check_name(&link, err);
+    int ret;
 
-    if (ret == 0 && chain->n_layers == FORMAT_CHAIN_LAYERS_MAX)
-        ret = refuse(&link, err, ELOOP, "is image number %d of a chain; at most %d are followed",
-                     FORMAT_CHAIN_LAYERS_MAX + 1, FORMAT_CHAIN_LAYERS_MAX);
-    if (ret == 0)
-        ret = open_file(chain, &link, format_filename_backing(&name, link.namer), cure_format, err);
-    if (ret == 0)
-        ret = check_loop(chain, &link, cure_format, err);
-    if (ret == 0)
-        ret = choose_kind(chain, &link, &format, &kind, err);
-    if (ret == 0)
-        ret = add_layer(chain, kind, &cause, err);
+    ret = check_name(&link, err)
+              ?: check_depth(chain, &link, err)
+              ?: open_file(chain, &link, format_filename_backing(&name, link.namer), cure_format,
+                           err)
+              ?: check_loop(chain, &link, cure_format, err)
+              ?: choose_kind(chain, &link, &format, &kind, err)
+              ?: add_layer(chain, kind, &cause, err);
     if (ret < 0 && cause.code != 0)
         ret = refuse(&link, err, cause.code, "%s%s",
                      strncmp(cause.text, "is ", 3) == 0 ? "" : "cannot be used: ", cause.text);

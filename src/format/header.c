@@ -344,36 +344,35 @@ static void tell_state(const struct format_header *header, struct format_finding
                             "`qemu-img check -r all` has repaired it");
 }
 
+static int check_backing(const struct format_backing *backing, const struct format_header *header,
+                         struct err *err)
+{
+    if (backing->name_off <= header->cluster_bytes)
+        return 0;
+    return err_set(err, EINVAL,
+                   "header: the backing file name at offset 0x%" PRIx64 " lies outside the first "
+                   "cluster",
+                   backing->name_off);
+}
+
 static int decode(struct io *io, const unsigned char *raw, uint64_t file_bytes,
                   struct format_header *header, struct format_findings *findings, struct err *err)
 {
     struct format_backing backing = {.name_off = be64_load(raw + FORMAT_FIELD_BACKING_OFF),
                                      .name_bytes = be32_load(raw + FORMAT_FIELD_BACKING_SIZE)};
-    int ret = check_signature(raw, file_bytes, header, err);
+    int ret;
 
-    if (ret == 0)
-        ret = decode_cluster_bits(raw, header, err);
-    if (ret == 0)
-        ret = decode_version_3(raw, header, findings, err);
-    if (ret == 0 && backing.name_off > header->cluster_bytes)
-        ret = err_set(err, EINVAL,
-                      "header: the backing file name at offset 0x%" PRIx64 " lies outside the "
-                      "first cluster",
-                      backing.name_off);
-    if (ret == 0)
-        ret = format_unknown_features(io, header, backing.name_off, err);
-    if (ret == 0)
-        ret = decode_features(raw, header, err);
-    if (ret == 0)
-        ret = decode_reftable(raw, file_bytes, header, findings, err);
-    if (ret == 0)
-        ret = decode_snapshots(raw, header, err);
-    if (ret == 0)
-        ret = decode_l1(io, raw, file_bytes, header, err);
-    if (ret == 0)
-        ret = decode_size(raw, header, findings, err);
-    if (ret == 0)
-        ret = format_extensions_read(io, file_bytes, backing, header, findings, err);
+    ret = check_signature(raw, file_bytes, header, err)
+              ?: decode_cluster_bits(raw, header, err)
+              ?: decode_version_3(raw, header, findings, err)
+              ?: check_backing(&backing, header, err)
+              ?: format_unknown_features(io, header, backing.name_off, err)
+              ?: decode_features(raw, header, err)
+              ?: decode_reftable(raw, file_bytes, header, findings, err)
+              ?: decode_snapshots(raw, header, err)
+              ?: decode_l1(io, raw, file_bytes, header, err)
+              ?: decode_size(raw, header, findings, err)
+              ?: format_extensions_read(io, file_bytes, backing, header, findings, err);
     if (ret == 0)
         tell_state(header, findings);
     return ret;
@@ -404,6 +403,19 @@ int format_header_read(struct io *io, uint64_t file_bytes, struct format_header 
         format_header_free(header);
     }
     return ret;
+}
+
+const char *format_crypt_name(enum format_crypt crypt)
+{
+    static const char *const names[] = {
+        [FORMAT_CRYPT_NONE] = "none", [FORMAT_CRYPT_AES] = "aes", [FORMAT_CRYPT_LUKS] = "luks"};
+
+    return names[crypt];
+}
+
+const char *format_compression_name(enum format_compression compression)
+{
+    return compression == FORMAT_ZSTD ? "zstd" : "zlib";
 }
 
 void format_header_free(struct format_header *header)

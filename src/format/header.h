@@ -133,6 +133,10 @@ struct format_header {
     struct format_name data_file;
 };
 
+/* As the JSON and QEMU call them. */
+const char *format_crypt_name(enum format_crypt crypt);
+const char *format_compression_name(enum format_compression compression);
+
 /* Guest bytes that one L2 table maps. At most 2^39: no overflow. */
 static inline uint64_t format_l2_span(const struct format_header *header)
 {

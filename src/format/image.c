@@ -54,19 +54,14 @@ int format_image_open(struct io *io, struct format_image *image, struct err *err
 
     memset(image, 0, sizeof(*image));
     image->io = io;
-    ret = io_size(io, &image->file_bytes, err);
-    if (ret == 0)
-        ret = io_read(io, 0, image->first_bytes, sizeof(image->first_bytes), err);
-    if (ret == 0)
-        ret = format_header_read(io, image->file_bytes, &image->header, &image->findings, err);
-    if (ret == 0)
-        ret = format_snapshots_read(io, image->file_bytes, &image->header, &image->snapshots,
-                                    &image->findings, err);
-    if (ret == 0)
-        ret = format_bitmaps_read(io, image->file_bytes, &image->header, &image->bitmaps,
-                                  &image->findings, err);
-    if (ret == 0)
-        ret = hash_snapshots(image, &image->snapshots_hash, err);
+    ret = io_size(io, &image->file_bytes, err)
+              ?: io_read(io, 0, image->first_bytes, sizeof(image->first_bytes), err)
+              ?: format_header_read(io, image->file_bytes, &image->header, &image->findings, err)
+              ?: format_snapshots_read(io, image->file_bytes, &image->header, &image->snapshots,
+                                       &image->findings, err)
+              ?: format_bitmaps_read(io, image->file_bytes, &image->header, &image->bitmaps,
+                                     &image->findings, err)
+              ?: hash_snapshots(image, &image->snapshots_hash, err);
     if (ret < 0)
         format_image_close(image);
     return ret;

@@ -70,6 +70,16 @@ void render_cell_for_programs(const struct render_column *column, struct render_
         json_real_text(digits, value.real);
 }
 
+/* A backslash is escaped only if it could begin an escape. */
+size_t render_cell_spell(const char *bytes, size_t len, const struct text_sign *sign,
+                         char spelled[TEXT_SPELLED_MAX])
+{
+    if (*bytes != '\n' && *bytes != '\t' && (*bytes != '\\' || (len > 1 && bytes[1] == 'x')))
+        return text_spell(bytes, sign, spelled);
+    spelled[0] = *bytes;
+    return 1;
+}
+
 size_t render_chosen_columns(const struct render_options *options, bool all,
                              const struct render_column **list)
 {

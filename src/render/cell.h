@@ -5,6 +5,7 @@
 
 #include "column.h"
 #include "render.h"
+#include "text.h"
 
 #define RENDER_DIGITS_MAX 32 /* of any number, and its NUL */
 
@@ -19,6 +20,13 @@ char *render_cell_for_people(const struct render_column *column, struct render_v
 /* For programs, and of all but text: a plain number; an unknown value is empty. */
 void render_cell_for_programs(const struct render_column *column, struct render_value value,
                               char digits[RENDER_DIGITS_MAX]);
+
+/*
+ * How @sign, with which @bytes begins, is spelled in a name for programs: line breaks and tabs stay,
+ * the rest is as in the table, so that no two names are the same. Returns the length.
+ */
+size_t render_cell_spell(const char *bytes, size_t len, const struct text_sign *sign,
+                         char spelled[TEXT_SPELLED_MAX]);
 
 /* The columns chosen, or those shown by default (@all: every one). @list has room for all. */
 size_t render_chosen_columns(const struct render_options *options, bool all,

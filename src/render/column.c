@@ -65,6 +65,7 @@ GET(get_image_slowdown, DISK, table->disk.slowdown_low)
 GET(get_lost, JUDGED, lost)
 GET(get_seconds, JUDGED, seconds)
 GET(get_slowdown, JUDGED, slowdown_low)
+GET(get_ideal, JUDGED, ideal)
 GET(get_split, OPT_REAL, table->read_split)
 
 /* A figure of the way over the device. */
@@ -229,6 +230,7 @@ const struct render_column render_columns[] = {
     {"SECONDS", RENDER_SECONDS, RENDER_IF_ASKED, "time to read the whole guest disk", get_seconds},
     {"SLOWDOWN", RENDER_FACTOR, RENDER_IF_ASKED,
      "that time, as a multiple of that without breaks, at least", get_slowdown},
+    {"IDEAL", RENDER_SECONDS, RENDER_IF_ASKED, "that time without breaks", get_ideal},
     {"IMAGE_LOST", RENDER_SECONDS, RENDER_IF_ASKED, "LOST of the image's own order alone",
      get_image_lost},
     {"IMAGE_SECONDS", RENDER_SECONDS, RENDER_IF_ASKED, "SECONDS if the file lay in one piece",

@@ -48,7 +48,7 @@ struct render_column {
 };
 
 /* Room for every column and for those that a user lists, some of them twice. */
-#define RENDER_COLUMNS_MAX 64
+#define RENDER_COLUMNS_MAX 80
 
 extern const struct render_column render_columns[];
 extern const size_t render_n_columns;

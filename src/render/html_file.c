@@ -62,7 +62,7 @@ static void put_format(struct html *html, const struct report_image *image)
     put_fact(html, "guest disk", render_number_size(format->virtual_bytes));
     put_fact(html, "length of the file", render_number_size(format->file_bytes));
     put_fact(html, "clusters", render_number_size(format->cluster_bytes));
-    put_fact(html, "compression", format->compression == FORMAT_ZSTD ? "zstd" : "zlib");
+    put_fact(html, "compression", format_compression_name(format->compression));
     put_fact(html, "encryption", encryption[format->encryption]);
     put_fact(html, "snapshots", render_number_count(format->snapshot_count));
     put_fact(html, "QEMU&#39;s L2 cache for all of it", render_number_size(format->l2_cache_bytes));

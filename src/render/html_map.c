@@ -262,16 +262,12 @@ int html_map_legend(struct html *html)
 
     html_put(html, "<ul class=\"legend\" aria-label=\"Colours of the map\">\n");
     ret = put_strip(html, REPORT_CELL_DATA, REPORT_CELL_WHOLE,
-                    "in order, from the front of the file to its end");
-    if (ret == 0)
-        ret = put_strip(html, REPORT_CELL_DATA, REPORT_CELL_IN_PIECES,
-                        "broken up: the redder, the more");
-    if (ret == 0)
-        ret = put_strip(html, REPORT_CELL_COMPRESSED, REPORT_CELL_WHOLE, "compressed");
-    if (ret == 0)
-        ret = put_one(html, REPORT_CELL_ZERO, "zeros");
-    if (ret == 0)
-        ret = put_one(html, REPORT_CELL_EMPTY, "nothing");
+                    "in order, from the front of the file to its end")
+              ?: put_strip(html, REPORT_CELL_DATA, REPORT_CELL_IN_PIECES,
+                           "broken up: the redder, the more")
+              ?: put_strip(html, REPORT_CELL_COMPRESSED, REPORT_CELL_WHOLE, "compressed")
+              ?: put_one(html, REPORT_CELL_ZERO, "zeros")
+              ?: put_one(html, REPORT_CELL_EMPTY, "nothing");
     html_put(html, "</ul>\n");
     return ret;
 }

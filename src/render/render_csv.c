@@ -19,15 +19,6 @@ static bool needs_quotes(const char *bytes, size_t len)
            memchr(bytes, '\n', len) != NULL;
 }
 
-/*
- * Line breaks and tabs stay, which CSV can hold; the rest is spelled as in the table, where a
- * backslash is escaped only if it could begin an escape.
- */
-static bool stays(const char *bytes, size_t len)
-{
-    return *bytes == '\n' || *bytes == '\t' || (*bytes == '\\' && (len == 1 || bytes[1] != 'x'));
-}
-
 static void print_text(FILE *stream, const char *bytes, size_t len)
 {
     bool quoted = needs_quotes(bytes, len);
@@ -40,10 +31,8 @@ static void print_text(FILE *stream, const char *bytes, size_t len)
 
         if (bytes[i] == '"')
             fputs("\"\"", stream);
-        else if (stays(bytes + i, len - i))
-            putc(bytes[i], stream);
         else
-            fwrite(spelled, 1, text_spell(bytes + i, &sign, spelled), stream);
+            fwrite(spelled, 1, render_cell_spell(bytes + i, len - i, &sign, spelled), stream);
         i += sign.len;
     }
     if (quoted)

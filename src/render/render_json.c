@@ -29,7 +29,6 @@ static bool open_or_null(struct json *json, const char *key, bool known)
 
 static void put_format(struct json *json, const struct report_image *image)
 {
-    static const char *const encryption[] = {"none", "aes", "luks"};
     const struct report_format *format = &image->format;
 
     if (!open_or_null(json, "format", image->has_format))
@@ -40,8 +39,8 @@ static void put_format(struct json *json, const struct report_image *image)
     json_count(json, "file_bytes", format->file_bytes);
     json_count(json, "refcount_bits", format->refcount_bits);
     json_bool(json, "extended_l2", format->extended_l2);
-    json_string(json, "compression", format->compression == FORMAT_ZSTD ? "zstd" : "zlib");
-    json_string(json, "encryption", encryption[format->encryption]);
+    json_string(json, "compression", format_compression_name(format->compression));
+    json_string(json, "encryption", format_crypt_name(format->encryption));
     put_name(json, "backing_file", &format->backing_file);
     put_name(json, "backing_format", &format->backing_format);
     put_name(json, "data_file", &format->data_file);

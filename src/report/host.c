@@ -161,6 +161,14 @@ const struct meter *report_host_meter(const struct report_host_maps *maps,
     return maps->has_stage ? pair->staged : maps->in_one_piece ? pair->plain : NULL;
 }
 
+static bool has_unplaced(const struct report_host_maps *maps)
+{
+    for (size_t i = 0; i < maps->n_chain; i++)
+        if (maps->chain[i]->unplaced_bytes > 0)
+            return true;
+    return maps->map != NULL && maps->map->unplaced_bytes > 0;
+}
+
 int report_host_figures(const struct report_host_maps *maps, const struct meter *meter,
                         const struct piece_counts *counts, struct report_end_to_end *end_to_end)
 {
@@ -170,6 +178,7 @@ int report_host_figures(const struct report_host_maps *maps, const struct meter 
     if (ret < 0)
         return ret;
     end_to_end->known = true;
+    end_to_end->unplaced = has_unplaced(maps);
     end_to_end->hole_bytes = meter->hole_bytes;
     end_to_end->walk.compressed_clusters = counts->compressed_clusters;
     end_to_end->walk.zero_clusters = counts->zero_clusters;

@@ -100,7 +100,7 @@ static void say_blame(struct sentence *sentence, const struct report_image *imag
     }
     if (facts->sparse && image->host.unplaced_bytes > 0)
         say(sentence, " Much of the file has no place on the device yet.");
-    else if (facts->sparse)
+    else if (facts->sparse && !facts->judged.with_host)
         say(sentence, " Much of the file is a hole on the host, and is taken as data here.");
     else if (!facts->judged.with_host)
         say(sentence, " How the file lies on the host is not known.");

@@ -135,10 +135,11 @@ static void convert_onto_new(struct report_cook *cook, const char *before, const
 
     report_cook_command(cook,
                         "%sqemu-img create -q%s -f qcow2%s -o %s %s %" PRIu64
-                        " && qemu-img convert -p -n%s%s%s%s %s %s %s%s",
+                        " && qemu-img convert -p -n%s%s%s%s%s %s %s %s%s",
                         before, words->objects, words->create_backing, words->options, words->copy,
                         cook->image->format.virtual_bytes,
-                        report_cook_compresses(cook) ? " -c" : "", bitmap_options(cook),
+                        report_cook_compresses(cook) ? " -c" : "", words->in_order,
+                        bitmap_options(cook),
                         words->backing[0] != '\0' ? words->backing : " --target-is-zero",
                         words->key, words->onto_kind, words->source, words->onto, after);
 }
@@ -154,9 +155,10 @@ static void convert_to_file(struct report_cook *cook)
     if (words->locked)
         convert_onto_new(cook, "(umask 077; ", ")");
     else
-        report_cook_command(cook, "(umask 077; qemu-img convert -p%s%s%s%s -O qcow2 -o %s %s %s)",
-                            report_cook_compresses(cook) ? " -c" : "", bitmap_options(cook),
-                            words->backing, words->key, words->options, words->source, words->copy);
+        report_cook_command(cook, "(umask 077; qemu-img convert -p%s%s%s%s%s -O qcow2 -o %s %s %s)",
+                            report_cook_compresses(cook) ? " -c" : "", words->in_order,
+                            bitmap_options(cook), words->backing, words->key, words->options,
+                            words->source, words->copy);
 }
 
 /* What the copy takes beside the original. Of a part of the disk it is not known. */
@@ -177,6 +179,10 @@ static void room(const struct report_cook *cook, char text[ROOM_TEXT_MAX])
 
 static void write_file(struct report_cook *cook)
 {
+    const char *how = cook->words.in_order[0] == '\0'
+                          ? ""
+                          : " It goes straight to the device, one request after the other: from "
+                            "its cache the file system could lay it out in pieces.";
     char size[ROOM_TEXT_MAX];
 
     room(cook, size);
@@ -190,11 +196,11 @@ static void write_file(struct report_cook *cook)
         report_cook_step(
             cook,
             "Write a copy of the whole chain in guest order; it needs %s beside the original, and "
-            "no backing file any more.",
-            size);
+            "no backing file any more.%s",
+            size, how);
     else
-        report_cook_step(cook, "Write a copy in guest order; it needs %s beside the original.",
-                         size);
+        report_cook_step(cook, "Write a copy in guest order; it needs %s beside the original.%s",
+                         size, how);
     convert_to_file(cook);
 }
 

@@ -3,6 +3,7 @@
 #include "recipe_host.h"
 
 #include "cook.h"
+#include "seconds.h"
 #include "size.h"
 
 #include <string.h>
@@ -54,10 +55,26 @@ static void copy_file(struct report_cook *cook, const char *why)
         words->target, words->placed);
 }
 
+/* The tool of btrfs leaves pieces with holes between them where they are, or scatters them more. */
+static void write_anew(struct report_cook *cook)
+{
+    report_cook_step(cook,
+                     "With the VM shut down, write the image anew: between its pieces are holes, "
+                     "which btrfs's own tool does not put together. The new file is reserved as a "
+                     "whole, and takes the place of the old one only when it has been read back "
+                     "and compared.");
+    report_cook_command(cook, "qcow2frag defrag --force%s %s", report_cook_device(cook),
+                        cook->words.measured);
+}
+
 static void defragment_btrfs(struct report_cook *cook)
 {
     if (cook->image->host.encoded) {
         copy_file(cook, "; btrfs does not defragment what it has compressed");
+        return;
+    }
+    if (report_is_sparse(cook->table) && !report_recipe_converts(cook->image)) {
+        write_anew(cook);
         return;
     }
     report_cook_step(

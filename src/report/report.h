@@ -89,6 +89,7 @@ struct report_disk {
 struct report_end_to_end {
     bool known;
     struct report_walk walk;
+    bool unplaced;       /* some of the data has no place on the device yet, and counts as holes */
     uint64_t hole_bytes; /* mapped, but in holes of the file */
     struct opt_f64 seconds;
     struct opt_f64 slowdown;

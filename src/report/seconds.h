@@ -20,10 +20,14 @@ struct report_seconds {
     double slowdown_low; /* seconds / ideal; on a disk without a head the least that it may be */
 };
 
-/* Of image and host together where the way over the device is known and means something. */
+/*
+ * Of image and host together where the way over the device is known and means something: what lies
+ * in holes one day will be data, so that a sparse file is judged as if it had none, unless what it
+ * has already takes longer.
+ */
 struct report_seconds report_seconds_of(const struct report_table *table);
 
-/* Much of the data lies in holes of the file: what the host's part says means nothing. */
+/* Much of the data lies in holes of the file, and is read by nobody. */
 bool report_is_sparse(const struct report_table *table);
 
 #endif

@@ -37,7 +37,7 @@ struct report_case {
     struct opt_u64 half_bytes;     /* half length of contiguous runs, end to end if known */
     struct opt_u64 snapshot_bytes; /* that snapshots alone hold */
     uint64_t active_bytes;
-    bool sparse; /* much of the data lies in holes of the file: the host's part means nothing */
+    bool sparse; /* much of the data lies in holes of the file */
     bool external_data;
     bool small_slices; /* of L2 tables, as QEMU's default cache does not cover the disk */
 };

@@ -29,6 +29,7 @@ struct report_words {
     char *key;             /* likewise; what follows is no name then, but options */
     char *request;         /* "" or the sentence that asks for the passphrases */
     char *options;         /* for -o, to make the copy in the format of the image */
+    const char *in_order;  /* "" or options of convert that keep a copy in one piece, with a space */
     char *backing;         /* "" or " -B NAME -F FORMAT" */
     char *create_backing;  /* likewise, with -b, as create wants it */
     bool locked;           /* the copy is to have a backing file that wants a passphrase, too */

@@ -137,14 +137,12 @@ static int check(struct store_original *original, const struct store_original_op
 
     if (fstat(fd, &st) < 0)
         return err_set(err, errno, "cannot examine: %s", strerror(errno));
-    ret = check_flags(fd, err);
-    if (ret == 0)
-        ret = check_mount_point(original, &st, err);
-    if (ret == 0)
-        ret = check_folder(original, &st, err);
+    original->breaks_links = options->break_hard_links;
+    ret = check_flags(fd, err)
+              ?: check_mount_point(original, &st, err)
+              ?: check_folder(original, &st, err);
     if (ret == 0 && options->keep_suffix != NULL)
         ret = find_kept(options->keep_suffix, &st, original, err);
-    original->breaks_links = options->break_hard_links;
     return ret == 0 ? check_links(original, &st, err) : ret;
 }
 
@@ -177,15 +175,11 @@ static int open_original(const char *path, const struct store_original_options *
         return err_set(err, ENOTSUP,
                        "is a block device, which cannot be replaced by a file; --output makes the "
                        "new image elsewhere");
-    ret = find(path, original, err);
-    if (ret == 0)
-        ret = io_file_open_found(original->folder, original->name, &original->io, err);
-    if (ret == 0)
-        ret = check(original, options, err);
-    if (ret == 0)
-        ret = lock(original, options, err);
-    if (ret == 0)
-        ret = store_original_check(original, err); /* before it was locked */
+    ret = find(path, original, err)
+              ?: io_file_open_found(original->folder, original->name, &original->io, err)
+              ?: check(original, options, err)
+              ?: lock(original, options, err)
+              ?: store_original_check(original, err); /* it may have changed before it was locked */
     if (ret == 0)
         store_leftover_remove(original->folder);
     return ret;

@@ -62,6 +62,7 @@ measure'
         offers $words ''
         is offered 'csv
 json
+prometheus
 text'
     done
     offers --format j
@@ -69,7 +70,7 @@ text'
     offers --format = j
     is offered json
     offers --format =
-    [ "$(wc -l <offered)" = 3 ]
+    [ "$(wc -l <offered)" = 4 ]
     offers --progress =
     is offered 'always
 auto

@@ -7,6 +7,7 @@ load helper
 
 manual=$SOURCE/doc/qcow2frag.1
 format=$SOURCE/doc/qcow2frag-json.5
+metrics=$SOURCE/doc/qcow2frag-metrics.5
 
 # The images that the examples name: a fixture, and its name in the examples.
 example_images='
@@ -101,6 +102,13 @@ IMAGE
     lists keys "$format" all.json device.json snapshot.json chain.json range.json compressed.jsonl zero.jsonl *.defrag *.map
 }
 
+@test "docs: every metric printed is in the manual page with its labels, and the reverse" {
+    fixtures sample snapshot-shared v2-zero
+    try_into all.prom qcow2frag --format prometheus --all-snapshots --space .
+    exits 2
+    lists metrics all.prom "$metrics"
+}
+
 @test "docs: the examples print what the pages show" {
     needs jq
     with_extents
@@ -112,7 +120,7 @@ IMAGE
     printf '#!/bin/sh\nexec qcow2frag build/sample.qcow2\n' >bin/make
     chmod +x bin/make
     python3 "$TESTS/oracle/doc_examples.py" ${REFRESH_DOCS:+--refresh} \
-        "$manual" "$format" "$SOURCE/README.md"
+        "$manual" "$format" "$metrics" "$SOURCE/README.md"
 }
 
 @test "docs: the sample of make run is the one of the examples" {
@@ -138,7 +146,7 @@ IMAGE
 
 @test "docs: mandoc finds nothing to warn of in the manual pages" {
     needs mandoc
-    for page in "$manual" "$format"; do
+    for page in "$manual" "$format" "$metrics"; do
         mandoc -T lint -W warning "$page" >lint || told "mandoc on $page:" lint
     done
 }

@@ -9,6 +9,7 @@
     doc_lists.py keys PAGE JSON...        keys of each object in their order, and types of values;
                                           .json is a document, .jsonl the lines of map --list, .defrag
                                           a document of defrag, .map one of map
+    doc_lists.py metrics PROM PAGE        metrics of a run with snapshots, their labels, and whose they are
     doc_lists.py links FILE.md...         relative links lead to a file, and to a heading in it
 
 One line per difference, exit status 1 if there is any.
@@ -182,6 +183,29 @@ def keys(page_path, *paths):
     return n + sum(compare_object(place, documented[place], printed) for place in documented if place in printed.keys)
 
 
+# ---- metrics: what was printed against qcow2frag-metrics(5) ----
+
+SUBJECT = {"image", "snapshot_id", "snapshot"}  # labels that say whose a sample is
+
+
+def metrics(prom_path, page_path):
+    labels, owners = defaultdict(set), defaultdict(set)
+    for name, _, inside in re.findall(r"^(qcow2frag\w+)(\{(.*)\})? \S+$", read(prom_path), re.MULTILINE):
+        found = re.findall(r'(\w+)="(?:[^"\\]|\\.)*"', inside)
+        labels[name] |= {", ".join(label for label in found if label not in SUBJECT)}
+        owners[name] |= SUBJECT & set(found)
+    kinds = {0: "run", 1: "image", 3: "table"}
+    printed = {f"of the {kinds[len(owners[name])]}: {name} {' | '.join(labels[name])}" for name in labels}
+    listed, kind = set(), None
+    for line in section(read(page_path), "METRICS"):
+        item = re.match(r"\.It Cm (\w+)(?: Pq (.*))?$", line)
+        if line.startswith(".Ss"):
+            kind = line.split()[-1]
+        elif item:
+            listed.add(f"of the {kind}: {item[1]} {item[2] or ''}")
+    return differences("metric", printed, listed)
+
+
 # ---- links of Markdown ----
 
 def anchors_of(path):
@@ -208,7 +232,7 @@ def links(*paths):
 
 
 def main():
-    commands = {"options": options, "columns": columns, "findings": findings, "keys": keys, "links": links}
+    commands = {"options": options, "columns": columns, "findings": findings, "keys": keys, "links": links, "metrics": metrics}
     return 1 if commands[sys.argv[1]](*sys.argv[2:]) else 0
 
 

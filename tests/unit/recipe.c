@@ -609,6 +609,59 @@ static void what_btrfs_compressed_is_copied(void **state)
         "&& mv disk.new disk || ! rm -f disk.new");
 }
 
+/* Between pieces with holes its tool does nothing; what this program may not move is left to it. */
+static void what_btrfs_has_with_holes_is_written_anew(void **state)
+{
+    struct made made;
+    char filesystem[] = "btrfs";
+
+    (void)state;
+    make(&made, "disk");
+    made.image.verdict.action = REPORT_HOST;
+    made.image.host.filesystem = filesystem;
+    made.table.end_to_end.known = true;
+    made.table.end_to_end.hole_bytes = made.table.walk.mapped_bytes / 2;
+    expect_command(&made, "defrag", "qcow2frag defrag --force disk");
+    made.image.format.encryption = FORMAT_CRYPT_LUKS;
+    expect_command(&made, "btrfs", "btrfs filesystem defragment -t 32M disk && sync disk");
+}
+
+/* Past the cache only where that is known to do good, and to be accepted. */
+static void a_copy_is_written_in_order(void **state)
+{
+    struct made made;
+    char ext4[] = "ext4", xfs[] = "xfs", btrfs[] = "btrfs", nfs[] = "nfs4";
+
+    (void)state;
+    make_chain(&made, "disk");
+    made.image.host.filesystem = ext4;
+    expect_command(&made, "convert",
+                   "(umask 077; qemu-img convert -p -m 1 -t none -O qcow2 -o "
+                   "compat=1.1,cluster_size=65536 disk disk.new)");
+    made.image.host.filesystem = xfs;
+    expect_command(&made, "convert",
+                   "(umask 077; qemu-img convert -p -m 1 -t none -O qcow2 -o "
+                   "compat=1.1,cluster_size=65536,extent_size_hint=0 disk disk.new)");
+    made.image.host.filesystem = btrfs;
+    expect_command(&made, "convert",
+                   "(umask 077; qemu-img convert -p -m 1 -t none -O qcow2 -o "
+                   "compat=1.1,cluster_size=65536 disk disk.new)");
+    made.image.host.encoded = true;
+    expect_command(&made, "convert",
+                   "(umask 077; qemu-img convert -p -O qcow2 -o compat=1.1,cluster_size=65536 disk "
+                   "disk.new)");
+    made.image.host.encoded = false;
+    made.image.host.filesystem = nfs;
+    expect_command(&made, "convert",
+                   "(umask 077; qemu-img convert -p -O qcow2 -o compat=1.1,cluster_size=65536 disk "
+                   "disk.new)");
+    made.image.host.filesystem = xfs;
+    made.table.walk.compressed_clusters = made.table.mapped_clusters = 100;
+    expect_command(&made, "convert",
+                   "(umask 077; qemu-img convert -p -c -O qcow2 -o compat=1.1,cluster_size=65536 "
+                   "disk disk.new)");
+}
+
 static void without_room_there_is_nothing_to_run(void **state)
 {
     struct made made;
@@ -670,6 +723,8 @@ int main(void)
         cmocka_unit_test(without_room_there_is_nothing_to_run),
         cmocka_unit_test(on_a_device_nothing_is_replaced),
         cmocka_unit_test(what_btrfs_compressed_is_copied),
+        cmocka_unit_test(what_btrfs_has_with_holes_is_written_anew),
+        cmocka_unit_test(a_copy_is_written_in_order),
         cmocka_unit_test(the_vm_is_shut_down_before_the_switch),
     };
 

@@ -82,6 +82,30 @@ static void more_than_a_tenth_in_holes_is_too_much(void **state)
     assert_true(report_seconds_of(&table).with_host);
     table.end_to_end.hole_bytes = 101;
     assert_true(report_is_sparse(&table));
+    table.end_to_end.seconds.value = 3; /* less is lost than by the image alone */
+    is_of_image_alone(&table);
+}
+
+static void what_a_sparse_file_has_may_take_longer(void **state)
+{
+    struct report_table table = both();
+
+    (void)state;
+    table.end_to_end.hole_bytes = 500;
+    assert_true(report_seconds_of(&table).with_host);
+    table.end_to_end.seconds.value = table.end_to_end.ideal_seconds + 1; /* as much is lost */
+    is_of_image_alone(&table);
+}
+
+/* It will have one soon, and nobody knows where. */
+static void what_has_no_place_yet_is_not_the_host_s(void **state)
+{
+    struct report_table table = both();
+
+    (void)state;
+    table.end_to_end.unplaced = true;
+    assert_true(report_seconds_of(&table).with_host);
+    table.end_to_end.hole_bytes = 500;
     is_of_image_alone(&table);
 }
 
@@ -110,6 +134,8 @@ int main(void)
         cmocka_unit_test(the_image_alone_where_the_host_is_not_known),
         cmocka_unit_test(the_image_alone_where_all_of_it_lies_in_holes),
         cmocka_unit_test(more_than_a_tenth_in_holes_is_too_much),
+        cmocka_unit_test(what_a_sparse_file_has_may_take_longer),
+        cmocka_unit_test(what_has_no_place_yet_is_not_the_host_s),
         cmocka_unit_test(nothing_is_known_without_the_image),
         cmocka_unit_test(never_less_than_nothing_is_lost),
     };
