@@ -17,6 +17,7 @@ enum cmd_status {
     CMD_FAILED = 1,   /* something could not be done */
     CMD_DAMAGED = 2,  /* measured, but a finding has severity error */
     CMD_EXCEEDED = 3, /* a figure is worse than a limit */
+    /* Of --format nagios the statuses are those of enum report_level instead. */
 };
 
 /* How a command talks to the user besides its result. @path may be NULL. */

@@ -33,6 +33,7 @@ struct measure {
     struct targets targets;
     bool table; /* not the page for a single image */
     int status;
+    enum report_level level; /* in its place with --format nagios */
 
     struct show_image *images; /* one for each target */
     size_t n_images;           /* all before this one are finished and judged */
@@ -83,8 +84,19 @@ static bool shows_findings(const struct measure *measure)
            (measure->options->format == OPTIONS_JSON || measure->options->format == OPTIONS_TEXT);
 }
 
+/* As a monitoring system wants it: all is said in the line. */
+static void rate(struct measure *measure, const struct report_image *image)
+{
+    measure->level =
+        report_level_worse(measure->level, report_limits_level(image, measure->options->limits));
+}
+
 static void judge(struct measure *measure, const struct report_image *image)
 {
+    if (measure->options->format == OPTIONS_NAGIOS) {
+        rate(measure, image);
+        return;
+    }
     if (image->error != NULL) {
         measure->console->complain(image->path, image->error);
         measure->status = cmd_worse(measure->status, CMD_FAILED);
@@ -188,11 +200,25 @@ static int measure_all(struct measure *measure)
 
 /* ---- the whole course ---- */
 
+/* The line for monitoring says what could not be searched. */
+static void say_nothing(const char *path, const char *text)
+{
+    (void)path;
+    (void)text;
+}
+
 static int collect(struct measure *measure)
 {
     const struct options *options = measure->options;
-    int ret = targets_collect(&measure->targets, options, measure->console, &measure->status);
+    struct cmd_console quiet = *measure->console;
+    bool in_line = options->format == OPTIONS_NAGIOS;
+    int ret;
 
+    quiet.complain = say_nothing;
+    ret = targets_collect(&measure->targets, options, in_line ? &quiet : measure->console,
+                          &measure->status);
+    if (measure->targets.n_errors > 0)
+        measure->level = REPORT_NOT_KNOWN;
     measure->table = options->n_paths > 1 || options->n_columns > 0 || options->sort != NULL ||
                      measure->targets.has_folder;
     return ret;
@@ -205,7 +231,9 @@ static int show(const struct measure *measure, struct io_output *output, struct 
                               .images = measure->images,
                               .n_images = measure->n_images,
                               .room_bytes = measure->room_bytes,
-                              .search_errors = measure->targets.n_errors};
+                              .search_errors = measure->targets.n_errors,
+                              .search_error = measure->targets.first_error,
+                              .level = measure->level};
 
     return show_reports(&show, output, err);
 }
@@ -253,7 +281,8 @@ int cmd_measure(const struct options *options, const struct cmd_console *console
     if (measure_and_show(&measure, &err) < 0) {
         cmd_complain(console, NULL, &err);
         measure.status = CMD_FAILED;
+        measure.level = REPORT_NOT_KNOWN;
     }
     release(&measure);
-    return measure.status;
+    return options->format == OPTIONS_NAGIOS ? (int)measure.level : measure.status;
 }

@@ -45,6 +45,8 @@ static const struct example {
      "also each snapshot, and what the space of the file is used for"},
     {OPTIONS_MEASURE, "qcow2frag --max-slowdown 2,5 images/",
      "a table of all images in a folder; status 3 if one is too slow"},
+    {OPTIONS_MEASURE, "qcow2frag --format prometheus images/",
+     "metrics for node_exporter to serve: see qcow2frag-metrics(5)"},
     {OPTIONS_MAP, "qcow2frag map disk.qcow2",
      "a picture: a smooth sweep is order, confetti is not"},
     {OPTIONS_MAP, "qcow2frag map --by host disk.qcow2",
@@ -148,9 +150,11 @@ int help_print(FILE *stream, enum options_command command, unsigned width)
               ? "\n" RENDER_PROSE "Exit status: 0 done, or nothing to do; 1 refused or failed. "
                 "The image is as it was in any case.\n"
               : "\n" RENDER_PROSE "Exit status: 0 done; 1 something could not be done; 2 measured, "
-                "but an image is damaged; 3 a limit is exceeded.\n",
+                "but an image is damaged; 3 a limit is exceeded. With --format nagios: 0 OK, 1 "
+                "WARNING, 2 CRITICAL, 3 UNKNOWN.\n",
           flow);
     fputs(RENDER_PROSE "The manual pages are qcow2frag(1), qcow2frag-json(5) and "
-          "qcow2frag-metrics(5).\n", flow);
+                       "qcow2frag-metrics(5).\n",
+          flow);
     return fclose(flow) == 0 ? 0 : -ENOMEM;
 }

@@ -7,6 +7,7 @@
 #include "help.h"
 #include "options.h"
 #include "output.h"
+#include "render_nagios.h"
 #include "terminal.h"
 #include "text.h"
 #include "workers.h"
@@ -112,6 +113,21 @@ static bool wants_progress(const struct options *options)
     return options->progress == OPTIONS_PROGRESS_ALWAYS;
 }
 
+static bool is_check(const struct options *options)
+{
+    return options->format == OPTIONS_NAGIOS;
+}
+
+/* What a monitoring system wants to see of a failure: it reads standard output only. That may be
+ * what failed, and closed by now. */
+static void complain_in_line(const char *path, const char *text)
+{
+    if (fcntl(STDOUT_FILENO, F_GETFD) < 0)
+        return;
+    render_nagios_failure(stdout, path, text);
+    fflush(stdout);
+}
+
 /* Help, or the version. */
 static int tell_about(const struct options *options)
 {
@@ -134,7 +150,7 @@ static int tell_about(const struct options *options)
 static int run(const struct options *options)
 {
     const struct cmd_console console = {
-        .complain = complain,
+        .complain = is_check(options) ? complain_in_line : complain,
         .progress = wants_progress(options) ? show_progress : NULL,
         .stopped = stopped,
     };
@@ -169,16 +185,31 @@ static void *work(void *context)
 /* In a thread: the stack that we were given may be small, or full of arguments. */
 static int run_aside(const struct options *options)
 {
-    struct work to_do = {options, CMD_FAILED};
+    struct work to_do = {options, is_check(options) ? (int)REPORT_NOT_KNOWN : CMD_FAILED};
+    char text[160];
     pthread_t thread;
     int ret = workers_start(&thread, work, &to_do);
 
-    if (ret < 0)
-        fprintf(stderr, "qcow2frag: no thread can be started: %s; allow more memory or threads\n",
-                strerror(-ret));
-    else
+    if (ret == 0) {
         pthread_join(thread, NULL);
+        return to_do.status;
+    }
+    snprintf(text, sizeof(text), "no thread can be started: %s; allow more memory or threads",
+             strerror(-ret));
+    (is_check(options) ? complain_in_line : complain)(NULL, text);
     return to_do.status;
+}
+
+static int refuse(const struct options *options, const struct err *err)
+{
+    if (is_check(options)) {
+        complain_in_line(NULL, err->text);
+        return REPORT_NOT_KNOWN;
+    }
+    complain(NULL, err->text);
+    if (err->code != ENOMEM)
+        fputs("Try 'qcow2frag --help' for more information.\n", stderr);
+    return CMD_FAILED;
 }
 
 int main(int argc, char **argv)
@@ -192,10 +223,7 @@ int main(int argc, char **argv)
     keep_standard_streams();
     catch_signals();
     if (options_parse(argc, argv, &options, &err) < 0) {
-        complain(NULL, err.text);
-        if (err.code != ENOMEM)
-            fputs("Try 'qcow2frag --help' for more information.\n", stderr);
-        status = CMD_FAILED;
+        status = refuse(&options, &err);
     } else {
         status = run_aside(&options);
     }

@@ -174,18 +174,26 @@ static int check(const struct options *options, unsigned used[OPTIONS_N_SPECS], 
     return options->command == OPTIONS_MAP ? check_map(options, used, err) : 0;
 }
 
-int options_parse(int argc, char **argv, struct options *options, struct err *err)
+/* A line that is wrong may still ask for the form of a monitoring plugin, which its message then
+ * has, too. */
+static void look_for_check(int argc, char **argv, const char *letters, const struct option *longs,
+                           struct options *options)
 {
-    char letters[2 * OPTIONS_N_SPECS + 3];
-    struct option longs[OPTIONS_N_SPECS + 1];
+    int found;
+
+    optind = 0; /* from the beginning, as glibc wants it said */
+    while ((found = getopt_long(argc, argv, letters, longs, NULL)) != -1)
+        if (found == OPTIONS_ID_FORMAT && strcmp(optarg, "nagios") == 0)
+            options->format = OPTIONS_NAGIOS;
+}
+
+static int parse(int argc, char **argv, const char *letters, const struct option *longs,
+                 struct options *options, struct err *err)
+{
     unsigned used[OPTIONS_N_SPECS] = {0};
     size_t n_arguments = 0;
     int found, at, ret = 0;
 
-    memset(options, 0, sizeof(*options));
-    options->help = OPTIONS_NO_COMMAND;
-    fill_getopt(letters, longs);
-    opterr = 0;
     /* Arguments are taken in order: what getopt looks at next is where it stands before. */
     while (ret == 0 && (at = optind, found = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
         const struct options_spec *spec = options_specs_find(found);
@@ -202,6 +210,22 @@ int options_parse(int argc, char **argv, struct options *options, struct err *er
     for (; ret == 0 && optind < argc; optind++) /* behind -- */
         ret = add_path(argv[optind], options, err);
     return ret < 0 ? ret : check(options, used, err);
+}
+
+int options_parse(int argc, char **argv, struct options *options, struct err *err)
+{
+    char letters[2 * OPTIONS_N_SPECS + 3];
+    struct option longs[OPTIONS_N_SPECS + 1];
+    int ret;
+
+    memset(options, 0, sizeof(*options));
+    options->help = OPTIONS_NO_COMMAND;
+    fill_getopt(letters, longs);
+    opterr = 0;
+    ret = parse(argc, argv, letters, longs, options, err);
+    if (ret < 0)
+        look_for_check(argc, argv, letters, longs, options);
+    return ret;
 }
 
 void options_free(struct options *options)

@@ -4,6 +4,7 @@
 #define OPTIONS_H
 
 #include "column.h"
+#include "limit.h"
 #include "measure.h"
 #include "options_specs.h"
 
@@ -15,7 +16,13 @@ struct err;
 /* What to do before any command. */
 enum options_action { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_VERSION };
 
-enum options_format { OPTIONS_TEXT, OPTIONS_JSON, OPTIONS_CSV, OPTIONS_PROMETHEUS };
+enum options_format {
+    OPTIONS_TEXT,
+    OPTIONS_JSON,
+    OPTIONS_CSV,
+    OPTIONS_PROMETHEUS,
+    OPTIONS_NAGIOS,
+};
 
 enum options_progress { OPTIONS_PROGRESS_AUTO, OPTIONS_PROGRESS_NEVER, OPTIONS_PROGRESS_ALWAYS };
 
@@ -27,14 +34,6 @@ enum options_color {
     OPTIONS_COLOR_16,
     OPTIONS_COLOR_256,
     OPTIONS_COLOR_TRUE,
-};
-
-/* A figure that is strictly worse than a limit makes status 3. */
-enum options_limit { OPTIONS_MAX_SCORE, OPTIONS_MIN_RUN, OPTIONS_MAX_SLOWDOWN, OPTIONS_N_LIMITS };
-
-struct options_threshold {
-    bool given, has_critical;
-    double warning, critical; /* a fraction, bytes, a factor */
 };
 
 struct options {
@@ -78,7 +77,7 @@ struct options {
     bool sort_reversed;
     bool has_range;
     struct tables_span range; /* of the guest disk */
-    struct options_threshold thresholds[OPTIONS_N_LIMITS];
+    struct report_limit limits[REPORT_N_LIMITS];
     const char **paths;
     size_t n_paths, cap_paths;
 };

@@ -21,7 +21,7 @@ const struct options_spec options_specs[] = {
      "do not search what is mounted below a directory"},
     {OPTIONS_ID_DEVICE, "device", "PROFILE", ON_ALL,
      "reckon with this disk: auto (the default), hdd, ssd or nvme"},
-    {OPTIONS_ID_FORMAT, "format", "FORMAT", ON_MEASURE, "text (the default), json, csv or prometheus"},
+    {OPTIONS_ID_FORMAT, "format", "FORMAT", ON_MEASURE, "text (the default), json, csv, prometheus or nagios"},
     {OPTIONS_ID_JSON, "json", NULL, ON_LOOK | ON_DEFRAG,
      "the same as --format json; with map, JSON lines"},
     {OPTIONS_ID_COLUMNS, "columns", "LIST", ON_MEASURE,
@@ -115,7 +115,7 @@ bool options_specs_argument_is_optional(const struct options_spec *spec)
 /* In the order of the enums that they stand for. */
 const char *const *options_specs_words(const struct options_spec *spec)
 {
-    static const char *const formats[] = {"text", "json", "csv", "prometheus", NULL};
+    static const char *const formats[] = {"text", "json", "csv", "prometheus", "nagios", NULL};
     static const char *const whens[] = {"auto", "never", "always", NULL};
     static const char *const devices[] = {"auto", "hdd", "ssd", "nvme", NULL};
     static const char *const axes[] = {"guest", "host", NULL};

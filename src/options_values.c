@@ -113,7 +113,7 @@ static int parse_range(const char *text, struct options *options, struct err *er
 }
 
 /* One limit, up to @len: a percentage, a size or a factor. False: it is none. */
-static bool parse_limit(const char *text, size_t len, enum options_limit limit, double *value)
+static bool parse_limit(const char *text, size_t len, enum report_limit_kind limit, double *value)
 {
     char copy[64], *end;
     uint64_t bytes;
@@ -122,29 +122,29 @@ static bool parse_limit(const char *text, size_t len, enum options_limit limit, 
         return false;
     memcpy(copy, text, len);
     copy[len] = '\0';
-    if (limit == OPTIONS_MIN_RUN) {
+    if (limit == REPORT_MIN_RUN) {
         if (!size_parse(copy, &bytes))
             return false;
         *value = (double)bytes;
         return true;
     }
-    if (limit == OPTIONS_MAX_SCORE && copy[len - 1] == '%')
+    if (limit == REPORT_MAX_SCORE && copy[len - 1] == '%')
         copy[len - 1] = '\0';
     if (strspn(copy, "0123456789.") != strlen(copy))
         return false; /* no sign, no exponent, no infinity */
     *value = strtod(copy, &end);
     if (end == copy || *end != '\0')
         return false;
-    if (limit == OPTIONS_MAX_SCORE)
+    if (limit == REPORT_MAX_SCORE)
         *value /= 100;
     return true;
 }
 
 static int parse_threshold(const struct options_spec *spec, const char *text,
-                           enum options_limit limit, struct options *options, struct err *err)
+                           enum report_limit_kind limit, struct options *options, struct err *err)
 {
     static const char *const kinds[] = {"percentages", "sizes", "factors"};
-    struct options_threshold *threshold = &options->thresholds[limit];
+    struct report_limit *threshold = &options->limits[limit];
     const char *comma = strchr(text, ',');
     size_t len = comma != NULL ? (size_t)(comma - text) : strlen(text);
     bool below;
@@ -155,7 +155,7 @@ static int parse_threshold(const struct options_spec *spec, const char *text,
         (comma != NULL && !parse_limit(comma + 1, strlen(comma + 1), limit, &threshold->critical)))
         return err_set(err, EINVAL, "--%s takes one or two %s, WARN or WARN,CRIT, not \"%s\"",
                        spec->name, kinds[limit], text);
-    below = limit == OPTIONS_MIN_RUN;
+    below = limit == REPORT_MIN_RUN;
     if (comma != NULL && (below ? threshold->critical > threshold->warning
                                 : threshold->critical < threshold->warning))
         return err_set(err, EINVAL, "--%s: CRIT must not be %s WARN, as it is in \"%s\"",
@@ -164,13 +164,13 @@ static int parse_threshold(const struct options_spec *spec, const char *text,
 }
 
 /* A limit that images must be above. */
-static int parse_if(const struct options_spec *spec, const char *text, enum options_limit limit,
+static int parse_if(const struct options_spec *spec, const char *text, enum report_limit_kind limit,
                     bool *given, double *value, struct err *err)
 {
     *given = parse_limit(text, strlen(text), limit, value);
     return *given ? 0
                   : err_set(err, EINVAL, "--%s takes a %s, not \"%s\"", spec->name,
-                            limit == OPTIONS_MAX_SCORE ? "percentage" : "factor", text);
+                            limit == REPORT_MAX_SCORE ? "percentage" : "factor", text);
 }
 
 static int parse_duration(const struct options_spec *spec, const char *text, uint64_t *seconds,
@@ -268,10 +268,10 @@ int options_values_apply(const struct options_spec *spec, const char *argument,
     case OPTIONS_ID_KEEP_ORIGINAL:
         return parse_suffix(spec, argument, options, err);
     case OPTIONS_ID_IF_SCORE:
-        return parse_if(spec, argument, OPTIONS_MAX_SCORE, &options->has_if_score,
+        return parse_if(spec, argument, REPORT_MAX_SCORE, &options->has_if_score,
                         &options->if_score, err);
     case OPTIONS_ID_IF_SLOWDOWN:
-        return parse_if(spec, argument, OPTIONS_MAX_SLOWDOWN, &options->has_if_slowdown,
+        return parse_if(spec, argument, REPORT_MAX_SLOWDOWN, &options->has_if_slowdown,
                         &options->if_slowdown, err);
     case OPTIONS_ID_MAX_TIME:
         return parse_duration(spec, argument, &options->max_seconds, err);
@@ -331,11 +331,11 @@ int options_values_apply(const struct options_spec *spec, const char *argument,
         options->list = true;
         break;
     case OPTIONS_ID_MAX_SCORE:
-        return parse_threshold(spec, argument, OPTIONS_MAX_SCORE, options, err);
+        return parse_threshold(spec, argument, REPORT_MAX_SCORE, options, err);
     case OPTIONS_ID_MAX_SLOWDOWN:
-        return parse_threshold(spec, argument, OPTIONS_MAX_SLOWDOWN, options, err);
+        return parse_threshold(spec, argument, REPORT_MAX_SLOWDOWN, options, err);
     case OPTIONS_ID_MIN_RUN:
-        return parse_threshold(spec, argument, OPTIONS_MIN_RUN, options, err);
+        return parse_threshold(spec, argument, REPORT_MIN_RUN, options, err);
     case OPTIONS_ID_NO_HOST:
         options->no_host = true;
         break;

@@ -8,6 +8,7 @@
 #include "output.h"
 #include "pack.h"
 #include "render.h"
+#include "render_nagios.h"
 #include "render_prometheus.h"
 #include "report.h"
 #include "terminal.h"
@@ -72,7 +73,12 @@ static int render(const struct show *show, FILE *stream, unsigned width)
     if (options->format == OPTIONS_JSON)
         ret = render_json(stream, &images);
     else if (options->format == OPTIONS_PROMETHEUS)
-        ret = render_prometheus(stream, &images, &(struct render_run){&images, show->search_errors});
+        ret =
+            render_prometheus(stream, &images, &(struct render_run){&images, show->search_errors});
+    else if (options->format == OPTIONS_NAGIOS)
+        ret = render_nagios(stream, &images,
+                            &(struct render_nagios){show->level, options->limits, show->table,
+                                                    show->search_error, 0});
     else if (options->format == OPTIONS_CSV)
         ret = render_csv(stream, &images, &how);
     else if (show->table)
@@ -96,13 +102,15 @@ static int render_page(void *context, FILE *memory)
     return render(page->show, memory, page->width);
 }
 
-/* Page and table ask for memory while they are printed. The others, which may be large, do not. */
+/* Page, table and the line for monitoring ask for memory while they are printed. The others, which
+ * may be large, do not. */
 static int render_whole(const struct show *show, FILE *stream)
 {
     struct page page = {show, terminal_width(stream)};
 
-    return show->options->format == OPTIONS_TEXT ? cmd_print_whole(stream, render_page, &page)
-                                                 : render(show, stream, 0);
+    return show->options->format == OPTIONS_TEXT || show->options->format == OPTIONS_NAGIOS
+               ? cmd_print_whole(stream, render_page, &page)
+               : render(show, stream, 0);
 }
 
 int show_reports(const struct show *show, struct io_output *output, struct err *err)

@@ -3,6 +3,8 @@
 #ifndef SHOW_H
 #define SHOW_H
 
+#include "limit.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -25,7 +27,9 @@ struct show {
     const struct show_image *images;
     size_t n_images;
     size_t room_bytes; /* the most that it takes to unpack one of them */
-    size_t search_errors; /* what could not be searched for images */
+    size_t search_errors;     /* what could not be searched for images, */
+    const char *search_error; /* and the first of that; NULL: nothing */
+    enum report_level level;  /* what it comes to, for monitoring */
 };
 
 /* Prints the reports to @output and commits it, or aborts it. Nothing is shown of a page's failure.

@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -57,7 +58,9 @@ static void tell(const struct search *search, const char *path, const char *text
 {
     search->console->complain(path, text);
     *search->status = cmd_worse(*search->status, CMD_FAILED);
-    search->targets->n_errors++;
+    if (search->targets->n_errors++ == 0 &&
+        asprintf(&search->targets->first_error, "%s: %s", path, text) < 0)
+        search->targets->first_error = NULL;
 }
 
 static void failed(void *context, const char *path, int error)
@@ -124,6 +127,7 @@ void targets_free(struct targets *targets)
         io_folder_close(&targets->folders[i]);
     free(targets->list);
     free(targets->folders);
+    free(targets->first_error);
 }
 
 const char *targets_path(const struct targets *targets, size_t i)

@@ -19,7 +19,8 @@ struct targets {
     size_t n_list, cap_list;
     struct io_folder *folders; /* open until the end */
     size_t n_folders, cap_folders;
-    size_t n_errors; /* of those that were told */
+    size_t n_errors;   /* of those that were told, */
+    char *first_error; /* and the first of them; NULL: none, or no memory */
     bool has_folder; /* one was named, also if it could not be searched */
 };
 

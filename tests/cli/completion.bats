@@ -62,6 +62,7 @@ measure'
         offers $words ''
         is offered 'csv
 json
+nagios
 prometheus
 text'
     done
@@ -70,7 +71,7 @@ text'
     offers --format = j
     is offered json
     offers --format =
-    [ "$(wc -l <offered)" = 4 ]
+    [ "$(wc -l <offered)" = 5 ]
     offers --progress =
     is offered 'always
 auto
