@@ -17,11 +17,6 @@ installed() {
     find dest -type f | sed 's/^dest//' | sort
 }
 
-# option NAME: its value in the build folder.
-option() {
-    meson introspect --buildoptions "$(build)" | jq -r --arg name "$1" '.[] | select(.name == $name).value'
-}
-
 @test "the version is the same everywhere" {
     version=$(sed -n "s/^  version: '\(.*\)',\$/\1/p" "$SOURCE/meson.build")
     [[ $version =~ ^[0-9]+\.[0-9]+\.[0-9]+$ ]]
@@ -30,18 +25,6 @@ option() {
     head -n 1 "$SOURCE/debian/changelog" | grep -qF "qcow2frag ($version) "
     grep -qE "^Version: +${version//./\\.}$" "$SOURCE/contrib/rpm/qcow2frag.spec"
     grep -A 1 '^%changelog' "$SOURCE/contrib/rpm/qcow2frag.spec" | grep -qE -- "- ${version//./\\.}-1$"
-}
-
-@test "the RPM lists what is installed, and nothing else" {
-    needs jq
-    installed >found
-    sed -n '/^%files/,/^%changelog/p' "$SOURCE/contrib/rpm/qcow2frag.spec" |
-        sed -nE 's/^(%doc |%config\(noreplace\) )?(%\{_.*)/\2/p' |
-        sed "s|%{_unitdir}|%{_prefix}/lib/systemd/system|; s|%{_sysconfdir}/sysconfig|%{_sysconfdir}/default|
-            s|%{_datadir}|%{_prefix}/share|; s|%{_mandir}|%{_prefix}/share/man|; s|%{_bindir}|%{_prefix}/bin|; s|\*\$||" |
-        sed "s|%{_sysconfdir}|%{_prefix}/etc|; s|%{_prefix}|$(option prefix)|" | sort >listed
-    grep -q bin/qcow2frag listed
-    diff found listed
 }
 
 @test "packages are built with options that there are" {
@@ -64,24 +47,34 @@ option() {
     diff asked rpm
 }
 
-@test "what was installed can be removed without a trace" {
-    needs python3
+@test "the RPM lists what is installed, and nothing else; and it can be removed without a trace" {
+    needs python3 jq
     installed >found
-    [ "$(wc -l <found)" -gt 10 ]
+    prefix=$(meson introspect --buildoptions "$(build)" | jq -r '.[] | select(.name == "prefix").value')
+    sed -n '/^%files/,/^%changelog/p' "$SOURCE/contrib/rpm/qcow2frag.spec" |
+        sed -nE 's/^(%doc |%config\(noreplace\) )?(%\{_.*)/\2/p' |
+        sed "s|%{_unitdir}|%{_prefix}/lib/systemd/system|; s|%{_sysconfdir}/sysconfig|%{_prefix}/etc/default|
+            s|%{_datadir}|%{_prefix}/share|; s|%{_mandir}|%{_prefix}/share/man|; s|%{_bindir}|%{_prefix}/bin|; s|\*\$||" |
+        sed "s|%{_prefix}|$prefix|" | sort >listed
+    grep -q bin/qcow2frag listed
+    diff found listed
     DESTDIR=$PWD/dest "$SOURCE/tools/uninstall" "$(build)"
     [ -z "$(find dest -type f)" ]
     ! find dest -type d | grep -E 'qcow2frag|systemd|man1|fish|zsh|bash-completion|default' || told "this is not to be"
 }
 
 @test "settings that somebody has changed outlive installing and removing" {
-    needs python3
-    installed >found
-    settings=dest$(grep 'default/qcow2frag$' found)
-    echo 'COLLECT_IMAGES=/srv' >>"$settings"
-    cp "$settings" mine
-    installed >found
-    cmp "$settings" mine
-    DESTDIR=$PWD/dest "$SOURCE/tools/uninstall" "$(build)"
-    cmp "$settings" mine
-    [ "$(find dest -type f)" = "$settings" ]
+    script=$SOURCE/contrib/systemd/install-settings
+    sample=$SOURCE/contrib/systemd/qcow2frag.settings
+    export DESTDIR=$PWD/dest
+    "$script" "$sample" /etc/default/qcow2frag
+    cmp "$sample" dest/etc/default/qcow2frag
+    echo 'COLLECT_IMAGES=/srv' >>dest/etc/default/qcow2frag
+    cp dest/etc/default/qcow2frag mine
+    "$script" "$sample" /etc/default/qcow2frag
+    "$script" --remove "$sample" /etc/default/qcow2frag
+    cmp dest/etc/default/qcow2frag mine
+    cp "$sample" dest/etc/default/qcow2frag
+    "$script" --remove "$sample" /etc/default/qcow2frag
+    [ ! -e dest/etc/default ]
 }
