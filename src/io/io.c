@@ -20,6 +20,17 @@ void io_read_cached(struct io *io, struct io_request *requests, size_t n)
         io->ops->read_cached(io, requests, n);
 }
 
+size_t io_ahead(struct io *io)
+{
+    return io->ops->ahead != NULL ? io->ops->ahead(io) : 0;
+}
+
+void io_renew(struct io *io)
+{
+    if (io->ops->renew != NULL)
+        io->ops->renew(io);
+}
+
 int io_read(struct io *io, uint64_t off, void *buf, size_t len, struct err *err)
 {
     struct io_request request = {.off = off, .len = len, .buf = buf};

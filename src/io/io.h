@@ -67,6 +67,18 @@ struct io_ops {
     void (*read_cached)(struct io *io, struct io_request *requests, size_t n);
 
     /*
+     * So many bytes are best asked for at a time, where an answer is long on its way. May be NULL:
+     * it does not matter.
+     */
+    size_t (*ahead)(struct io *io);
+
+    /*
+     * What is read from now on is what is there now: an io that keeps what it has read forgets it.
+     * May be NULL: it keeps nothing.
+     */
+    void (*renew)(struct io *io);
+
+    /*
      * The first offset from @off on that is not in a hole, or UINT64_MAX behind the last one. A
      * hole reads as zeros. What knows no holes says @off. Never fails.
      */
@@ -111,6 +123,8 @@ struct io {
 int io_size(struct io *io, uint64_t *bytes, struct err *err);
 int io_read_batch(struct io *io, struct io_request *requests, size_t n, struct err *err);
 void io_read_cached(struct io *io, struct io_request *requests, size_t n);
+size_t io_ahead(struct io *io); /* 0: it does not matter */
+void io_renew(struct io *io);
 
 /* One request; bytes past the end of the image are zero. */
 int io_read(struct io *io, uint64_t off, void *buf, size_t len, struct err *err);

@@ -77,6 +77,7 @@ static int compare(struct report_watch *watch, struct format_image *image,
     uint64_t after = 0;
     int ret = 0;
 
+    io_renew(watch->io);
     if (!watch->changed)
         ret = format_image_has_changed(image, &watch->changed, err);
     if (ret == 0 && before != NULL && !watch->changed) {
@@ -174,6 +175,7 @@ int report_watch(struct report_watch *watch, struct err *err)
         watch->changed = false;
         watch->written_to = true;
         watch->users = io_users(watch->io);
+        io_renew(watch->io);
         ret = open_and_look(watch, err);
     } while (!watch->no_more && is_doubtful(watch, ret) && ++attempts <= RETRIES);
     return ret;

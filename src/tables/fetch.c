@@ -11,19 +11,27 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Large buffers in use. */
+static atomic_uint n_cold, n_far;
+
 int tables_fetch_init(struct tables_fetch *fetch)
 {
+    size_t ahead = io_ahead(fetch->io);
+
     fetch->holes.io = fetch->io;
     fetch->buffer_bytes = TABLES_FETCH_BUFFER_BYTES;
+    fetch->far = ahead > TABLES_FETCH_COLD_BYTES;
+    if (fetch->far && n_far++ < TABLES_FETCH_FAR_MAX)
+        fetch->buffer_bytes = ahead;
     fetch->buffer = aligned_alloc(64, fetch->buffer_bytes);
     return fetch->buffer == NULL ? -ENOMEM : 0;
 }
 
-/* Large buffers in use. */
-static atomic_uint n_cold;
-
 void tables_fetch_free(struct tables_fetch *fetch)
 {
+    if (fetch->far)
+        n_far--;
+    fetch->far = false;
     if (fetch->buffer != NULL && fetch->buffer_bytes == TABLES_FETCH_COLD_BYTES)
         n_cold--;
     free(fetch->buffer);
@@ -48,7 +56,7 @@ static void grow_buffer(struct tables_fetch *fetch)
 {
     unsigned char *larger;
 
-    if (fetch->buffer_bytes == TABLES_FETCH_COLD_BYTES)
+    if (fetch->buffer_bytes >= TABLES_FETCH_COLD_BYTES)
         return;
     larger = n_cold++ < TABLES_FETCH_COLD_MAX ? aligned_alloc(64, TABLES_FETCH_COLD_BYTES) : NULL;
     if (larger == NULL) {

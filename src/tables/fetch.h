@@ -9,6 +9,7 @@
 #include "holes.h"
 #include "io.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,6 +22,8 @@ struct err;
 #define TABLES_FETCH_BUFFER_BYTES (256u << 10)
 #define TABLES_FETCH_COLD_BYTES (512u << 10)
 #define TABLES_FETCH_COLD_MAX 2 /* such buffers at a time, in the process */
+/* What is far away needs more (io_ahead): as many at a time have that. */
+#define TABLES_FETCH_FAR_MAX 4
 #define TABLES_FETCH_READS 64
 
 /* A part of a table. */
@@ -42,6 +45,7 @@ struct tables_fetch {
     struct io_request requests[TABLES_FETCH_READS]; /* those with something to read */
     size_t n_chunks, n_requests, filled_bytes;
     size_t buffer_bytes;
+    bool far;
     struct io_holes holes;
     unsigned char *buffer;
 };

@@ -5,12 +5,15 @@
 #include "err.h"
 #include "fold.h"
 #include "image.h"
+#include "io.h"
 #include "part.h"
 
 #include <stdlib.h>
 
-/* A part has at least this much of L2 tables: half a millisecond of work. */
+/* A part has at least this much of L2 tables: half a millisecond of work. At its end nothing more
+ * is asked for ahead: where that matters, it has so many times as much. */
 #define PART_BYTES_MIN (UINT64_C(2) << 20)
+#define PART_AHEADS_MIN 2
 /* Of all parts together, since all may be waiting for the first: a meter takes up to some 30 KiB.
  */
 #define METERS_MAX 256
@@ -32,10 +35,11 @@ static uint32_t part_begin(const struct walk *walk, uint32_t part)
 }
 
 /* Depends on the image alone, never on the threads: see walk.h. */
-static uint32_t count_parts(const struct tables_plan *plan, size_t n_tables,
+static uint32_t count_parts(struct io *io, const struct tables_plan *plan, size_t n_tables,
                             const struct walk_options *options)
 {
-    uint64_t n = tables_plan_table_bytes(plan) / PART_BYTES_MIN;
+    uint64_t ahead = PART_AHEADS_MIN * (uint64_t)io_ahead(io);
+    uint64_t n = tables_plan_table_bytes(plan) / (ahead > PART_BYTES_MIN ? ahead : PART_BYTES_MIN);
 
     if (n > FOLD_PARTS_MAX)
         n = FOLD_PARTS_MAX;
@@ -114,7 +118,7 @@ static int walk_parts(struct format_image *image, const struct tables_plan *plan
                         .header = &image->header,
                         .tables = tables,
                         .n_tables = n_tables,
-                        .n_parts = count_parts(plan, n_tables, options)};
+                        .n_parts = count_parts(image->io, plan, n_tables, options)};
     const struct fold parts = {
         .n_parts = walk.n_parts,
         .context = &walk,
