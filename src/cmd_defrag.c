@@ -19,6 +19,7 @@
 #include "seconds.h"
 #include "size.h"
 #include "targets.h"
+#include "uri.h"
 
 #include <errno.h>
 #include <libgen.h>
@@ -105,7 +106,8 @@ static int queue(const struct rewrites *rewrites, struct queued **list, size_t *
         if (is_hidden(rewrites, i))
             continue;
         queued[*n] = (struct queued){i, is_original(rewrites, i), -1};
-        if (rewrites->many && !queued[*n].original)
+        if (rewrites->many && !queued[*n].original &&
+            !io_uri_is(targets_path(&rewrites->targets, i)))
             queued[*n].lost = lost_seconds(rewrites, i);
         (*n)++;
     }

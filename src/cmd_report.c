@@ -12,6 +12,7 @@
 #include "render_html.h"
 #include "report.h"
 #include "targets.h"
+#include "uri.h"
 #include "workers.h"
 
 #include <errno.h>
@@ -21,8 +22,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Whose space is looked at unasked: of a longer file that takes several times as long as the rest.
- */
+/* Whose space is looked at unasked: of a longer file that takes several times as long as the rest,
+ * and so it may of a remote one. */
 #define SPACE_UNASKED_BYTES (UINT64_C(64) << 30)
 
 struct report {
@@ -52,7 +53,7 @@ static bool wants_space(const struct options *options, const char *path)
 {
     struct stat st;
 
-    return options->space || (stat(path, &st) == 0 && S_ISREG(st.st_mode) &&
+    return options->space || (!io_uri_is(path) && stat(path, &st) == 0 && S_ISREG(st.st_mode) &&
                               (uint64_t)st.st_size <= SPACE_UNASKED_BYTES);
 }
 
@@ -181,7 +182,7 @@ static bool is_folder(const char *path)
 {
     struct stat st;
 
-    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+    return !io_uri_is(path) && stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
 static int check(const struct options *options, struct err *err)

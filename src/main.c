@@ -5,6 +5,7 @@
 #include "command.h"
 #include "err.h"
 #include "help.h"
+#include "nbd.h"
 #include "options.h"
 #include "output.h"
 #include "render_nagios.h"
@@ -157,6 +158,8 @@ static int run(const struct options *options)
 
     if (options->action == OPTIONS_HELP || options->action == OPTIONS_VERSION)
         return tell_about(options);
+    if (options->timeout_seconds > 0)
+        io_nbd_set_timeout(options->timeout_seconds);
     switch (options->command) {
     case OPTIONS_MAP:
         return cmd_map(options, &console);

@@ -6,6 +6,7 @@
 #include "err.h"
 #include "options_refusal.h"
 #include "options_values.h"
+#include "uri.h"
 #include "vec.h"
 
 #include <errno.h>
@@ -88,6 +89,19 @@ static int add_argument(const char *text, size_t before, struct options *options
 
 /* ---- the whole line ---- */
 
+/* A password is not even told in a message about it. */
+static int check_uris(const struct options *options, struct err *err)
+{
+    for (size_t i = 0; i < options->n_paths; i++)
+        if (io_uri_is(options->paths[i]) && io_uri_has_password(options->paths[i]))
+            return io_uri_check(options->paths[i], err);
+    if (options->output != NULL && io_uri_is(options->output))
+        return err_set(err, EINVAL, "--output takes the name of a file, and no URI");
+    if (options->report != NULL && io_uri_is(options->report))
+        return err_set(err, EINVAL, "--report takes the name of a file, and no URI");
+    return 0;
+}
+
 static int check_defrag(const struct options *options, struct err *err)
 {
     if (options->output == NULL && options->overwrite)
@@ -161,6 +175,8 @@ static int check(const struct options *options, unsigned used[OPTIONS_N_SPECS], 
             return err_set(err, EINVAL,
                            "\"-\" is no image: an image must be a file or a block "
                            "device, since it is read out of order");
+    if (check_uris(options, err) < 0)
+        return -EINVAL;
     if (options->quiet && options->output != NULL && options->command != OPTIONS_DEFRAG)
         return err_set(err, EINVAL, "--quiet and --output exclude each other");
     if (options->n_columns > 0 && !has_rows(options))

@@ -43,7 +43,8 @@ struct options {
     enum options_format format;
     enum options_progress progress;
     enum report_device device;
-    int threads; /* at least 1; 0: as many as there are processors */
+    int threads;              /* at least 1; 0: as many as there are processors */
+    unsigned timeout_seconds; /* of a remote image; 0: not given */
     bool bytes;
     bool noheadings;
     bool quiet;

@@ -85,6 +85,8 @@ const struct options_spec options_specs[] = {
     {OPTIONS_ID_PROGRESS, "progress", "[WHEN]", ON_ALL, "never, auto (the default) or always"},
     {OPTIONS_ID_QUIET, "quiet", NULL, ON_MEASURE | ON_DEFRAG,
      "no result, only messages and the exit status"},
+    {OPTIONS_ID_TIMEOUT, "timeout", "DURATION", ON_LOOK_ALL,
+     "so long a server of a remote image may be silent (default: 30s)"},
     {OPTIONS_ID_THREADS, "threads", "N", ON_LOOK_ALL,
      "at most so many threads (default: the processors)"},
     {OPTIONS_ID_VERBOSE, "verbose", NULL, ON_MEASURE | ON_DEFRAG, "explain each figure"},

@@ -68,6 +68,7 @@ enum options_id {
     OPTIONS_ID_SORT,
     OPTIONS_ID_SPACE,
     OPTIONS_ID_THREADS,
+    OPTIONS_ID_TIMEOUT,
     OPTIONS_ID_TRIM,
     OPTIONS_ID_VERIFY,
     OPTIONS_ID_WIDTH,
@@ -81,7 +82,7 @@ struct options_spec {
     const char *help;
 };
 
-#define OPTIONS_N_SPECS 48
+#define OPTIONS_N_SPECS 49
 
 extern const struct options_spec options_specs[OPTIONS_N_SPECS];
 

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #define THREADS_MAX 1024
+#define TIMEOUT_MAX (24u * 60 * 60)
 #define MEMORY_MIN (UINT64_C(8) << 20)
 #define AMOUNT_MAX (UINT64_C(1) << 50)
 
@@ -182,6 +183,19 @@ static int parse_duration(const struct options_spec *spec, const char *text, uin
                    spec->name, text);
 }
 
+static int parse_timeout(const struct options_spec *spec, const char *text, struct options *options,
+                         struct err *err)
+{
+    uint64_t seconds;
+    int ret = parse_duration(spec, text, &seconds, err);
+
+    if (ret == 0 && seconds > TIMEOUT_MAX)
+        ret = err_set(err, EINVAL, "--%s takes a day at most, not \"%s\"", spec->name, text);
+    if (ret == 0)
+        options->timeout_seconds = (unsigned)seconds;
+    return ret;
+}
+
 /* What a file's name can have at its end. */
 static int parse_suffix(const struct options_spec *spec, const char *text, struct options *options,
                         struct err *err)
@@ -346,6 +360,8 @@ int options_values_apply(const struct options_spec *spec, const char *argument,
     case OPTIONS_ID_SPACE:
         options->space = true;
         break;
+    case OPTIONS_ID_TIMEOUT:
+        return parse_timeout(spec, argument, options, err);
     case OPTIONS_ID_THREADS:
         return parse_number(spec, argument, 1, THREADS_MAX, &options->threads, err);
     case OPTIONS_ID_PROGRESS:

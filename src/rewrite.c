@@ -17,6 +17,7 @@
 #include "shared.h"
 #include "size.h"
 #include "spare.h"
+#include "uri.h"
 
 #include <errno.h>
 #include <libgen.h>
@@ -176,8 +177,13 @@ static int open_second(struct rewrite *rewrite)
 
 static int open_source(struct rewrite *rewrite)
 {
-    int ret = replaces(rewrite) ? open_original(rewrite) : open_second(rewrite);
+    int ret;
 
+    if (io_uri_is(rewrite->path))
+        return err_set(&rewrite->err, ENOTSUP,
+                       "is remote: it is rewritten where it is stored, or in a copy; qcow2frag "
+                       "measure says how");
+    ret = replaces(rewrite) ? open_original(rewrite) : open_second(rewrite);
     if (ret == 0 && rewrite->found != NULL && !io_is_same(rewrite->found, rewrite->source))
         ret =
             err_set(&rewrite->err, ESTALE, "its name leads to another file than when it was found");

@@ -8,8 +8,10 @@
 #include "header.h"
 #include "io.h"
 #include "measure.h"
+#include "named.h"
 #include "options.h"
 #include "spare.h"
+#include "uri.h"
 #include "vec.h"
 
 #include <errno.h>
@@ -105,7 +107,8 @@ int targets_collect(struct targets *targets, const struct options *options,
     for (size_t i = 0; i < options->n_paths; i++) {
         const char *path = options->paths[i];
         struct stat st;
-        bool exists = stat(path, &st) == 0, folder = exists && S_ISDIR(st.st_mode);
+        bool exists = !io_uri_is(path) && stat(path, &st) == 0,
+             folder = exists && S_ISDIR(st.st_mode);
         int ret;
 
         if (exists)
@@ -146,7 +149,7 @@ int targets_open(const struct targets *targets, size_t i, struct io **io, struct
     const struct target *target = &targets->list[i];
 
     if (target->folder == NAMED)
-        return io_file_open(target->path, io, err);
+        return io_named_open(target->path, io, err);
     return io_folder_open_file(&targets->folders[target->folder], target->path + target->relative,
                                io, err);
 }

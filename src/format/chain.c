@@ -11,6 +11,7 @@
 #include "sector.h"
 #include "spare.h"
 #include "text.h"
+#include "uri.h"
 #include "vec.h"
 
 #include <errno.h>
@@ -292,8 +293,16 @@ static int check_name(const struct link *link, struct err *err)
     char *text;
     int ret;
 
-    if (kind == FORMAT_FILENAME_PATH)
+    if (kind == FORMAT_FILENAME_PATH && !format_filename_is_nowhere(link->name, link->namer))
         return 0;
+    if (kind == FORMAT_FILENAME_PATH)
+        return refuse(link, err, ENOTSUP,
+                      "is named from a folder, and a remote image lies in none: measure the chain "
+                      "where it is stored");
+    if (io_uri_is(link->name->bytes))
+        return refuse(link, err, ENOTSUP,
+                      "is remote, and what an image names there is not connected to: name it "
+                      "yourself, alone, to have it measured");
     if (kind == FORMAT_FILENAME_JSON)
         return refuse(link, err, ENOTSUP,
                       "is described in JSON, which is not supported; only plain file names are");
@@ -393,7 +402,8 @@ int format_chain_spare_named(const struct format_header *header, const char *pat
 {
     int ret = 0;
 
-    if (format_filename_kind(&header->backing_file) == FORMAT_FILENAME_PATH)
+    if (format_filename_kind(&header->backing_file) == FORMAT_FILENAME_PATH &&
+        !format_filename_is_nowhere(&header->backing_file, path))
         ret = spare(format_filename_backing(&header->backing_file, path), err);
     if (ret == 0 && format_filename_kind(&header->data_file) != FORMAT_FILENAME_NONE)
         ret = spare(format_filename_data(&header->data_file), err);

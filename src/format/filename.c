@@ -3,6 +3,7 @@
 #include "filename.h"
 
 #include "header.h"
+#include "uri.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +22,12 @@ enum format_filename_kind format_filename_kind(const struct format_name *name)
     if (strncmp(text, "json:", 5) == 0)
         return FORMAT_FILENAME_JSON;
     return text[strcspn(text, ":/")] == ':' ? FORMAT_FILENAME_PROTOCOL : FORMAT_FILENAME_PATH;
+}
+
+bool format_filename_is_nowhere(const struct format_name *name, const char *image_path)
+{
+    return io_uri_is(image_path) && name->bytes[0] != '/' &&
+           strncmp(name->bytes, FILE_PROTOCOL, strlen(FILE_PROTOCOL)) != 0;
 }
 
 char *format_filename_backing(const struct format_name *name, const char *image_path)

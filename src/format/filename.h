@@ -6,6 +6,7 @@
 #ifndef FORMAT_FILENAME_H
 #define FORMAT_FILENAME_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct format_name;
@@ -19,6 +20,12 @@ enum format_filename_kind {
 
 /* Names end at their first NUL byte, if there is one. */
 enum format_filename_kind format_filename_kind(const struct format_name *name);
+
+/*
+ * Is it relative to the folder of an image that lies in none, being remote? QEMU refuses that, too
+ * (block/nbd.c, nbd_dirname).
+ */
+bool format_filename_is_nowhere(const struct format_name *name, const char *image_path);
 
 /*
  * The path that the backing file @name has in the image at @image_path: a relative one begins in

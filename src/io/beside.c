@@ -2,6 +2,8 @@
 /* Owns the choice of names for copies. Makes and opens no file. */
 #include "beside.h"
 
+#include "uri.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +11,7 @@
 #include <sys/stat.h>
 
 #define SUFFIX ".new"
+#define KIND ".qcow2" /* what a name that is not that of a file may lack */
 #define NAMES_MAX 100 /* nobody keeps so many copies; then the last name stands */
 
 /* "disk.new", "disk.new2" ... */
@@ -30,6 +33,32 @@ static int find_free(const char *path, char **free_path)
         *free_path = NULL;
     }
     return 0;
+}
+
+/* "disk.qcow2", "disk-2.qcow2" ... in the present folder, for the export "disk" or "disk.qcow2". */
+static int find_free_here(const char *uri, char **free_path)
+{
+    char *name = io_uri_plain_name(uri, "image");
+    size_t len = name != NULL ? strlen(name) : 0;
+    struct stat st;
+
+    if (name == NULL)
+        return -ENOMEM;
+    if (len > strlen(KIND) && strcmp(name + len - strlen(KIND), KIND) == 0)
+        name[len - strlen(KIND)] = '\0';
+    *free_path = NULL;
+    for (unsigned number = 1; number <= NAMES_MAX; number++) {
+        int n = number == 1 ? asprintf(free_path, "%s" KIND, name)
+                            : asprintf(free_path, "%s-%u" KIND, name, number);
+
+        if (n < 0)
+            *free_path = NULL;
+        if (n < 0 || number == NAMES_MAX || lstat(*free_path, &st) < 0)
+            break;
+        free(*free_path);
+    }
+    free(name);
+    return *free_path != NULL ? 0 : -ENOMEM;
 }
 
 /* Up to its last slash, without it; "." where there is none. */
@@ -74,6 +103,10 @@ int io_beside_find(const char *path, struct io_beside *beside)
     int ret = 0;
 
     memset(beside, 0, sizeof(*beside));
+    if (io_uri_is(path)) {
+        beside->is_remote = true;
+        return find_free_here(path, &beside->copy);
+    }
     if (stat(path, &st) < 0)
         return 0;
     beside->is_device = S_ISBLK(st.st_mode);

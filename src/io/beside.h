@@ -12,6 +12,7 @@
 
 struct io_beside {
     bool is_device; /* a block device: nothing can be put in its place */
+    bool is_remote; /* a URI: the copy is a file of the present folder */
     uint64_t names; /* hard links to the file; 0: there is none */
     char *target;   /* what to replace; NULL: the path itself, which is no symbolic link */
     char *copy;     /* the new file, in the folder of the target; NULL: the path is of no file */

@@ -38,6 +38,13 @@ void report_cook_command(struct report_cook *cook, const char *format, ...)
     va_end(args);
 }
 
+void report_cook_take_command(struct report_cook *cook, char *command)
+{
+    cook->recipe->steps[cook->recipe->n - 1].command = command;
+    if (command == NULL)
+        cook->ret = -ENOMEM;
+}
+
 void report_cook_shut_down(struct report_cook *cook)
 {
     const struct opt_bool *in_use = &cook->image->in_use;

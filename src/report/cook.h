@@ -24,6 +24,9 @@ void report_cook_step(struct report_cook *cook, const char *format, ...)
 void report_cook_command(struct report_cook *cook, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* The same with one that is made already; takes it. NULL: there was no memory. */
+void report_cook_take_command(struct report_cook *cook, char *command);
+
 /* The first step of whatever changes the image. */
 void report_cook_shut_down(struct report_cook *cook);
 

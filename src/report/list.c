@@ -13,6 +13,7 @@
 #include "io.h"
 #include "map.h"
 #include "measure.h"
+#include "named.h"
 #include "runs.h"
 #include "scan.h"
 #include "spool.h"
@@ -416,7 +417,7 @@ int report_list(const char *path, const struct report_list_choice *choice,
                 struct report_listed *listed, struct err *err)
 {
     struct io *io;
-    int ret = io_file_open(path, &io, err);
+    int ret = io_named_open(path, &io, err);
 
     *listed = (struct report_listed){.changing = false};
     return ret < 0 ? ret : report_list_io(io, path, choice, listed, err);

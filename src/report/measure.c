@@ -12,6 +12,7 @@
 #include "err.h"
 #include "image.h"
 #include "io.h"
+#include "named.h"
 #include "properties.h"
 #include "space.h"
 #include "verdict.h"
@@ -214,7 +215,7 @@ void report_measure(const char *path, const struct report_choice *choice,
     struct err err = {0};
     struct io *io;
 
-    if (io_file_open(path, &io, &err) == 0) {
+    if (io_named_open(path, &io, &err) == 0) {
         report_measure_io(io, path, choice, report);
         return;
     }

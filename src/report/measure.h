@@ -39,8 +39,8 @@ struct io;
 
 /*
  * Always fills @image (release it with report_image_free): when the image cannot be measured,
- * error says why, in one line, and the figures are unknown. Opens @path read only, and without
- * --chain nothing else.
+ * error says why, in one line, and the figures are unknown. Opens @path (a file, or a URI) read
+ * only, and without --chain nothing else.
  */
 void report_measure(const char *path, const struct report_choice *choice,
                     struct report_image *image);

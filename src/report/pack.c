@@ -254,7 +254,8 @@ static void do_lists(struct pass *pass, struct report_image *image)
 static void do_image(struct pass *pass, struct report_image *image)
 {
     if (pass->reads) { /* of these, too, a page alone knows */
-        image->beside = (struct io_beside){.is_device = image->beside.is_device};
+        image->beside = (struct io_beside){.is_device = image->beside.is_device,
+                                           .is_remote = image->beside.is_remote};
         image->format.in_use_names = NULL;
         image->format.n_in_use_names = 0;
     }

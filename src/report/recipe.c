@@ -6,6 +6,7 @@
 #include "recipe_copy.h"
 #include "recipe_defrag.h"
 #include "recipe_host.h"
+#include "recipe_remote.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -52,7 +53,10 @@ static void delete_snapshots(struct report_cook *cook)
 
 static void enlarge_cache(struct report_cook *cook)
 {
-    report_cook_ask_keys(cook, "");
+    bool remote = cook->image->beside.is_remote; /* the VM may have it by another name */
+
+    if (!remote)
+        report_cook_ask_keys(cook, "");
     report_cook_step(
         cook,
         "Start QEMU with a cache that holds all L2 tables of this disk. In libvirt this is "
@@ -60,13 +64,22 @@ static void enlarge_cache(struct report_cook *cook)
         "</max_size></metadata_cache> in the <driver> of the disk. If that is set already, nothing "
         "is left to do: this page cannot see it, and stays as it is.",
         cook->image->format.l2_cache_bytes);
-    report_cook_command(cook, "qemu-system-x86_64%s -drive %s,l2-cache-size=%" PRIu64,
-                        cook->words.objects, cook->words.drive, cook->image->format.l2_cache_bytes);
+    if (!remote)
+        report_cook_command(cook, "qemu-system-x86_64%s -drive %s,l2-cache-size=%" PRIu64,
+                            cook->words.objects, cook->words.drive,
+                            cook->image->format.l2_cache_bytes);
 }
 
 static void fill(struct report_cook *cook)
 {
-    switch (cook->image->verdict.action) {
+    const enum report_action action = cook->image->verdict.action;
+
+    if (cook->image->beside.is_remote &&
+        (action == REPORT_IMAGE || action == REPORT_BOTH || action == REPORT_SNAPSHOTS)) {
+        report_recipe_remote(cook);
+        return;
+    }
+    switch (action) {
     case REPORT_NONE:
         break;
     case REPORT_IMAGE:

@@ -6,6 +6,7 @@
  */
 #include "rescue.h"
 
+#include "recipe_remote.h"
 #include "text.h"
 #include "words.h"
 
@@ -110,6 +111,23 @@ static void read_most(struct rescue *rescue)
          rescue->saved, rescue->words.key, rescue->words.source, rescue->saved);
 }
 
+/* What is at hand here is a copy, and the rest is done with that. */
+static void fetch(struct rescue *rescue)
+{
+    char *command = report_recipe_fetch(rescue->image, &rescue->words);
+
+    if (command == NULL)
+        rescue->failed = true;
+    else
+        step(rescue,
+             "Shut the VM down, and fetch the file of the image as it is, before anything else: "
+             "any repair may throw data away.",
+             "%s", command);
+    free(command);
+    step(rescue, "Measure that: its page says how what can be read is saved.", "qcow2frag %s",
+         rescue->words.copy);
+}
+
 int report_rescue(const struct report_image *image, struct report_recipe *recipe)
 {
     struct rescue rescue = {.image = image, .recipe = recipe};
@@ -121,7 +139,9 @@ int report_rescue(const struct report_image *image, struct report_recipe *recipe
     rescue.file = word_of(&rescue, image->path, "");
     rescue.copy = word_of(&rescue, place_of(image), ".damaged");
     rescue.saved = word_of(&rescue, place_of(image), ".salvaged");
-    if (!rescue.failed) {
+    if (!rescue.failed && image->beside.is_remote) {
+        fetch(&rescue);
+    } else if (!rescue.failed) {
         step(&rescue,
              "Shut the VM down, and copy the file as it is before anything else: any repair may "
              "throw data away.",

@@ -6,6 +6,7 @@
 #include "filename.h"
 #include "keys.h"
 #include "text.h"
+#include "uri.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -36,11 +37,11 @@ static char *print(const char *format, ...)
 
 /*
  * What begins with a dash is an option, and to QEMU a word and a colon before the first slash name
- * a protocol.
+ * a protocol. A URI is meant as one: what is named by it has been read so.
  */
 static char *plain_path(const char *path, const char *suffix)
 {
-    bool odd = path[0] == '-' || path[strcspn(path, ":/")] == ':';
+    bool odd = path[0] == '-' || (path[strcspn(path, ":/")] == ':' && !io_uri_is(path));
 
     return print("%s%s%s", odd ? "./" : "", path, suffix);
 }

@@ -307,8 +307,11 @@ poke be32 header+4 9'
 }
 
 @test "what has a protocol is no file, and is not asked for" {
-    for line in fat:rw:/etc/ nbd://localhost:10809/disk nbd+unix:///disk?socket=/run/nbd.sock host:port/x \
-        host_device:/dev/null FILE:base.qcow2 :x; do
+    for line in nbd://localhost:10809/disk nbd+unix:///disk?socket=/run/nbd.sock nbd+vsock://1; do
+        backed top.qcow2 "$line format raw"
+        refuses top.qcow2 "the backing file \"$line\", named by \"top.qcow2\", is remote, and what an image names there is not connected to: name it yourself, alone, to have it measured"
+    done
+    for line in fat:rw:/etc/ nbd:localhost:10809 host:port/x host_device:/dev/null FILE:base.qcow2 :x; do
         backed top.qcow2 "$line format raw"
         refuses top.qcow2 "the backing file \"$line\", named by \"top.qcow2\", is not a file of this host: \"${line%%:*}:\" begins the name of something else, which is not supported"
     done

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
-# What the program can be built without: liburing.
+# What the program can be built without: liburing and libnbd.
 
 load helper
 
@@ -26,11 +26,11 @@ dependencies() {
     diff built installed
 }
 
-@test "built without liburing it measures the same" {
+@test "built without liburing and libnbd it measures the same, but no remote images" {
     needs meson ninja cc python3
     build=$(dirname "$QCOW2FRAG")
     [ -e "$build/build.ninja" ] || skip "not in a build folder"
-    meson setup -Dliburing=disabled -Ddebug=false -Dwerror=true without "$SOURCE" >log || told "no build:" log
+    meson setup -Dliburing=disabled -Dnbd=disabled -Ddebug=false -Dwerror=true without "$SOURCE" >log || told "no build:" log
     not grep -q HAVE_LIBURING without/compile_commands.json
     # All that differs is in the floor that reads files: with it the program is linked as it is.
     ninja -C without libio.a >log || told "no build:" log
@@ -38,7 +38,11 @@ dependencies() {
         sed "s|^libio[.]a\$|$PWD/without/libio.a|; s|^qcow2frag\$|$PWD/without/qcow2frag|" >link
     grep -q without/libio link
     (cd "$build" && bash -c "$(tr '\n' ' ' <"$OLDPWD/link")") >log 2>&1 || told "not linked:" log
-    ! nm without/qcow2frag | grep io_uring || told "this is not to be"
+    ! nm without/qcow2frag | grep 'io_uring\|io_nbd_li' || told "this is not to be"
+    for command in measure map "map --list" "report -o page"; do
+        try without/qcow2frag $command nbd://localhost/x
+        refused nbd://localhost/x "is remote, and this qcow2frag was built without libnbd: it reads files only"
+    done
     mkdir images
     "$MKQCOW2" --into images "$TESTS"/images/*.txt
     rm images/v2-zero.qcow2 # which is damaged

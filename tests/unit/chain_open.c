@@ -242,7 +242,12 @@ static void what_is_no_name_of_a_file_is_told_so(void **state)
     (void)state;
     make("top", (struct made){.backing = "nbd://host/disk", .format = "raw"});
     is_refused("top", ENOTSUP,
-               "the backing file \"nbd://host/disk\", named by \"top\", is not a file of this "
+               "the backing file \"nbd://host/disk\", named by \"top\", is remote, and what an "
+               "image names there is not connected to: name it yourself, alone, to have it "
+               "measured");
+    make("top", (struct made){.backing = "nbd:host:1", .format = "raw"});
+    is_refused("top", ENOTSUP,
+               "the backing file \"nbd:host:1\", named by \"top\", is not a file of this "
                "host: \"nbd:\" begins the name of something else, which is not supported");
     make("top", (struct made){.backing = "json:{}", .format = "raw"});
     is_refused("top", ENOTSUP,

@@ -186,7 +186,7 @@ static void a_format_that_is_not_recorded_is_looked_up(void **state)
     speak(&spoken, true, false);
     assert_string_equal(
         spoken.words.create_backing,
-        " -b nbd://host -F \"$(qemu-img info ./nbd://host | sed -n 's/^file format: //p')\"");
+        " -b nbd://host -F \"$(qemu-img info nbd://host | sed -n 's/^file format: //p')\"");
     done(&spoken);
 }
 
