@@ -642,6 +642,39 @@ static void tables_are_to_blame_where_a_rewrite_saves_less(void **state)
     assert_int_equal(report_judge(&facts).action, REPORT_NONE);
 }
 
+/* Of QEMU's default cache of 32 MiB. */
+static void tables_that_just_fit_are_not_to_blame(void **state)
+{
+    const struct situation s = {
+        .ideal = 7000, .image = 14000, .after = 14000, .l2_cache_bytes = 32 * MIB};
+    struct made made;
+
+    (void)state;
+    make(&made, &s);
+    assert_int_equal(report_verdict(&made.image, opt_u64_of(0), (struct opt_u64){0}), 0);
+    assert_int_equal(made.image.verdict.action, REPORT_NONE);
+    made.image.format.l2_cache_bytes++;
+    assert_int_equal(report_verdict(&made.image, opt_u64_of(0), (struct opt_u64){0}), 0);
+    assert_int_equal(made.image.verdict.action, REPORT_L2_CACHE);
+    free(made.image.verdict.reason);
+}
+
+static void runs_are_as_long_as_they_lie_on_the_device(void **state)
+{
+    const struct situation s = {
+        .profile = METER_DISK_SSD, .ideal = 21, .image = 30, .both = 30, .half_bytes = 64 * KIB};
+    struct made made;
+
+    (void)state;
+    make(&made, &s);
+    assert_int_equal(report_verdict(&made.image, opt_u64_of(0), (struct opt_u64){0}), 0);
+    assert_int_equal(made.image.verdict.action, REPORT_IMAGE);
+    made.table.end_to_end.walk.contiguous_run_half_bytes.value = MIB;
+    assert_int_equal(report_verdict(&made.image, opt_u64_of(0), (struct opt_u64){0}), 0);
+    assert_int_equal(made.image.verdict.action, REPORT_NONE);
+    free(made.image.verdict.reason);
+}
+
 static void without_a_table_of_the_active_state_there_is_no_verdict(void **state)
 {
     struct made made;
@@ -668,6 +701,8 @@ int main(void)
         cmocka_unit_test(the_low_end_of_the_slowdown_decides),
         cmocka_unit_test(what_saves_next_to_nothing_is_not_advised),
         cmocka_unit_test(tables_are_to_blame_where_a_rewrite_saves_less),
+        cmocka_unit_test(tables_that_just_fit_are_not_to_blame),
+        cmocka_unit_test(runs_are_as_long_as_they_lie_on_the_device),
         cmocka_unit_test(without_a_table_of_the_active_state_there_is_no_verdict),
     };
 
