@@ -325,6 +325,93 @@ static void a_sink_may_pass_over_tables(void **state)
     end(&trial);
 }
 
+/* In the order of their indices, also a table that is named again. */
+static void the_data_of_one_table_come_as_they_are_named(void **state)
+{
+    struct trial trial;
+    struct space_refs_sink sink;
+    struct err err = {0};
+
+    (void)state;
+    begin(&trial);
+    small_image_snapshot(&trial.small, 8, 4, 4 * SPAN);
+    small_image_l1(&trial.small, 2, 0, 7);
+    small_image_l1(&trial.small, 4, 0, 5);
+    small_image_l1(&trial.small, 4, 1, 6);
+    small_image_l1(&trial.small, 4, 3, 5);
+    small_image_l2(&trial.small, 5, 1, 11 * CLUSTER, 0);
+    small_image_l2(&trial.small, 6, 0, 12 * CLUSTER, 0);
+    small_image_l2(&trial.small, 7, 0, 13 * CLUSTER, 0);
+    open_refs(&trial, NULL);
+    sink = sink_of(&trial);
+    assert_int_equal(space_refs_data_of(trial.refs, 1, 0, 4, &sink, &err), 0);
+    assert_string_equal(trial.text, "l2[0][1] 2568: cluster 11 of 5632-6144, 1 times\n"
+                                    "l2[1][0] 3072: cluster 12 of 6144-6656, 1 times\n"
+                                    "l2[3][1] 2568: cluster 11 of 5632-6144, 1 times\n");
+    trial.len = 0;
+    assert_int_equal(space_refs_data_of(trial.refs, 1, 1, 3, &sink, &err), 0);
+    assert_string_equal(trial.text, "l2[1][0] 3072: cluster 12 of 6144-6656, 1 times\n");
+    /* What was walked alone takes nothing from the whole. */
+    gives(&trial, space_refs_data,
+          "l2[0][0] 3584: cluster 13 of 6656-7168, 1 times\n"
+          "l2[0][1] 2568: cluster 11 of 5632-6144, 2 times\n"
+          "l2[1][0] 3072: cluster 12 of 6144-6656, 1 times\n");
+    end(&trial);
+}
+
+static int count_tables(void *context, const struct space_named_l2 *l2, uint32_t l1_index)
+{
+    struct trial *trial = context;
+
+    SAY(trial, "l2[%u] at %llu\n", l1_index, (unsigned long long)l2->l2_off / CLUSTER);
+    return 0;
+}
+
+static void a_table_is_announced_before_what_it_holds(void **state)
+{
+    struct trial trial;
+    struct space_refs_sink sink;
+    struct err err = {0};
+
+    (void)state;
+    begin(&trial);
+    small_image_l1(&trial.small, 2, 0, 5);
+    small_image_l1(&trial.small, 2, 1, 6);
+    small_image_l2(&trial.small, 5, 2, 11 * CLUSTER, 0);
+    small_image_l2(&trial.small, 6, 0, 12 * CLUSTER, 0);
+    open_refs(&trial, NULL);
+    sink = sink_of(&trial);
+    sink.begin_data = count_tables;
+    assert_int_equal(space_refs_data(trial.refs, &sink, &err), 0);
+    assert_string_equal(trial.text, "l2[0] at 5\n"
+                                    "l2[0][2] 2576: cluster 11 of 5632-6144, 1 times\n"
+                                    "l2[1] at 6\n"
+                                    "l2[1][0] 3072: cluster 12 of 6144-6656, 1 times\n");
+    end(&trial);
+}
+
+/* 32 Mi of them. No image on a disk that small has so many: it only says so. */
+static void too_many_l1_entries_are_refused(void **state)
+{
+    const struct space_refs_options options = {NULL, NULL};
+    struct trial trial;
+    struct space_refs *refs = NULL;
+    struct err err = {0};
+
+    (void)state;
+    begin(&trial);
+    small_image_open(&trial.small, 20 * CLUSTER);
+    trial.small.image.header.l1_entries = UINT32_C(1) << 25;
+    assert_int_equal(space_refs_new(&trial.small.image, &options, &refs, &err), 0);
+    space_refs_free(refs);
+    refs = NULL;
+    trial.small.image.header.l1_entries++;
+    assert_int_equal(space_refs_new(&trial.small.image, &options, &refs, &err), -EFBIG);
+    assert_null(refs);
+    assert_int_equal(err.code, 0);
+    small_image_free(&trial.small);
+}
+
 static int refuse(void *context, const struct space_named_l2 *l2, uint32_t l1_index)
 {
     (void)context;
@@ -361,6 +448,9 @@ int main(void)
         cmocka_unit_test(a_blob_refers_to_all_its_clusters),
         cmocka_unit_test(damaged_entries_are_left_out_once),
         cmocka_unit_test(a_sink_may_pass_over_tables),
+        cmocka_unit_test(the_data_of_one_table_come_as_they_are_named),
+        cmocka_unit_test(a_table_is_announced_before_what_it_holds),
+        cmocka_unit_test(too_many_l1_entries_are_refused),
         cmocka_unit_test(what_a_sink_refuses_ends_the_walk),
     };
 
