@@ -2,12 +2,22 @@
 # SPDX-License-Identifier: MIT
 # What the documentation says is what the program does: options, columns, keys of the JSON, findings,
 # and the examples. REFRESH_DOCS=1 writes the examples anew, into the pages of the source tree.
+# What the guides show and no test can run is listed below, by its reason.
 
 load helper
 
 manual=$SOURCE/doc/qcow2frag.1
 format=$SOURCE/doc/qcow2frag-json.5
 metrics=$SOURCE/doc/qcow2frag-metrics.5
+guides=$SOURCE/doc/guide
+
+# Why blocks of the pages are not run: each reason as it stands behind "not-run: ", and where.
+not_run='
+changes the machine (README.md)
+needs a guest that boots (README.md)
+needs images of yours (README.md)
+needs libvirt (slow-vm.md)
+'
 
 # The images that the examples name: a fixture, and its name in the examples.
 example_images='
@@ -109,18 +119,52 @@ IMAGE
     lists metrics all.prom "$metrics"
 }
 
-@test "docs: the examples print what the pages show" {
+# shown_is_printed PAGE ...: its examples, run with the images that they name, print what it shows.
+shown_is_printed() {
+    local text name
+
     needs jq
     with_extents
-    mkdir build images
-    while read -r text name; do
-        [ -z "$text" ] || "$MKQCOW2" "$TESTS/images/$text.txt" "$name"
-    done <<<"$example_images"
     # `make run` would build in the source tree: this is what it does then.
     printf '#!/bin/sh\nexec qcow2frag build/sample.qcow2\n' >bin/make
     chmod +x bin/make
-    python3 "$TESTS/oracle/doc_examples.py" ${REFRESH_DOCS:+--refresh} \
-        "$manual" "$format" "$metrics" "$SOURCE/README.md"
+    mkdir shown
+    cd shown
+    mkdir build images
+    while read -r text name; do
+        [ -z "$text" ] || ! grep -q -F -- "${name#images/}" "$@" || "$MKQCOW2" "$TESTS/images/$text.txt" "$name"
+    done <<<"$example_images"
+    rmdir --ignore-fail-on-non-empty build images
+    python3 "$TESTS/oracle/doc_examples.py" ${REFRESH_DOCS:+--refresh} "$@"
+}
+
+@test "docs: the examples of the manual pages and the README print what these show" {
+    shown_is_printed "$manual" "$format" "$metrics" "$SOURCE/README.md"
+}
+
+@test "docs: the examples for one slow VM print what the page shows" {
+    shown_is_printed "$guides/slow-vm.md"
+}
+
+@test "docs: what is not run is listed here with its reason, could be read by a shell, and names options that there are" {
+    qcow2frag --help >help
+    try witness oracle/doc_blocks.py help "$SOURCE/README.md" "$guides"/*.md
+    [ ! -s err ] || told "blocks:" err
+    exits 0
+    is out "$(grep . <<<"$not_run")"
+}
+
+@test "docs: a block that breaks a rule is told" {
+    qcow2frag --help >help
+    printf '%s\n' '```sh' 'true' '```' '' '```sh not-run: needs a test' 'for x' 'done' 'qcow2frag --sort --no-such' '```' \
+        '```console' '$ true' >wrong.md
+    try witness oracle/doc_blocks.py help wrong.md
+    exits 1
+    holds err "wrong.md:2: a block of 'sh'"
+    holds err "wrong.md:6: no shell can read this"
+    holds err "wrong.md:6: qcow2frag has no --no-such"
+    holds err "wrong.md:11: a block of '(has no end)'"
+    not grep -e --sort err
 }
 
 @test "docs: the sample of make run is the one of the examples" {
@@ -152,7 +196,7 @@ IMAGE
 }
 
 @test "docs: relative links of the Markdown files lead somewhere" {
-    lists links "$SOURCE"/*.md "$SOURCE"/doc/*.md "$TESTS"/*/*.md
+    lists links "$SOURCE"/*.md "$SOURCE"/doc/*.md "$guides"/*.md "$TESTS"/*/*.md
 }
 
 @test "docs: the folders that the README shows are there" {

@@ -5,20 +5,24 @@
     doc_examples.py PAGE...             say what differs; exit status 1 if anything does
     doc_examples.py --refresh PAGE...   write what comes into the pages instead
 
+Examples run in the order of the page, so that one can go on with what another one has made.
+
 A block of examples is `.Bd -literal` to `.Ed` in a manual page and ```console to ``` in Markdown. In it
 a line that begins with "$ " is a command for the shell; the lines below it, up to the next command or
 the end of the block, are what it must print, messages included. It must end with status 0. Blanks at
 the ends of lines do not count. Which device the images lie on is not compared: the pages show DEVICE; nor how
-long a copy took, and whether it was read past the memory of the host: COPIED.
+long a copy took, and whether it was read past the memory of the host: COPIED. The current folder is shown as FOLDER.
 
 Commands run in the current folder, which must hold the images that they name.
 """
 
+import os
 import re
 import subprocess
 import sys
 
 DEVICE = "/dev/sda2 (ext4, a spinning disk)"
+FOLDER = "/var/lib/libvirt/images"
 COPIED = "314 ms; read back from the device and proven"
 
 # How a line of text is written in roff, so that it is shown as it is and can be copied.
@@ -61,6 +65,7 @@ def run(command):
     text = re.sub(r"^(  extents on the host .*, on ).*$", rf"\1{DEVICE}",
                   done.stdout.decode("utf-8", "replace"), flags=re.MULTILINE)
     text = re.sub(r"^(  copied .* in ).*$", rf"\g<1>{COPIED}", text, flags=re.MULTILINE)
+    text = text.replace(os.getcwd(), FOLDER)
     return [line.rstrip() for line in text.splitlines()], done.returncode
 
 
@@ -121,8 +126,9 @@ def main():
         language = Markdown if path.endswith(".md") else Roff
         with open(path, encoding="utf-8") as page:
             lines = page.read().split("\n")
-        for first, end in reversed(list(blocks_of(language, lines))):
-            block, *counts = renew(language, lines[first:end], f"{path}:{first + 1}")
+        renewed = [(first, end, renew(language, lines[first:end], f"{path}:{first + 1}"))
+                   for first, end in blocks_of(language, lines)]
+        for first, end, (block, *counts) in reversed(renewed):
             right, different, failed = right + counts[0], different + counts[1], failed + counts[2]
             lines[first:end] = block
         if refresh:
