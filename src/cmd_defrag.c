@@ -232,13 +232,15 @@ static int collect(struct rewrites *rewrites, struct err *err)
 
     if (options->output != NULL && stat(options->paths[0], &st) == 0 && S_ISDIR(st.st_mode))
         return err_set(err, EISDIR, "is a directory; --output takes one image");
-    if (targets_collect(&rewrites->targets, options, rewrites->console, &rewrites->status) < 0)
+    if (targets_collect(&rewrites->targets, options, false, rewrites->console, &rewrites->status) <
+        0)
         return err_no_memory(err);
-    rewrites->many = options->n_paths > 1 || rewrites->targets.has_folder;
+    rewrites->many =
+        options->n_paths > 1 || rewrites->targets.has_folder || rewrites->targets.has_list;
     rewrites->page = (struct rewrite_page){
         .path = options->report,
         .many = rewrites->many,
-        .folder = options->n_paths == 1 && rewrites->many ? options->paths[0] : NULL};
+        .folder = options->n_paths == 1 && rewrites->targets.has_folder ? options->paths[0] : NULL};
     if (rewrite_page_check(&rewrites->page, err) < 0)
         return -err->code;
     return originals_find(&rewrites->targets, &rewrites->originals) < 0 ? err_no_memory(err) : 0;

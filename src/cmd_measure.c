@@ -215,12 +215,12 @@ static int collect(struct measure *measure)
     int ret;
 
     quiet.complain = say_nothing;
-    ret = targets_collect(&measure->targets, options, in_line ? &quiet : measure->console,
+    ret = targets_collect(&measure->targets, options, true, in_line ? &quiet : measure->console,
                           &measure->status);
     if (measure->targets.n_errors > 0)
         measure->level = REPORT_NOT_KNOWN;
     measure->table = options->n_paths > 1 || options->n_columns > 0 || options->sort != NULL ||
-                     measure->targets.has_folder;
+                     measure->targets.has_folder || measure->targets.has_list || options->top > 0;
     return ret;
 }
 

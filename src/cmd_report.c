@@ -157,7 +157,7 @@ static int measure_folder(struct report *report, struct err *err)
                         .context = report};
     size_t n;
 
-    if (targets_collect(&report->targets, options, report->console, &report->status) < 0)
+    if (targets_collect(&report->targets, options, true, report->console, &report->status) < 0)
         return err_no_memory(err);
     n = report->targets.n_list;
     if (n == 0)

@@ -112,7 +112,7 @@ static int check_defrag(const struct options *options, struct err *err)
         return 0;
     if (*options->output == '\0')
         return err_set(err, EINVAL, "--output: the new image needs a name");
-    if (options->n_paths > 1)
+    if (options->n_paths != 1 || options->files_from != NULL)
         return err_set(err, EINVAL, "--output is one new image, so one old one goes with it");
     if (options->keep_suffix != NULL || options->break_hard_links)
         return err_set(err, EINVAL,
@@ -168,7 +168,7 @@ static int check(const struct options *options, unsigned used[OPTIONS_N_SPECS], 
         if (used[i] && !(options_specs[i].commands & 1u << options->command))
             return err_set(err, EINVAL, "--%s does not go with %s", options_specs[i].name,
                            options_command_names[options->command]);
-    if (options->n_paths == 0)
+    if (options->n_paths == 0 && options->files_from == NULL)
         return err_set(err, EINVAL, "no image is named");
     for (size_t i = 0; i < options->n_paths; i++)
         if (strcmp(options->paths[i], "-") == 0)
@@ -181,8 +181,8 @@ static int check(const struct options *options, unsigned used[OPTIONS_N_SPECS], 
         return err_set(err, EINVAL, "--quiet and --output exclude each other");
     if (options->n_columns > 0 && !has_rows(options))
         return err_set(err, EINVAL, "--columns goes with the table and with CSV");
-    if (options->sort != NULL && !has_rows(options))
-        return err_set(err, EINVAL, "--sort goes with the table and with CSV");
+    if (options->sort != NULL && !has_rows(options) && options->top == 0)
+        return err_set(err, EINVAL, "--sort goes with the table, with CSV and with --top");
     if (options->command == OPTIONS_DEFRAG)
         return check_defrag(options, err);
     if (options->command == OPTIONS_REPORT)

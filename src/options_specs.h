@@ -46,6 +46,7 @@ enum options_id {
     OPTIONS_ID_DEVICE,
     OPTIONS_ID_DRY_RUN,
     OPTIONS_ID_END_TO_END,
+    OPTIONS_ID_FILES_FROM,
     OPTIONS_ID_FORCE,
     OPTIONS_ID_HEIGHT,
     OPTIONS_ID_HISTOGRAM,
@@ -69,6 +70,7 @@ enum options_id {
     OPTIONS_ID_SPACE,
     OPTIONS_ID_THREADS,
     OPTIONS_ID_TIMEOUT,
+    OPTIONS_ID_TOP,
     OPTIONS_ID_TRIM,
     OPTIONS_ID_VERIFY,
     OPTIONS_ID_WIDTH,
@@ -82,7 +84,7 @@ struct options_spec {
     const char *help;
 };
 
-#define OPTIONS_N_SPECS 49
+#define OPTIONS_N_SPECS 51
 
 extern const struct options_spec options_specs[OPTIONS_N_SPECS];
 

@@ -17,6 +17,7 @@
 
 #define THREADS_MAX 1024
 #define TIMEOUT_MAX (24u * 60 * 60)
+#define TOP_MAX 1000000
 #define MEMORY_MIN (UINT64_C(8) << 20)
 #define AMOUNT_MAX (UINT64_C(1) << 50)
 
@@ -320,6 +321,11 @@ int options_values_apply(const struct options_spec *spec, const char *argument,
     case OPTIONS_ID_REPORT:
         options->report = argument;
         return *argument != '\0' ? 0 : err_set(err, EINVAL, "--report: the page needs a name");
+    case OPTIONS_ID_FILES_FROM:
+        options->files_from = argument;
+        return *argument != '\0' ? 0 : err_set(err, EINVAL, "--files-from: the list needs a name");
+    case OPTIONS_ID_TOP:
+        return parse_number(spec, argument, 1, TOP_MAX, &options->top, err);
     case OPTIONS_ID_HISTOGRAM:
         options->histogram = true;
         break;

@@ -4,6 +4,7 @@
 
 #include "cmd.h"
 #include "err.h"
+#include "kin.h"
 #include "options.h"
 #include "output.h"
 #include "pack.h"
@@ -12,6 +13,7 @@
 #include "render_prometheus.h"
 #include "report.h"
 #include "terminal.h"
+#include "top.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -27,28 +29,55 @@ static bool is_page(const struct show *show)
 struct unpacked {
     const struct show *show;
     void *room;
-    const struct report_image *image; /* in it; NULL: none is yet, */
-    size_t number;                    /* and which it is */
+    struct report_image *image; /* in it; NULL: none is yet, */
+    size_t number;              /* and which it is */
+    struct kin kin;
 };
 
 static const struct report_image *image_of(void *context, size_t i)
 {
     struct unpacked *unpacked = context;
     const struct show_image *wanted = &unpacked->show->images[i];
+    struct report_image *image = wanted->image;
 
-    if (wanted->packed == NULL)
-        return wanted->image;
-    if (unpacked->image == NULL || unpacked->number != i)
-        unpacked->image = report_unpack(wanted->packed, unpacked->room);
-    unpacked->number = i;
-    return unpacked->image;
+    if (wanted->packed != NULL) {
+        if (unpacked->image == NULL || unpacked->number != i)
+            unpacked->image = report_unpack(wanted->packed, unpacked->room);
+        unpacked->number = i;
+        image = unpacked->image;
+    }
+    kin_fill(&unpacked->kin, i, image);
+    return image;
+}
+
+/* What is shown of the images, and all of them. */
+static int render_as(const struct show *show, FILE *stream, const struct render_images *images,
+                     const struct render_images *all, const struct render_options *how)
+{
+    const struct options *options = show->options;
+
+    switch (options->format) {
+    case OPTIONS_JSON:
+        return render_json(stream, images);
+    case OPTIONS_CSV:
+        return render_csv(stream, images, how);
+    case OPTIONS_PROMETHEUS:
+        return render_prometheus(stream, images, &(struct render_run){all, show->search_errors});
+    case OPTIONS_NAGIOS:
+        return render_nagios(stream, all,
+                             &(struct render_nagios){show->level, options->limits, show->table,
+                                                     show->search_error, (size_t)options->top});
+    default:
+        return show->table ? render_table(stream, images, how)
+                           : render_text(stream, images->image(images->context, 0), how);
+    }
 }
 
 /* @width: of the terminal that will show it, or 0. */
 static int render(const struct show *show, FILE *stream, unsigned width)
 {
     struct unpacked unpacked = {.show = show};
-    const struct render_images images = {show->n_images, image_of, &unpacked};
+    const struct render_images all = {show->n_images, image_of, &unpacked};
     const struct options *options = show->options;
     const struct render_options how = {
         .bytes = options->bytes,
@@ -62,29 +91,22 @@ static int render(const struct show *show, FILE *stream, unsigned width)
         .sort = options->sort,
         .sort_reversed = options->sort_reversed,
     };
-
-    int ret;
+    struct top top = {.list = NULL};
+    int ret = 0;
 
     if (show->room_bytes > 0) {
         unpacked.room = malloc(show->room_bytes);
         if (unpacked.room == NULL)
             return -ENOMEM;
     }
-    if (options->format == OPTIONS_JSON)
-        ret = render_json(stream, &images);
-    else if (options->format == OPTIONS_PROMETHEUS)
-        ret =
-            render_prometheus(stream, &images, &(struct render_run){&images, show->search_errors});
-    else if (options->format == OPTIONS_NAGIOS)
-        ret = render_nagios(stream, &images,
-                            &(struct render_nagios){show->level, options->limits, show->table,
-                                                    show->search_error, 0});
-    else if (options->format == OPTIONS_CSV)
-        ret = render_csv(stream, &images, &how);
-    else if (show->table)
-        ret = render_table(stream, &images, &how);
-    else
-        ret = render_text(stream, image_of(&unpacked, 0), &how);
+    if (all.n > 1)
+        ret = kin_find(&unpacked.kin, &all);
+    if (ret == 0 && options->top > 0)
+        ret = top_choose(&top, &all, (size_t)options->top, options->sort, options->sort_reversed);
+    if (ret == 0)
+        ret = render_as(show, stream, options->top > 0 ? &top.images : &all, &all, &how);
+    top_free(&top);
+    kin_free(&unpacked.kin);
     free(unpacked.room);
     return ret;
 }

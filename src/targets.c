@@ -7,8 +7,10 @@
 #include "folder.h"
 #include "header.h"
 #include "io.h"
+#include "known.h"
 #include "measure.h"
 #include "named.h"
+#include "names.h"
 #include "options.h"
 #include "spare.h"
 #include "uri.h"
@@ -29,13 +31,18 @@ struct target {
 
 #define NAMED SIZE_MAX
 
-static int add(struct targets *targets, const char *path, size_t folder, size_t relative)
+/* @st: what is there; NULL: nothing that could be looked at. */
+static int add(struct targets *targets, const char *path, size_t folder, size_t relative,
+               const struct stat *st)
 {
     char *copy = strdup(path);
+    int known = copy == NULL         ? -ENOMEM
+                : targets->each_once ? known_has(&targets->known, st, copy)
+                                     : 0;
 
-    if (copy == NULL || vec_reserve(targets, list) < 0) {
+    if (known != 0 || vec_reserve(targets, list) < 0) {
         free(copy);
-        return -ENOMEM;
+        return known > 0 ? 0 : -ENOMEM;
     }
     targets->list[targets->n_list++] = (struct target){copy, folder, relative};
     return 0;
@@ -47,13 +54,16 @@ struct search {
     struct targets *targets;
     const struct cmd_console *console;
     int *status;
+    size_t n_found; /* in the folder that is searched */
 };
 
-static int found(void *context, const char *path, const char *relative)
+static int found(void *context, const char *path, const char *relative, const struct stat *st)
 {
-    struct targets *targets = ((struct search *)context)->targets;
+    struct search *search = context;
+    struct targets *targets = search->targets;
 
-    return add(targets, path, targets->n_folders - 1, (size_t)(relative - path));
+    search->n_found++;
+    return add(targets, path, targets->n_folders - 1, (size_t)(relative - path), st);
 }
 
 static void tell(const struct search *search, const char *path, const char *text)
@@ -78,7 +88,6 @@ static int search_folder(struct search *search, const char *path, bool one_file_
                                  .context = search,
                                  .one_file_system = one_file_system};
     struct targets *targets = search->targets;
-    size_t before = targets->n_list;
     struct err err = {0};
     int ret;
 
@@ -90,36 +99,63 @@ static int search_folder(struct search *search, const char *path, bool one_file_
         return ret == -ENOMEM ? ret : 0;
     }
     targets->n_folders++;
+    search->n_found = 0;
     ret = io_find(&targets->folders[targets->n_folders - 1], &find);
-    if (ret == 0 && targets->n_list == before)
+    if (ret == 0 && search->n_found == 0)
         tell(search, path, "no qcow2 image in this directory");
     return ret;
 }
 
 /* ---- all of them ---- */
 
-int targets_collect(struct targets *targets, const struct options *options,
+static int add_named(struct search *search, const char *path, bool one_file_system)
+{
+    struct targets *targets = search->targets;
+    struct stat st;
+    bool exists = !io_uri_is(path) && stat(path, &st) == 0;
+    bool folder = exists && S_ISDIR(st.st_mode);
+
+    if (exists)
+        io_spare(&st);
+    targets->has_folder |= folder;
+    return folder ? search_folder(search, path, one_file_system)
+                  : add(targets, path, NAMED, 0, exists ? &st : NULL);
+}
+
+static int add_listed(struct search *search, const char *list, bool one_file_system)
+{
+    struct io_names names;
+    struct err err = {0};
+    const char *name;
+    size_t n = 0;
+    int ret = io_names_read(list, &names, &err);
+
+    search->targets->has_list = true;
+    if (ret < 0) {
+        tell(search, list, err.text);
+        return ret == -ENOMEM ? ret : 0;
+    }
+    for (; ret == 0 && (name = io_names_next(&names)) != NULL; n++)
+        ret = add_named(search, name, one_file_system);
+    io_names_free(&names);
+    if (ret == 0 && n == 0)
+        tell(search, list, "no name in this list");
+    return ret;
+}
+
+int targets_collect(struct targets *targets, const struct options *options, bool each_once,
                     const struct cmd_console *console, int *status)
 {
-    struct search search = {targets, console, status};
+    struct search search = {targets, console, status, 0};
+    int ret = 0;
 
-    memset(targets, 0, sizeof(*targets));
-    for (size_t i = 0; i < options->n_paths; i++) {
-        const char *path = options->paths[i];
-        struct stat st;
-        bool exists = !io_uri_is(path) && stat(path, &st) == 0,
-             folder = exists && S_ISDIR(st.st_mode);
-        int ret;
-
-        if (exists)
-            io_spare(&st);
-        targets->has_folder |= folder;
-        ret = folder ? search_folder(&search, path, options->one_file_system)
-                     : add(targets, path, NAMED, 0);
-        if (ret < 0)
-            return ret;
-    }
-    return 0;
+    *targets = (struct targets){.each_once = each_once};
+    for (size_t i = 0; i < options->n_paths && ret == 0; i++)
+        ret = add_named(&search, options->paths[i], options->one_file_system);
+    if (ret == 0 && options->files_from != NULL)
+        ret = add_listed(&search, options->files_from, options->one_file_system);
+    known_free(&targets->known);
+    return ret;
 }
 
 void targets_free(struct targets *targets)

@@ -3,6 +3,8 @@
 #ifndef TARGETS_H
 #define TARGETS_H
 
+#include "known.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -19,16 +21,21 @@ struct targets {
     size_t n_list, cap_list;
     struct io_folder *folders; /* open until the end */
     size_t n_folders, cap_folders;
-    size_t n_errors;   /* of those that were told, */
-    char *first_error; /* and the first of them; NULL: none, or no memory */
-    bool has_folder; /* one was named, also if it could not be searched */
+    size_t n_errors;    /* of those that were told, */
+    char *first_error;  /* and the first of them; NULL: none, or no memory */
+    bool has_folder;    /* one was named, also if it could not be searched */
+    bool has_list;      /* likewise */
+    bool each_once;     /* while they are collected, */
+    struct known known; /* and what is there so far */
 };
 
 /*
- * Fills @targets. What cannot be searched is told, and makes *@status worse, as do folders without
- * an image. Returns 0 or -ENOMEM; release it in both cases.
+ * Fills @targets with what the options name, and with what is in lists and folders. @each_once: a
+ * file that has been named already, by whatever name, is left out. What cannot be searched is told,
+ * and makes *@status worse, as do folders without an image. Returns 0 or -ENOMEM; release it in
+ * both cases.
  */
-int targets_collect(struct targets *targets, const struct options *options,
+int targets_collect(struct targets *targets, const struct options *options, bool each_once,
                     const struct cmd_console *console, int *status);
 void targets_free(struct targets *targets);
 

@@ -157,14 +157,11 @@ static bool is_passable(const struct search *search, const struct level *level, 
 
 /* What was opened may be another thing than was looked at, and on another device. */
 static bool is_admitted(const struct search *search, const struct level *level, int fd, mode_t type,
-                        dev_t *device)
+                        struct stat *st)
 {
-    struct stat st;
-
-    if (fstat(fd, &st) < 0 || (st.st_mode & S_IFMT) != type)
+    if (fstat(fd, st) < 0 || (st->st_mode & S_IFMT) != type)
         return false;
-    *device = st.st_dev;
-    return st.st_dev == level->device ||
+    return st->st_dev == level->device ||
            (!search->find->one_file_system && io_storeless(fd) == NULL);
 }
 
@@ -179,8 +176,8 @@ static int examine(struct search *search, const struct level *level, const char 
     const struct io_find *find = search->find;
     unsigned char head[IO_FIND_HEAD_BYTES];
     int fd = io_open_at(level->fd, name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW);
-    dev_t device;
-    bool admitted = fd >= 0 && is_admitted(search, level, fd, S_IFREG, &device);
+    struct stat st;
+    bool admitted = fd >= 0 && is_admitted(search, level, fd, S_IFREG, &st);
     ssize_t n = admitted ? pread(fd, head, sizeof(head), 0) : -1;
     int error = errno;
 
@@ -194,12 +191,12 @@ static int examine(struct search *search, const struct level *level, const char 
     }
     if (!find->wanted(head, (size_t)n))
         return 0;
-    return find->found(find->context, search->path, search->path + search->folder_len);
+    return find->found(find->context, search->path, search->path + search->folder_len, &st);
 }
 
 static int descend(struct search *search, const struct level *level, const char *name)
 {
-    dev_t device;
+    struct stat st;
     int fd = io_open_at(level->fd, name, O_RDONLY | O_DIRECTORY | O_NONBLOCK | O_NOFOLLOW);
 
     if (fd < 0) {
@@ -207,11 +204,11 @@ static int descend(struct search *search, const struct level *level, const char 
             failed(search, errno);
         return 0;
     }
-    if (!is_admitted(search, level, fd, S_IFDIR, &device)) {
+    if (!is_admitted(search, level, fd, S_IFDIR, &st)) {
         close(fd);
         return 0;
     }
-    return enter(search, fd, device);
+    return enter(search, fd, st.st_dev);
 }
 
 static int look_at(struct search *search, const struct level *level, const char *name)

@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 struct io_folder;
+struct stat;
 
 #define IO_FIND_HEAD_BYTES 8
 
@@ -17,7 +18,7 @@ struct io_find {
      * A file that is: @path begins with that of the folder, @relative is the rest of it, for
      * io_folder_open_file. A negative return value stops the search.
      */
-    int (*found)(void *context, const char *path, const char *relative);
+    int (*found)(void *context, const char *path, const char *relative, const struct stat *st);
     /* A folder or file that could not be read: the search goes on. */
     void (*failed)(void *context, const char *path, int error);
     void *context;

@@ -181,6 +181,21 @@ static struct render_value get_findings(const struct report_image *image,
     return integer(image->error == NULL, image->findings.total);
 }
 
+static struct render_value get_backing(const struct report_image *image,
+                                       const struct report_table *table)
+{
+    (void)table;
+    return text(image->backing_image,
+                image->backing_image != NULL ? strlen(image->backing_image) : 0);
+}
+
+static struct render_value get_overlays(const struct report_image *image,
+                                        const struct report_table *table)
+{
+    (void)table;
+    return integer(image->error == NULL, image->n_overlays);
+}
+
 static struct render_value get_error(const struct report_image *image,
                                      const struct report_table *table)
 {
@@ -303,6 +318,10 @@ const struct render_column render_columns[] = {
      "--space: by how much the file could be shorter", get_reclaimable},
     {"FINDINGS", RENDER_COUNT, RENDER_IF_ASKED, "warnings and errors found in the image",
      get_findings},
+    {"BACKING", RENDER_TEXT, RENDER_IF_ASKED, "its backing file, if that is among the images",
+     get_backing},
+    {"OVERLAYS", RENDER_COUNT, RENDER_IF_ASKED,
+     "of the images, those that it is the backing file of", get_overlays},
     {"SNAPSHOTID", RENDER_TEXT, RENDER_IF_ASKED, "id of the snapshot; empty: the active state",
      get_snapshot_id},
     {"SNAPSHOT", RENDER_TEXT, RENDER_IF_ASKED, "name of the snapshot; empty: the active state",

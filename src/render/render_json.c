@@ -326,6 +326,11 @@ static void put_image(struct json *json, const struct report_image *image)
     put_verdict(json, &image->verdict);
     json_count(json, "findings_total", image->findings.total);
     put_findings(json, &image->findings);
+    json_string(json, "backing_image", image->backing_image);
+    json_open_array(json, "overlays");
+    for (size_t i = 0; i < image->n_overlays; i++)
+        json_string(json, NULL, image->overlays[i]);
+    json_close_array(json);
     json_close_object(json);
 }
 

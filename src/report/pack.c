@@ -302,7 +302,7 @@ size_t report_packed_room(const struct report_packed *packed)
     return packed->room_bytes;
 }
 
-const struct report_image *report_unpack(const struct report_packed *packed, void *room)
+struct report_image *report_unpack(const struct report_packed *packed, void *room)
 {
     struct pass pass = {
         .row_only = packed->row_only, .reads = true, .in = packed->bytes, .room = room};

@@ -27,7 +27,7 @@ struct report_packed *report_pack(struct report_image *image, bool row_only, str
 /* Bytes of room that it takes to unpack it. */
 size_t report_packed_room(const struct report_packed *packed);
 
-/* The image, in @room, which is aligned for anything: not to be freed, nor to be changed. */
-const struct report_image *report_unpack(const struct report_packed *packed, void *room);
+/* The image, in @room, which is aligned for anything: not to be freed. */
+struct report_image *report_unpack(const struct report_packed *packed, void *room);
 
 #endif

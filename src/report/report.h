@@ -290,6 +290,11 @@ struct report_image {
     struct report_space *space; /* NULL: not asked for, or not known */
     struct report_verdict verdict;
     struct format_findings findings;
+    /* Of several images: the path of that one which is the backing file of this, or NULL, and the
+     * paths of those whose backing file this is. Borrowed. */
+    const char *backing_image;
+    const char *const *overlays;
+    size_t n_overlays;
     /* Of the first table: of the file, and of the device under it. NULL: not asked for, or the
      * latter is not known or as the former. */
     struct report_picture *picture, *device_picture;

@@ -86,13 +86,13 @@ map 0..9
 snapshot lost
 poke be64 snap[0] 1c+512
 IMAGE
+    image 'missing base.qcow2' <<<'size 64M'
     try qcow2frag --json --all-snapshots --space . missing.qcow2
     exits 1
     mv out all.json
     # As of a block device, which an ordinary user has none of (see space.bats).
     sed 's/\("host_allocated_bytes":\) *[0-9]*/\1null/' all.json >device.json
     qcow2frag --json --snapshot before snapshot-shared.qcow2 >snapshot.json
-    image 'missing base.qcow2' <<<'size 64M'
     qcow2frag --json --chain backing.qcow2 >chain.json
     qcow2frag --json --chain --range 1M:1M backing.qcow2 >range.json
     qcow2frag map --list --json compressed-packed.qcow2 >compressed.jsonl

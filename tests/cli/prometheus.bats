@@ -132,7 +132,7 @@ IMAGE
     is <(sed -n 1p err) 'qcow2frag: --columns goes with the table and with CSV'
     try qcow2frag -f prometheus --sort SCORE image
     exits 1
-    is <(sed -n 1p err) 'qcow2frag: --sort goes with the table and with CSV'
+    is <(sed -n 1p err) 'qcow2frag: --sort goes with the table, with CSV and with --top'
 }
 
 # ---- witnesses ----

@@ -175,7 +175,7 @@ reversed.qcow2"
     done
     try qcow2frag --json --sort SCORE reversed.qcow2
     exits 1
-    holds err '--sort goes with the table and with CSV'
+    holds err '--sort goes with the table, with CSV and with --top'
 }
 
 # ---- single columns ----

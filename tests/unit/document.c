@@ -43,13 +43,19 @@ static void images_are_in_the_order_given(void **state)
         "{\"qcow2frag\":\"" QCOW2FRAG_VERSION "\",\"schema\":1,\"images\":[{\"path\":\"a\\u001b\","
         "\"measured_at\":0,\"complete\":false,\"error\":null,\"in_use\":null,\"format\":null,"
         "\"tables\":[],\"host\":null,\"space\":null,\"verdict\":null,\"findings_total\":0,"
-        "\"findings\":[]},{\"path\":\"b\",\"measured_at\":7,\"complete\":true,\"error\":\"why\","
+        "\"findings\":[],\"backing_image\":null,\"overlays\":[]},{\"path\":\"b\",\"measured_at\":7,"
+        "\"complete\":true,\"error\":\"why\","
         "\"in_use\":true,\"format\":null,\"tables\":[],\"host\":null,\"space\":null,"
-        "\"verdict\":null,\"findings_total\":0,\"findings\":[]}]}";
+        "\"verdict\":null,\"findings_total\":0,\"findings\":[],\"backing_image\":\"a\","
+        "\"overlays\":[\"c\",\"d\"]}]}";
+    static const char *const overlays[] = {"c", "d"};
     char *text;
 
     (void)state;
     images[1].measured_at = 7;
+    images[1].backing_image = "a";
+    images[1].overlays = overlays;
+    images[1].n_overlays = 2;
     images[1].complete = true;
     images[1].error = (char *)(uintptr_t) "why";
     text = squeezed(images, 2);
@@ -240,7 +246,8 @@ static void the_findings(void **state)
                     "\"severity\":\"warning\",\"where\":\"cluster 9\",\"host_offset\":null,"
                     "\"message\":\"is counted twice\"},{\"code\":\"data-overlap\","
                     "\"severity\":\"error\",\"where\":\"l2[5][17]\",\"host_offset\":327816,"
-                    "\"message\":\"points to the header\"}]}]}");
+                    "\"message\":\"points to the header\"}],\"backing_image\":null,"
+                    "\"overlays\":[]}]}");
 }
 
 int main(void)

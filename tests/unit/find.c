@@ -115,12 +115,13 @@ static bool wanted(const unsigned char *head, size_t len)
     return len >= 5 && memcmp(head, "image", 5) == 0;
 }
 
-static int found(void *context, const char *path, const char *relative)
+static int found(void *context, const char *path, const char *relative, const struct stat *st)
 {
     struct place *place = context;
 
     assert_int_equal(strncmp(path, "named/", 6), 0);
     assert_string_equal(path + 6, relative);
+    assert_true(S_ISREG(st->st_mode) && st->st_size > 0);
     strcpy(place->found[place->n_found++], relative);
     if (place->meanwhile != NULL)
         place->meanwhile();

@@ -92,6 +92,8 @@ static void each_column_has_its_figure(void **state)
         {"TAIL", "2 MiB", "2097152"},
         {"RECLAIMABLE", "38 MiB", "39845888"},
         {"FINDINGS", "0", "0"},
+        {"BACKING", "base.qcow2", NULL},
+        {"OVERLAYS", "3", "3"},
         {"SNAPSHOTID", "", NULL},
         {"SNAPSHOT", "", NULL},
         {"IMAGE", "disk.qcow2", NULL},
@@ -103,6 +105,8 @@ static void each_column_has_its_figure(void **state)
     made_init(&made);
     made_add_space(&made);
     assert_int_equal(sizeof(cells) / sizeof(cells[0]), render_n_columns);
+    made.image.backing_image = "base.qcow2";
+    made.image.n_overlays = 3;
     for (size_t i = 0; i < render_n_columns; i++) {
         assert_string_equal(cells[i].name, render_columns[i].name);
         cell_is(&made, cells[i].name, cells[i].people, cells[i].programs);
@@ -112,7 +116,8 @@ static void each_column_has_its_figure(void **state)
 /* Of an image that could not be measured, and of a table that could not be read. */
 static void what_is_not_known_has_no_figure(void **state)
 {
-    static const char *const known_of_table[] = {"DEPTH", "VIRTUAL", "IMAGE", "FINDINGS"};
+    static const char *const known_of_table[] = {"DEPTH", "VIRTUAL", "IMAGE", "FINDINGS",
+                                                 "OVERLAYS"};
     struct made_report made;
 
     (void)state;
@@ -125,7 +130,7 @@ static void what_is_not_known_has_no_figure(void **state)
         for (size_t i = 0; i < render_n_columns; i++) {
             bool known = false;
 
-            for (size_t k = with_table ? 0 : 2; k < 4; k++)
+            for (size_t k = with_table ? 0 : 2; k < 5; k++)
                 known = known || strcmp(render_columns[i].name, known_of_table[k]) == 0;
             if (!known)
                 cell_is(&made, render_columns[i].name,
