@@ -108,7 +108,7 @@ rpm: all
 	@tools/need-packages build rpm
 	@tools/package rpm $(BUILD)
 
-# The packages in a Debian of their own; half an hour, as root, and nothing stays but $(BUILD)/packages.
+# The packages in a Debian of their own, as root; what stays is in $(BUILD)/packages.
 test-package: all
 	@tools/need-packages build deb rpm package
 	@tests/package/run $(BUILD)
