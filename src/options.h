@@ -61,7 +61,7 @@ struct options {
     bool one_file_system;
     bool asked_by_name; /* "help", not --help */
     bool overwrite, dry_run, force, no_verify, trim, reserve, clear_unknown_autoclear;
-    bool break_hard_links, has_if_score, has_if_slowdown;
+    bool break_hard_links, skip_in_use, has_if_score, has_if_slowdown;
     double if_score, if_slowdown; /* a fraction, a factor */
     uint64_t max_seconds;         /* 0: without end */
     const char *keep_suffix;      /* NULL: the original goes */

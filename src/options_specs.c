@@ -77,6 +77,8 @@ const struct options_spec options_specs[] = {
      "replace one name of a file that has several"},
     {OPTIONS_ID_CHECK_COMMAND, "check-command", "CMD", ON_DEFRAG,
      "run CMD with the new image before the switch; if it fails, the old one stays"},
+    {OPTIONS_ID_SKIP_IN_USE, "skip-in-use", NULL, ON_DEFRAG,
+     "leave out images that are in use, which is no failure then"},
     {OPTIONS_ID_IF_SCORE, "if-score", "PERCENT", ON_DEFRAG,
      "only images whose fragmentation score is above this"},
     {OPTIONS_ID_IF_SLOWDOWN, "if-slowdown", "X", ON_DEFRAG,

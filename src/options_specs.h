@@ -66,6 +66,7 @@ enum options_id {
     OPTIONS_ID_RATE_LIMIT,
     OPTIONS_ID_REPORT,
     OPTIONS_ID_RESERVE,
+    OPTIONS_ID_SKIP_IN_USE,
     OPTIONS_ID_SORT,
     OPTIONS_ID_SPACE,
     OPTIONS_ID_THREADS,
@@ -84,7 +85,7 @@ struct options_spec {
     const char *help;
 };
 
-#define OPTIONS_N_SPECS 51
+#define OPTIONS_N_SPECS 52
 
 extern const struct options_spec options_specs[OPTIONS_N_SPECS];
 

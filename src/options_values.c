@@ -278,6 +278,9 @@ int options_values_apply(const struct options_spec *spec, const char *argument,
     case OPTIONS_ID_BREAK_HARD_LINKS:
         options->break_hard_links = true;
         break;
+    case OPTIONS_ID_SKIP_IN_USE:
+        options->skip_in_use = true;
+        break;
     case OPTIONS_ID_CHECK_COMMAND:
         return parse_command(argument, options, err);
     case OPTIONS_ID_KEEP_ORIGINAL:

@@ -622,6 +622,11 @@ void rewrite_run(struct rewrite *rewrite)
 
     begin(rewrite);
     ret = go(rewrite);
+    if (rewrite->options->skip_in_use && rewrite->err.code == EBUSY &&
+        rewrite->result.state == RENDER_DEFRAG_REFUSED) {
+        ret = skip(rewrite, rewrite->err.text);
+        rewrite->err.code = 0;
+    }
     if (ret == -EINTR && rewrite->err.code == 0)
         err_set(&rewrite->err, EINTR, "stopped; nothing was changed, and the new file is gone");
     else if (ret < 0 && rewrite->err.code == 0)

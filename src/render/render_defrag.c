@@ -75,7 +75,8 @@ static void explain(FILE *stream, const struct render_defrag *defrag, const char
 
 static void print_figures(FILE *stream, const struct render_defrag *defrag)
 {
-    const struct report_table *before = report_active_table(defrag->before);
+    const struct report_table *before =
+        defrag->before != NULL ? report_active_table(defrag->before) : NULL;
     const struct report_table *after =
         defrag->after != NULL ? report_active_table(defrag->after) : NULL;
     char cell[2][CELL_MAX];

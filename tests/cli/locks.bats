@@ -151,6 +151,30 @@ is_done() {
     exec 5>&-
 }
 
+@test "--skip-in-use leaves it out, which is no failure, and says why" {
+    cp copy folder/other
+    qemu -name web,debug-threads=on -drive if=none,id=disk,file=folder/image,format=qcow2
+    try qcow2frag defrag --skip-in-use folder
+    exits 0
+    is_empty err
+    holds out "1 skipped"
+    holds out "1 done"
+    cmp copy folder/image
+    ! cmp -s copy folder/other || told "it was not rewritten"
+    try qcow2frag defrag --skip-in-use folder/image
+    exits 0
+    holds out "guest web"
+    try qcow2frag defrag --skip-in-use --json folder/image
+    [ "$(json out 'd["defrag"][0]["state"]')" = skipped ]
+    qmp quit
+    wait "${holders[0]}"
+    exec 5<>folder/image
+    try qcow2frag defrag --skip-in-use folder/image
+    exits 0
+    holds out "bash"
+    exec 5>&-
+}
+
 @test "who opens it to write while it is copied" {
     try qcow2frag defrag --check-command 'sleep 30 5<>folder/image & echo $! >pid; while [ ! -e "/proc/$!/fd/5" ]; do :; done #' \
         folder/image
