@@ -3,6 +3,7 @@
 #include "pages.h"
 
 #include "sector.h"
+#include "vec.h"
 #include "zeros.h"
 
 #include <stdatomic.h>
@@ -13,6 +14,8 @@
 #define PAGE_SECTORS 8u
 #define PAGE_BYTES (PAGE_SECTORS * SECTOR_BYTES)
 #define CAP_MIN 256u
+/* Asked for one by one, pages take longer than to read them from a server near by. */
+#define BLOCK_BYTES ((size_t)256 * PAGE_BYTES)
 
 struct io_page {
     uint64_t number;
@@ -47,7 +50,9 @@ static struct io_page *find(const struct io_pages *pages, uint64_t number)
 /* Half of the places stay free. */
 static bool make_place(struct io_pages *pages)
 {
-    struct io_pages larger = {.n = pages->n, .cap = pages->cap > 0 ? 2 * pages->cap : CAP_MIN};
+    struct io_pages larger = *pages;
+
+    larger.cap = pages->cap > 0 ? 2 * pages->cap : CAP_MIN;
 
     if (2 * (pages->n + 1) <= pages->cap)
         return true;
@@ -99,51 +104,71 @@ void io_pages_get(const struct io_pages *pages, uint64_t off, void *buf, size_t 
     }
 }
 
-static bool keep_sector(struct io_page *page, uint64_t off, const char *bytes)
+/* All zeros; NULL: there is no room or no memory. */
+static unsigned char *new_page(struct io_pages *pages)
 {
-    if (page->bytes == NULL && !is_zeros(bytes, SECTOR_BYTES)) {
-        if (!take_room(PAGE_BYTES))
-            return false;
-        page->bytes = calloc(1, PAGE_BYTES);
-        if (page->bytes == NULL) {
-            atomic_fetch_sub(&taken, PAGE_BYTES);
-            return false;
+    if (!take_room(PAGE_BYTES))
+        return NULL;
+    if (pages->left_bytes == 0 && vec_reserve(pages, blocks) == 0) {
+        unsigned char *block = calloc(1, BLOCK_BYTES);
+
+        if (block != NULL) {
+            pages->blocks[pages->n_blocks++] = block;
+            pages->left_bytes = BLOCK_BYTES;
         }
     }
+    if (pages->left_bytes == 0) {
+        atomic_fetch_sub(&taken, PAGE_BYTES);
+        return NULL;
+    }
+    pages->left_bytes -= PAGE_BYTES;
+    return pages->blocks[pages->n_blocks - 1] + pages->left_bytes;
+}
+
+/* Sectors of one page. */
+static bool keep(struct io_pages *pages, struct io_page *page, uint64_t off, const char *bytes,
+                 size_t len)
+{
+    if (page->bytes == NULL && !is_zeros(bytes, len)) {
+        page->bytes = new_page(pages);
+        if (page->bytes == NULL)
+            return false;
+    }
     if (page->bytes != NULL)
-        memcpy(page->bytes + off % PAGE_BYTES, bytes, SECTOR_BYTES);
+        memcpy(page->bytes + off % PAGE_BYTES, bytes, len);
     return true;
 }
 
 void io_pages_put(struct io_pages *pages, uint64_t off, const void *buf, size_t len)
 {
-    const uint64_t whole = off + len;
+    const uint64_t whole = (off + len) & ~(SECTOR_BYTES - 1);
     const char *from = buf;
-    uint64_t at = (off + SECTOR_BYTES - 1) / SECTOR_BYTES * SECTOR_BYTES;
+    uint64_t at = (off + SECTOR_BYTES - 1) & ~(SECTOR_BYTES - 1), next;
 
-    for (; at + SECTOR_BYTES <= whole; at += SECTOR_BYTES) {
-        const uint64_t sector = at / SECTOR_BYTES;
+    for (; at < whole; at = next) {
         struct io_page *page;
+        unsigned first = (unsigned)(at / SECTOR_BYTES % PAGE_SECTORS), n;
 
+        next = (at / PAGE_BYTES + 1) * PAGE_BYTES;
+        next = next < whole ? next : whole;
+        n = (unsigned)((next - at) / SECTOR_BYTES);
         if (!make_place(pages))
             return;
-        page = find(pages, sector / PAGE_SECTORS);
-        if (!keep_sector(page, at, from + (at - off)))
+        page = find(pages, at / PAGE_BYTES);
+        if (!keep(pages, page, at, from + (at - off), (size_t)(next - at)))
             return;
         pages->n += page->known == 0;
-        page->number = sector / PAGE_SECTORS;
-        page->known |= 1u << sector % PAGE_SECTORS;
+        page->number = at / PAGE_BYTES;
+        page->known |= ((1u << n) - 1) << first;
     }
 }
 
 void io_pages_forget(struct io_pages *pages)
 {
-    for (size_t i = 0; i < pages->cap; i++) {
-        if (pages->list[i].bytes == NULL)
-            continue;
-        free(pages->list[i].bytes);
-        atomic_fetch_sub(&taken, PAGE_BYTES);
-    }
+    for (size_t i = 0; i < pages->n_blocks; i++)
+        free(pages->blocks[i]);
+    atomic_fetch_sub(&taken, pages->n_blocks * BLOCK_BYTES - pages->left_bytes);
+    free(pages->blocks);
     atomic_fetch_sub(&taken, pages->cap * sizeof(*pages->list));
     free(pages->list);
     *pages = (struct io_pages){.n = 0};

@@ -19,6 +19,9 @@
 struct io_pages {
     struct io_page *list; /* hashed by their numbers; a power of two */
     size_t n, cap;
+    unsigned char **blocks; /* that their bytes lie in */
+    size_t n_blocks, cap_blocks;
+    size_t left_bytes; /* in the last one */
 };
 
 /*
