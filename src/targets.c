@@ -44,6 +44,8 @@ static int add(struct targets *targets, const char *path, size_t folder, size_t 
         free(copy);
         return known > 0 ? 0 : -ENOMEM;
     }
+    if (io_uri_is(copy)) /* it is refused when it is opened, by a name that may be shown */
+        io_uri_mask(copy);
     targets->list[targets->n_list++] = (struct target){copy, folder, relative};
     return 0;
 }

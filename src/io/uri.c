@@ -47,6 +47,17 @@ bool io_uri_has_password(const char *uri)
     return at != NULL && memchr(authority, ':', (size_t)(at - authority)) != NULL;
 }
 
+void io_uri_mask(char *uri)
+{
+    char *authority = uri + (authority_of(uri) - uri), *colon, *at;
+
+    if (!io_uri_has_password(uri))
+        return;
+    colon = strchr(authority, ':');
+    at = memrchr(authority, '@', strcspn(authority, "/?#"));
+    memmove(colon + 1, at, strlen(at) + 1);
+}
+
 int io_uri_check(const char *uri, struct err *err)
 {
     static const char *const schemes[] = {"nbd", "nbds", "nbd+unix", "nbds+unix"};

@@ -21,6 +21,10 @@ int io_uri_check(const char *uri, struct err *err);
 
 bool io_uri_has_password(const char *uri);
 
+/* Takes a password out of it, where it stands, so that it can be shown; it still seems to have one.
+ */
+void io_uri_mask(char *uri);
+
 /* Has it nothing but the name of a server, or a socket, and that of an export? No TLS either. */
 bool io_uri_is_plain(const char *uri);
 

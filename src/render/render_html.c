@@ -16,6 +16,7 @@
 #include "html_worst.h"
 #include "json.h"
 #include "render.h"
+#include "uri.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -330,8 +331,8 @@ static int put_parts(struct html *html, const struct html_subjects *subjects)
 static void put_title(struct html *html, const struct html_subjects *subjects)
 {
     const struct html_subject *first = &subjects->list[0];
-    const char *slash = strrchr(first->image->path, '/');
-    const char *name = slash != NULL && slash[1] != '\0' ? slash + 1 : first->image->path;
+    const char *path = first->image->path, *slash = strrchr(path, '/');
+    const char *name = slash != NULL && slash[1] != '\0' && !io_uri_is(path) ? slash + 1 : path;
 
     html_put(html, subjects->n > 1 ? "Before and after" : html_verdict_state(first).word);
     html_put(html, ": ");

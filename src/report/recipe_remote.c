@@ -19,7 +19,7 @@ char *report_recipe_fetch(const struct report_image *image, const struct report_
     char *command;
 
     if (asprintf(&command, "test ! -e %s && (umask 077; %s %s %s)", words->copy, program,
-                 words->source, words->copy) < 0)
+                 words->old, words->copy) < 0)
         return NULL;
     return command;
 }

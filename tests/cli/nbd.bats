@@ -4,6 +4,7 @@
 # are under way at a time, and a server with bad manners gets one message and no more time than it was given.
 
 load helper
+load recipe
 
 setup() {
     enter_scratch
@@ -312,4 +313,119 @@ qcow2frag: slow-reader: the server has not answered for 3 seconds"
     ln -s "$QCOW2FRAG" bin/qcow2frag
     PATH=$PWD/bin:$PATH bash -c "$command" >out 2>err
     holds out "fragmentation score      32.81 %"
+}
+
+@test "what the page says to do for a remote image does it" {
+    needs nbdkit qemu-img
+    fixture sample
+    find_program
+    served file sample.qcow2 -- --device hdd
+    sed -n '/^  What to do:/,$ s/^        //p' out >commands
+    [ "$(grep -c . commands)" = 2 ]
+    rm -f sock
+    nbdkit -U "$PWD/sock" -P pid -r file sample.qcow2
+    server=$(cat pid)
+    head -n 1 commands >fetch
+    tail -n 1 commands >order
+    mv fetch commands
+    follow
+    cmp sample.qcow2 image.qcow2
+    mv order commands
+    follow
+    try qcow2frag image.qcow2
+    ! grep -q "What to do" out || told "not in order" out
+    qemu-img compare -f qcow2 -F qcow2 sample.qcow2 image.qcow2 >log
+}
+
+@test "TLS: by a key of both sides; who speaks none is refused" {
+    needs nbdkit
+    nbdkit --dump-config | grep -q '^tls=yes' || skip "an nbdkit without TLS"
+    fixture sample
+    printf 'me:%064d\n' 17 >keys
+    printf 'me:%064d\n' 18 >others
+    plain=$URI
+    served file sample.qcow2 -- --columns score
+    cp out expected
+    URI="nbds+unix://me@/?socket=$PWD/sock&tls-psk-file=$PWD/keys"
+    served --tls=require --tls-psk=keys file sample.qcow2 -- --columns score
+    exits 0
+    diff expected out
+    served --tls=require --tls-psk=others file sample.qcow2 --
+    refused "$URI" "cannot connect: "
+    served file sample.qcow2 -- # without TLS
+    refused "$URI" "cannot connect: "
+    URI=$plain
+    served --tls=require --tls-psk=keys file sample.qcow2 --
+    refused "$URI" "cannot connect: "
+    # The commands for such a URI are those that know it.
+    URI="nbds+unix://me@/?socket=$PWD/sock&tls-psk-file=$PWD/keys"
+    served --tls=require --tls-psk=keys file sample.qcow2 --
+    needs nbdcopy
+    nbdkit -U "$PWD/other" -P pid --tls=require --tls-psk=keys -r file sample.qcow2
+    server=$(cat pid)
+    sed -n '/^  What to do:/,$ s/^        //p' out | head -n 1 | sed "s|$PWD/sock|$PWD/other|" >commands
+    grep -q nbdcopy commands
+    follow
+    cmp sample.qcow2 image.qcow2
+}
+
+@test "a certificate that nobody known has signed is refused" {
+    needs nbdkit openssl
+    nbdkit --dump-config | grep -q '^tls=yes' || skip "an nbdkit without TLS"
+    fixture sample
+    mkdir server known unknown
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost \
+        -addext subjectAltName=DNS:localhost -keyout server/server-key.pem -out server/server-cert.pem 2>log
+    cp server/server-cert.pem server/ca-cert.pem
+    cp server/server-cert.pem known/ca-cert.pem
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost \
+        -keyout log -out unknown/ca-cert.pem 2>log
+    port=$((20000 + RANDOM % 20000))
+    nbdkit -i 127.0.0.1 -p $port -P pid --tls=require --tls-certificates=server -r file sample.qcow2 ||
+        skip "port $port is taken"
+    server=$(cat pid)
+    try qcow2frag --columns score "nbds://localhost:$port/?tls-certificates=$PWD/known"
+    exits 0
+    holds out "32.81 %"
+    URI="nbds://localhost:$port/?tls-certificates=$PWD/unknown"
+    try qcow2frag "$URI"
+    refused "$URI" "cannot connect: "
+    URI="nbds://127.0.0.1:$port/?tls-certificates=$PWD/known" # another name
+    try qcow2frag "$URI"
+    refused "$URI" "cannot connect: "
+}
+
+@test "Ctrl-C ends a measurement that waits for a server at once" {
+    needs python3 timeout
+    env --default-signal=INT true || skip "no env --default-signal"
+    tables 8
+    for manner in silent hang; do
+        rm -rf bad
+        mkdir bad
+        status=0
+        python3 "$TESTS/cli/nbd_server.py" disk.qcow2 bad timeout --preserve-status -s INT 0.7 \
+            env --default-signal=INT "$QCOW2FRAG" --timeout 20s "nbd+unix:///?socket=$PWD/bad/$manner" >out 2>err || status=$?
+        [ "$status" = 130 ] || told "status $status" err # of SIGINT
+        is_empty out
+    done
+}
+
+@test "a password is neither used nor shown" {
+    for line in "" "map --list" "report -o page" "defrag --dry-run"; do
+        try qcow2frag $line "nbds://me:secret@localhost:1/x"
+        exits 1
+        not grep -q secret out err
+        holds err "a URI of NBD has no password"
+    done
+    for uri in "nbd+vsock://2/x" "nbd+exec://true" "nbds+ssh://host/x"; do
+        try qcow2frag "$uri"
+        refused "$uri" "of the URIs of NBD those with nbd:, nbds:, nbd+unix: and nbds+unix: are read, and no others"
+    done
+    try qcow2frag nbd:x # which is a file, if anything
+    refused nbd:x "No such file"
+    fixture sample
+    mkdir -p nbd:/host
+    mv sample.qcow2 nbd:/host/disk
+    try qcow2frag --columns score ./nbd://host/disk
+    exits 0
 }

@@ -107,6 +107,22 @@ static void a_device_is_told(void **state)
     io_beside_release(&beside);
 }
 
+static void a_remote_image_has_its_copy_here(void **state)
+{
+    struct io_beside beside;
+
+    (void)state;
+    scratch_write("disk-2.qcow2", "");
+    assert_int_equal(io_beside_find("nbd://host/disk", &beside), 0);
+    assert_true(beside.is_remote && beside.target == NULL && beside.names == 0);
+    assert_string_equal(beside.copy, "disk.qcow2");
+    io_beside_release(&beside);
+    scratch_write("disk.qcow2", "");
+    assert_int_equal(io_beside_find("nbd://host/a/disk.qcow2", &beside), 0);
+    assert_string_equal(beside.copy, "disk-3.qcow2");
+    io_beside_release(&beside);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -116,6 +132,7 @@ int main(void)
         SCRATCH_TEST(what_a_link_leads_to_is_replaced),
         SCRATCH_TEST(a_link_by_its_whole_name),
         SCRATCH_TEST(a_device_is_told),
+        SCRATCH_TEST(a_remote_image_has_its_copy_here),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -280,6 +280,80 @@ static void the_longest_recipe(void **state)
     report_recipe_release(&made.recipe);
 }
 
+/* ---- of a remote image ---- */
+
+static void make_remote(struct made *made, const char *uri)
+{
+    make(made, uri);
+    made->image.beside.is_remote = true;
+    made->image.beside.copy = strdup("disk.qcow2");
+    assert_non_null(made->image.beside.copy);
+}
+
+static void cooked_remote(struct made *made, const char *fetch, const char *then)
+{
+    cook(made);
+    assert_int_equal(made->recipe.n, 5);
+    for (size_t i = 0; i < made->recipe.n; i++)
+        assert_true((made->recipe.steps[i].command != NULL) == (i == 2 || i == 3));
+    assert_string_equal(made->recipe.steps[2].command, fetch);
+    assert_string_equal(made->recipe.steps[3].command, then);
+    report_recipe_release(&made->recipe);
+    free(made->image.beside.copy);
+}
+
+static void a_remote_image_is_fetched_before_it_is_put_in_order(void **state)
+{
+    struct made made;
+
+    (void)state;
+    make_remote(&made, "nbd://host/disk");
+    cooked_remote(&made,
+                  "test ! -e disk.qcow2 && (umask 077; qemu-img convert -p -f raw -O raw "
+                  "nbd://host/disk disk.qcow2)",
+                  "qcow2frag defrag disk.qcow2");
+    make_remote(&made, "nbds://me@host/$(x)?tls-psk-file=k");
+    made.table.disk.known = made.table.disk.told = true;
+    cooked_remote(&made,
+                  "test ! -e disk.qcow2 && (umask 077; nbdcopy -p -- "
+                  "'nbds://me@host/$(x)?tls-psk-file=k' disk.qcow2)",
+                  "qcow2frag defrag --device hdd disk.qcow2");
+}
+
+/* What defrag refuses, and what it is not the cure for, the page of the fetched file says. */
+static void of_a_remote_image_the_rest_is_said_of_the_copy(void **state)
+{
+    static const char *const fetch = "test ! -e disk.qcow2 && (umask 077; qemu-img convert -p -f "
+                                     "raw -O raw nbd://host disk.qcow2)";
+    struct made made;
+
+    (void)state;
+    make_remote(&made, "nbd://host");
+    made.image.verdict.action = REPORT_SNAPSHOTS;
+    cooked_remote(&made, fetch, "qcow2frag disk.qcow2");
+    make_remote(&made, "nbd://host");
+    made.image.format.encryption = FORMAT_CRYPT_LUKS;
+    cooked_remote(&made, fetch, "qcow2frag disk.qcow2");
+    make_remote(&made, "nbd://host");
+    made.table.chain_depth = 2;
+    cooked_remote(&made, fetch, "qcow2frag --chain disk.qcow2");
+}
+
+/* How the machine reaches its disk is not known here. */
+static void a_cache_for_a_remote_image_has_no_command(void **state)
+{
+    struct made made;
+
+    (void)state;
+    make_remote(&made, "nbd://host");
+    made.image.verdict.action = REPORT_L2_CACHE;
+    cook(&made);
+    assert_int_equal(made.recipe.n, 1);
+    assert_null(made.recipe.steps[0].command);
+    report_recipe_release(&made.recipe);
+    free(made.image.beside.copy);
+}
+
 /* ---- by convert ---- */
 
 /* Along a chain: an image that is copied by convert, into a file like itself. */
@@ -700,6 +774,9 @@ static void the_vm_is_shut_down_before_the_switch(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_remote_image_is_fetched_before_it_is_put_in_order),
+        cmocka_unit_test(of_a_remote_image_the_rest_is_said_of_the_copy),
+        cmocka_unit_test(a_cache_for_a_remote_image_has_no_command),
         cmocka_unit_test(a_plain_image),
         cmocka_unit_test(it_says_how_long_it_takes),
         cmocka_unit_test(what_the_image_has_is_kept_and_said),

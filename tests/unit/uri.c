@@ -77,6 +77,7 @@ static void a_password_is_found_and_not_told(void **state)
                                        "nbds+unix://me:secret@/?socket=x", "nbd://a@b:secret@c"};
     static const char *const without[] = {"nbds://me@host:10809/a:b@c", "nbd://host:1?x=a:b@c",
                                           "nbd://[::1]:10809/x", "nbd:///a:b@c"};
+    char masked[64];
 
     (void)state;
     for (size_t i = 0; i < sizeof(with) / sizeof(*with); i++) {
@@ -86,9 +87,17 @@ static void a_password_is_found_and_not_told(void **state)
         assert_int_equal(io_uri_check(with[i], &err), -EINVAL);
         assert_null(strstr(err.text, "secret"));
         assert_null(strstr(err.text, "me:"));
+        strcpy(masked, with[i]);
+        io_uri_mask(masked);
+        assert_null(strstr(masked, "secret"));
+        assert_true(io_uri_is(masked) && io_uri_has_password(masked));
     }
-    for (size_t i = 0; i < sizeof(without) / sizeof(*without); i++)
+    for (size_t i = 0; i < sizeof(without) / sizeof(*without); i++) {
         assert_false(io_uri_has_password(without[i]));
+        strcpy(masked, without[i]);
+        io_uri_mask(masked);
+        assert_string_equal(masked, without[i]);
+    }
 }
 
 static void plain_is_what_every_client_understands(void **state)
