@@ -13,10 +13,13 @@ guides=$SOURCE/doc/guide
 
 # Why blocks of the pages are not run: each reason as it stands behind "not-run: ", and where.
 not_run='
-changes the machine (README.md)
+changes the machine (README.md, fleet.md)
+needs Proxmox VE (proxmox.md)
 needs a guest that boots (README.md)
+needs a second host (fleet.md, ovirt-lvm.md)
 needs images of yours (README.md)
 needs libvirt (slow-vm.md)
+needs logical volumes (ovirt-lvm.md)
 '
 
 # The images that the examples name: a fixture, and its name in the examples.
@@ -29,6 +32,8 @@ shuffled-single     images/database.qcow2
 interleaved-writers images/mail.qcow2
 two-halves-swapped  images/restored.qcow2
 v2-zero             old.qcow2
+sample              images/100/vm-100-disk-0.qcow2
+snapshot-shared     images/101/vm-101-disk-0.qcow2
 '
 
 setup() {
@@ -119,7 +124,8 @@ IMAGE
     lists metrics all.prom "$metrics"
 }
 
-# shown_is_printed PAGE ...: its examples, run with the images that they name, print what it shows.
+# shown_is_printed FOLDER PAGE ...: its examples, run with the images that they name, print what it shows. Where a page
+# shows the folder that they run in, it is FOLDER.
 shown_is_printed() {
     local text name
 
@@ -128,43 +134,65 @@ shown_is_printed() {
     # `make run` would build in the source tree: this is what it does then.
     printf '#!/bin/sh\nexec qcow2frag build/sample.qcow2\n' >bin/make
     chmod +x bin/make
-    mkdir shown
+    mkdir -p shown
     cd shown
     mkdir build images
+    mkdir images/100 images/101
     while read -r text name; do
-        [ -z "$text" ] || ! grep -q -F -- "${name#images/}" "$@" || "$MKQCOW2" "$TESTS/images/$text.txt" "$name"
+        [ -z "$text" ] || ! grep -q -F -- "${name#images/}" "${@:2}" || "$MKQCOW2" "$TESTS/images/$text.txt" "$name"
     done <<<"$example_images"
-    rmdir --ignore-fail-on-non-empty build images
+    find . -depth -type d -empty -delete
     python3 "$TESTS/oracle/doc_examples.py" ${REFRESH_DOCS:+--refresh} "$@"
 }
 
 @test "docs: the examples of the manual pages and the README print what these show" {
-    shown_is_printed "$manual" "$format" "$metrics" "$SOURCE/README.md"
+    shown_is_printed /srv "$manual" "$format" "$metrics" "$SOURCE/README.md"
 }
 
 @test "docs: the examples for one slow VM print what the page shows" {
-    shown_is_printed "$guides/slow-vm.md"
+    shown_is_printed /var/lib/libvirt/images "$guides/slow-vm.md"
+}
+
+@test "docs: the examples for Proxmox VE print what the page shows" {
+    shown_is_printed /var/lib/vz "$guides/proxmox.md"
+}
+
+@test "docs: the examples for oVirt and LVM print what the page shows" {
+    needs nbdkit qemu-img qemu-io
+    mkdir shown
+    qemu-img create -q -f qcow2 shown/a1 64M
+    qemu-io -c 'write -q 0 32M' shown/a1
+    qemu-img create -q -f qcow2 -b a1 -F qcow2 shown/b2
+    printf 'write -q %sM 192k\n' 3 9 40 1 7 28 5 2 12 | qemu-io shown/b2 >log
+    qemu-img create -q -f qcow2 -b b2 -F qcow2 shown/c3
+    printf 'write -q %sM 64k\n' 3 50 14 9 23 2 5 11 | qemu-io shown/c3 >log
+    shown_is_printed /srv "$guides/ovirt-lvm.md"
+}
+
+@test "docs: the examples for many images print what the page shows" {
+    shown_is_printed /srv "$guides/fleet.md"
 }
 
 @test "docs: what is not run is listed here with its reason, could be read by a shell, and names options that there are" {
-    qcow2frag --help >help
-    try witness oracle/doc_blocks.py help "$SOURCE/README.md" "$guides"/*.md
+    { qcow2frag --help; cat "$metrics"; } >words
+    try witness oracle/doc_blocks.py words "$SOURCE/README.md" "$guides"/*.md
     [ ! -s err ] || told "blocks:" err
     exits 0
     is out "$(grep . <<<"$not_run")"
 }
 
 @test "docs: a block that breaks a rule is told" {
-    qcow2frag --help >help
-    printf '%s\n' '```sh' 'true' '```' '' '```sh not-run: needs a test' 'for x' 'done' 'qcow2frag --sort --no-such' '```' \
-        '```console' '$ true' >wrong.md
-    try witness oracle/doc_blocks.py help wrong.md
+    { qcow2frag --help; cat "$metrics"; } >words
+    printf '%s\n' '```sh' 'true' '```' '```promql' 'qcow2frag_images > qcow2frag_none' '```' \
+        '```sh not-run: needs a test' 'for x' 'done' 'qcow2frag --sort --no-such' '```' '```console' '$ true' >wrong.md
+    try witness oracle/doc_blocks.py words wrong.md
     exits 1
     holds err "wrong.md:2: a block of 'sh'"
-    holds err "wrong.md:6: no shell can read this"
-    holds err "wrong.md:6: qcow2frag has no --no-such"
-    holds err "wrong.md:11: a block of '(has no end)'"
-    not grep -e --sort err
+    holds err "wrong.md:8: no shell can read this"
+    holds err "wrong.md:8: qcow2frag has no --no-such"
+    holds err "wrong.md:13: a block of '(has no end)'"
+    holds err "wrong.md:5: there is no metric qcow2frag_none"
+    not grep -e --sort -e qcow2frag_images err
 }
 
 @test "docs: the sample of make run is the one of the examples" {

@@ -14,7 +14,6 @@ import sys
 BELOW = {
     "base": "",
     "io": "base",
-    "virt": "base",
     "format": "base io",
     "meter": "base piece",
     "host": "base io piece",

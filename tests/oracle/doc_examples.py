@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Runs the examples of the documentation, and compares what comes with what the pages show.
 
-    doc_examples.py PAGE...             say what differs; exit status 1 if anything does
-    doc_examples.py --refresh PAGE...   write what comes into the pages instead
+    doc_examples.py FOLDER PAGE...             say what differs; exit status 1 if anything does
+    doc_examples.py --refresh FOLDER PAGE...   write what comes into the pages instead
 
 Examples run in the order of the page, so that one can go on with what another one has made.
 
@@ -22,7 +22,6 @@ import subprocess
 import sys
 
 DEVICE = "/dev/sda2 (ext4, a spinning disk)"
-FOLDER = "/var/lib/libvirt/images"
 COPIED = "314 ms; read back from the device and proven"
 
 # How a line of text is written in roff, so that it is shown as it is and can be copied.
@@ -58,14 +57,14 @@ class Roff:
         return line
 
 
-def run(command):
+def run(command, folder):
     """What a command prints, as lines, and its exit status."""
     done = subprocess.run(["sh", "-c", command], stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120, check=False)
     text = re.sub(r"^(  extents on the host .*, on ).*$", rf"\1{DEVICE}",
                   done.stdout.decode("utf-8", "replace"), flags=re.MULTILINE)
     text = re.sub(r"^(  copied .* in ).*$", rf"\g<1>{COPIED}", text, flags=re.MULTILINE)
-    text = text.replace(os.getcwd(), FOLDER)
+    text = text.replace(os.getcwd(), folder)
     return [line.rstrip() for line in text.splitlines()], done.returncode
 
 
@@ -100,11 +99,11 @@ def complain(place, command, problem, lines=()):
         print("    " + line)
 
 
-def renew(language, block, place):
+def renew(language, block, place, folder):
     """The block as it must be, and how many of its examples are right, differ, and fail."""
     result, right, different, failed = [], 0, 0, 0
     for command, shown in examples_of(language, block):
-        printed, status = run(command)
+        printed, status = run(command, folder)
         if status != 0:
             complain(place, command, f"ends with status {status}:", printed)
             failed += 1
@@ -122,11 +121,12 @@ def main():
     arguments = sys.argv[1:]
     refresh = arguments[:1] == ["--refresh"]
     right = different = failed = 0
-    for path in arguments[refresh:]:
+    folder, *paths = arguments[refresh:]
+    for path in paths:
         language = Markdown if path.endswith(".md") else Roff
         with open(path, encoding="utf-8") as page:
             lines = page.read().split("\n")
-        renewed = [(first, end, renew(language, lines[first:end], f"{path}:{first + 1}"))
+        renewed = [(first, end, renew(language, lines[first:end], f"{path}:{first + 1}", folder))
                    for first, end in blocks_of(language, lines)]
         for first, end, (block, *counts) in reversed(renewed):
             right, different, failed = right + counts[0], different + counts[1], failed + counts[2]
