@@ -245,11 +245,11 @@ ill_served() {
 
 @test "servers with odd manners are read like others" {
     needs python3
-    tables 300
-    ill_served 60s good blocks large-blocks zero-extents no-extents wrong-extents many-extents one-client
+    tables 20
+    ill_served 60s good blocks large-blocks zero-extents no-extents wrong-extents many-extents
     exits 0
     is_empty err
-    [ "$(wc -l <out)" = 8 ]
+    [ "$(wc -l <out)" = 7 ]
     [ "$(awk '{ print $1 }' out | sort -u | wc -l)" = 1 ]
 }
 
@@ -257,10 +257,12 @@ ill_served() {
     needs python3
     tables 300
     SECONDS=0
-    ill_served 3s silent http babbling refusing dripping huge empty growing hang hang-up short beyond other eio slow-reader
+    ill_served 3s silent http babbling refusing dripping huge empty growing hang hang-up short beyond other eio slow-reader \
+        one-client
     exits 1
     [ "$SECONDS" -lt 20 ]
-    [ "$(awk '{ print $1 }' out | sort -u)" = - ]
+    [ "$(grep -v '^ *- ' out | wc -l)" = 1 ]
+    grep -v '^ *- ' out | grep -q one-client
     sed "s|nbd+unix:///?socket=$PWD/bad/||; s/^\(qcow2frag: \(beyond\|other\): the connection broke\):.*/\1/; s/[0-9]\{6,\}/N/g" err >told
     is told "qcow2frag: silent: cannot connect: the server has not answered for 3 seconds
 qcow2frag: http: cannot connect: handshake: server did not send expected NBD magic
