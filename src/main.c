@@ -129,6 +129,11 @@ static void complain_in_line(const char *path, const char *text)
     fflush(stdout);
 }
 
+static int print_help(void *options, FILE *memory)
+{
+    return help_print(memory, ((const struct options *)options)->help, terminal_width(stdout));
+}
+
 /* Help, or the version. */
 static int tell_about(const struct options *options)
 {
@@ -138,7 +143,7 @@ static int tell_about(const struct options *options)
 
     if (ret == 0 && options->action == OPTIONS_VERSION)
         printf("qcow2frag %s\n", QCOW2FRAG_VERSION);
-    else if (ret == 0 && help_print(stdout, options->help, terminal_width(stdout)) < 0) {
+    else if (ret == 0 && cmd_print_whole(stdout, print_help, (void *)(uintptr_t)options) < 0) {
         ret = err_no_memory(&err);
         io_output_abort(&output);
     }

@@ -258,10 +258,11 @@ poke be64 snap[0] 0x12345'
 @test "several images are in the order given" {
     fixture one-cluster
     fixture reversed
-    try qcow2frag --json one-cluster.qcow2 reversed.qcow2 one-cluster.qcow2
+    cp one-cluster.qcow2 again.qcow2
+    try qcow2frag --json one-cluster.qcow2 reversed.qcow2 again.qcow2
     exits 0
     is_whole out
-    is <(json out '[x["path"] for x in i]') '["one-cluster.qcow2", "reversed.qcow2", "one-cluster.qcow2"]'
+    is <(json out '[x["path"] for x in i]') '["one-cluster.qcow2", "reversed.qcow2", "again.qcow2"]'
 }
 
 @test "a bad image among others is an entry with its error, and the others are whole" {
