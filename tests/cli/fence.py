@@ -14,6 +14,7 @@ import sys
 BELOW = {
     "base": "",
     "io": "base",
+    "virt": "base",
     "format": "base io",
     "meter": "base piece",
     "host": "base io piece",

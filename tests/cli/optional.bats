@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
-# What the program can be built without: liburing and libnbd.
+# What the program can be built without: liburing, libnbd and libvirt.
 
 load helper
 
@@ -26,19 +26,19 @@ dependencies() {
     diff built installed
 }
 
-@test "built without liburing and libnbd it measures the same, but no remote images" {
+@test "built without liburing, libnbd and libvirt it measures the same, but no remote images" {
     needs meson ninja cc python3
     build=$(dirname "$QCOW2FRAG")
     [ -e "$build/build.ninja" ] || skip "not in a build folder"
-    meson setup -Dliburing=disabled -Dnbd=disabled -Ddebug=false -Dwerror=true without "$SOURCE" >log || told "no build:" log
+    meson setup -Dliburing=disabled -Dnbd=disabled -Dlibvirt=disabled -Ddebug=false -Dwerror=true without "$SOURCE" >log || told "no build:" log
     not grep -q HAVE_LIBURING without/compile_commands.json
-    # All that differs is in the floor that reads files: with it the program is linked as it is.
-    ninja -C without libio.a >log || told "no build:" log
+    # All that differs is in the floors that read files and ask libvirt: with them the program is linked as it is.
+    ninja -C without libio.a libvirt.a >log || told "no build:" log
     ninja -C "$build" -t commands qcow2frag | tail -n 1 | tr ' ' '\n' | grep -v liburing |
-        sed "s|^libio[.]a\$|$PWD/without/libio.a|; s|^qcow2frag\$|$PWD/without/qcow2frag|" >link
+        sed -E "s|^(libio[.]a\|libvirt[.]a)\$|$PWD/without/\\1|; s|^qcow2frag\$|$PWD/without/qcow2frag|" >link
     grep -q without/libio link
     (cd "$build" && bash -c "$(tr '\n' ' ' <"$OLDPWD/link")") >log 2>&1 || told "not linked:" log
-    ! nm without/qcow2frag | grep 'io_uring\|io_nbd_li' || told "this is not to be"
+    ! nm without/qcow2frag | grep 'io_uring\|io_nbd_li\|virt_li' || told "this is not to be"
     for command in measure map "map --list" "report -o page"; do
         try without/qcow2frag $command nbd://localhost/x
         refused nbd://localhost/x "is remote, and this qcow2frag was built without libnbd: it reads files only"
