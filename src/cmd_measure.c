@@ -220,7 +220,8 @@ static int collect(struct measure *measure)
     if (measure->targets.n_errors > 0)
         measure->level = REPORT_NOT_KNOWN;
     measure->table = options->n_paths > 1 || options->n_columns > 0 || options->sort != NULL ||
-                     measure->targets.has_folder || measure->targets.has_list || options->top > 0;
+                     measure->targets.has_folder || measure->targets.has_list || options->libvirt ||
+                     options->top > 0;
     return ret;
 }
 
@@ -230,6 +231,7 @@ static int show(const struct measure *measure, struct io_output *output, struct 
                               .table = measure->table,
                               .images = measure->images,
                               .n_images = measure->n_images,
+                              .domains = &measure->targets.domains,
                               .room_bytes = measure->room_bytes,
                               .search_errors = measure->targets.n_errors,
                               .search_error = measure->targets.first_error,

@@ -45,7 +45,7 @@ static bool is_same(const struct known_file *a, const struct known_file *b)
     return a->is_device == b->is_device && a->device == b->device && a->number == b->number;
 }
 
-int known_has(struct known *known, const struct stat *st, const char *path)
+int known_has(struct known *known, const struct stat *st, const char *path, size_t *number)
 {
     struct known_file file = file_of(st, path);
     uint32_t *first;
@@ -55,9 +55,12 @@ int known_has(struct known *known, const struct stat *st, const char *path)
         vec_reserve(known, list) < 0)
         return -ENOMEM;
     first = hash_at(&known->first, key_of(&file), &is_new);
-    for (uint32_t at = *first; at != 0; at = known->list[at - 1].next)
+    for (uint32_t at = *first; at != 0; at = known->list[at - 1].next) {
+        *number = at - 1;
         if (is_same(&known->list[at - 1], &file))
             return 1;
+    }
+    *number = known->n_list;
     file.next = *first;
     known->list[known->n_list++] = file;
     *first = (uint32_t)known->n_list;

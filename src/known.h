@@ -19,9 +19,9 @@ struct known {
 /*
  * Is it among them already, as with du(1): by device and inode, or of a block device by what it is
  * the node of? Without @st, since nothing is there, by @path, which is borrowed as long as @known
- * lives. If it is not, it is from now on. Returns 1, 0 or -ENOMEM.
+ * lives. If it is not, it is from now on. *@number: which it is, from 0 on. Returns 1, 0 or -ENOMEM.
  */
-int known_has(struct known *known, const struct stat *st, const char *path);
+int known_has(struct known *known, const struct stat *st, const char *path, size_t *number);
 void known_free(struct known *known);
 
 #endif

@@ -168,7 +168,7 @@ static int check(const struct options *options, unsigned used[OPTIONS_N_SPECS], 
         if (used[i] && !(options_specs[i].commands & 1u << options->command))
             return err_set(err, EINVAL, "--%s does not go with %s", options_specs[i].name,
                            options_command_names[options->command]);
-    if (options->n_paths == 0 && options->files_from == NULL)
+    if (options->n_paths == 0 && options->files_from == NULL && !options->libvirt)
         return err_set(err, EINVAL, "no image is named");
     for (size_t i = 0; i < options->n_paths; i++)
         if (strcmp(options->paths[i], "-") == 0)

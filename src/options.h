@@ -79,8 +79,10 @@ struct options {
     bool has_range;
     struct tables_span range; /* of the guest disk */
     struct report_limit limits[REPORT_N_LIMITS];
-    const char *files_from; /* a list of names; NULL: none */
-    int top;                /* so many of the worst images are shown; 0: all */
+    const char *files_from;  /* a list of names; NULL: none */
+    bool libvirt;            /* the disks of its domains, */
+    const char *libvirt_uri; /* asked there; NULL: where it looks by itself */
+    int top;                 /* so many of the worst images are shown; 0: all */
     const char **paths;
     size_t n_paths, cap_paths;
 };

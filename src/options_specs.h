@@ -53,6 +53,7 @@ enum options_id {
     OPTIONS_ID_IF_SCORE,
     OPTIONS_ID_IF_SLOWDOWN,
     OPTIONS_ID_KEEP_ORIGINAL,
+    OPTIONS_ID_LIBVIRT,
     OPTIONS_ID_LIST,
     OPTIONS_ID_MAX_SCORE,
     OPTIONS_ID_MAX_SLOWDOWN,
@@ -85,7 +86,7 @@ struct options_spec {
     const char *help;
 };
 
-#define OPTIONS_N_SPECS 52
+#define OPTIONS_N_SPECS 53
 
 extern const struct options_spec options_specs[OPTIONS_N_SPECS];
 

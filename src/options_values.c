@@ -350,6 +350,12 @@ int options_values_apply(const struct options_spec *spec, const char *argument,
     case OPTIONS_ID_ASCII:
         options->ascii = true;
         break;
+    case OPTIONS_ID_LIBVIRT:
+        options->libvirt = true;
+        options->libvirt_uri = argument;
+        return argument == NULL || *argument != '\0'
+                   ? 0
+                   : err_set(err, EINVAL, "--libvirt= takes a URI, as in qemu:///system");
     case OPTIONS_ID_LIST:
         options->list = true;
         break;

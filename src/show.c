@@ -3,6 +3,7 @@
 #include "show.h"
 
 #include "cmd.h"
+#include "domains.h"
 #include "err.h"
 #include "kin.h"
 #include "options.h"
@@ -47,6 +48,7 @@ static const struct report_image *image_of(void *context, size_t i)
         image = unpacked->image;
     }
     kin_fill(&unpacked->kin, i, image);
+    image->domains = domains_of(unpacked->show->domains, i);
     return image;
 }
 
@@ -88,6 +90,7 @@ static int render(const struct show *show, FILE *stream, unsigned width)
         .columns = options->n_columns > 0 ? options->columns : NULL,
         .n_columns = options->n_columns,
         .snapshots = options->all_snapshots || options->n_snapshots > 0,
+        .domains = options->libvirt,
         .sort = options->sort,
         .sort_reversed = options->sort_reversed,
     };

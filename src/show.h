@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct domains;
 struct err;
 struct io_output;
 struct options;
@@ -26,6 +27,7 @@ struct show {
     bool table; /* where text is asked for: not the page of one image */
     const struct show_image *images;
     size_t n_images;
+    const struct domains *domains; /* whose disks they are */
     size_t room_bytes; /* the most that it takes to unpack one of them */
     size_t search_errors;     /* what could not be searched for images, */
     const char *search_error; /* and the first of that; NULL: nothing */

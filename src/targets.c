@@ -12,6 +12,7 @@
 #include "named.h"
 #include "names.h"
 #include "options.h"
+#include "size.h"
 #include "spare.h"
 #include "uri.h"
 #include "vec.h"
@@ -31,14 +32,17 @@ struct target {
 
 #define NAMED SIZE_MAX
 
-/* @st: what is there; NULL: nothing that could be looked at. */
+/* @st: what is there; NULL: nothing that could be looked at. *@number: of the target that it is. */
 static int add(struct targets *targets, const char *path, size_t folder, size_t relative,
-               const struct stat *st)
+               const struct stat *st, size_t *number)
 {
     char *copy = strdup(path);
-    int known = copy == NULL         ? -ENOMEM
-                : targets->each_once ? known_has(&targets->known, st, copy)
-                                     : 0;
+    int known;
+
+    *number = targets->n_list; /* what is new to @known gets the same from it */
+    known = copy == NULL         ? -ENOMEM
+            : targets->each_once ? known_has(&targets->known, st, copy, number)
+                                 : 0;
 
     if (known != 0 || vec_reserve(targets, list) < 0) {
         free(copy);
@@ -56,16 +60,19 @@ struct search {
     struct targets *targets;
     const struct cmd_console *console;
     int *status;
-    size_t n_found; /* in the folder that is searched */
+    bool verbose;
+    size_t n_found;  /* in the folder that is searched */
+    size_t n_passed; /* disks that are none */
 };
 
 static int found(void *context, const char *path, const char *relative, const struct stat *st)
 {
     struct search *search = context;
     struct targets *targets = search->targets;
+    size_t number;
 
     search->n_found++;
-    return add(targets, path, targets->n_folders - 1, (size_t)(relative - path), st);
+    return add(targets, path, targets->n_folders - 1, (size_t)(relative - path), st, &number);
 }
 
 static void tell(const struct search *search, const char *path, const char *text)
@@ -108,6 +115,67 @@ static int search_folder(struct search *search, const char *path, bool one_file_
     return ret;
 }
 
+/* ---- domains ---- */
+
+#define SILENCE_SECONDS 30 /* unless --timeout says otherwise */
+
+static int take_disk(void *context, const char *place, size_t *number)
+{
+    struct search *search = context;
+    struct stat st;
+    bool exists = !io_uri_is(place) && stat(place, &st) == 0;
+
+    if (exists)
+        io_spare(&st);
+    return add(search->targets, place, NAMED, 0, exists ? &st : NULL, number);
+}
+
+static void fail_disk(void *context, const char *name, const char *text)
+{
+    tell(context, name, text);
+}
+
+static void pass_disk(void *context, const char *place, const char *text)
+{
+    struct search *search = context;
+
+    search->n_passed++;
+    if (search->verbose)
+        search->console->complain(place, text);
+}
+
+static void tell_passed(const struct search *search)
+{
+    char text[96];
+
+    snprintf(text, sizeof(text), "%zu %s no qcow2 image%s (--verbose names %s)", search->n_passed,
+             size_noun(search->n_passed, "disk is", "disks are"), search->n_passed == 1 ? "" : "s",
+             search->n_passed == 1 ? "it" : "them");
+    if (search->n_passed > 0 && !search->verbose)
+        search->console->complain("--libvirt", text);
+}
+
+static int add_domains(struct search *search, const struct options *options)
+{
+    const struct domains_taker taker = {take_disk, fail_disk, pass_disk, search};
+    struct targets *targets = search->targets;
+    unsigned seconds = options->timeout_seconds > 0 ? options->timeout_seconds : SILENCE_SECONDS;
+    size_t n_errors = targets->n_errors;
+    struct err err = {0};
+    int ret = domains_collect(&targets->domains, options->libvirt_uri, seconds, &taker, &err);
+
+    if (ret == -ENOMEM)
+        return ret;
+    if (ret < 0) {
+        tell(search, "--libvirt", err.text);
+        return 0;
+    }
+    tell_passed(search);
+    if (targets->domains.n_disks == 0 && targets->n_errors == n_errors)
+        tell(search, "--libvirt", "no domain there has a disk that is a qcow2 image");
+    return 0;
+}
+
 /* ---- all of them ---- */
 
 static int add_named(struct search *search, const char *path, bool one_file_system)
@@ -116,12 +184,13 @@ static int add_named(struct search *search, const char *path, bool one_file_syst
     struct stat st;
     bool exists = !io_uri_is(path) && stat(path, &st) == 0;
     bool folder = exists && S_ISDIR(st.st_mode);
+    size_t number;
 
     if (exists)
         io_spare(&st);
     targets->has_folder |= folder;
     return folder ? search_folder(search, path, one_file_system)
-                  : add(targets, path, NAMED, 0, exists ? &st : NULL);
+                  : add(targets, path, NAMED, 0, exists ? &st : NULL, &number);
 }
 
 static int add_listed(struct search *search, const char *list, bool one_file_system)
@@ -148,7 +217,8 @@ static int add_listed(struct search *search, const char *list, bool one_file_sys
 int targets_collect(struct targets *targets, const struct options *options, bool each_once,
                     const struct cmd_console *console, int *status)
 {
-    struct search search = {targets, console, status, 0};
+    struct search search = {
+        .targets = targets, .console = console, .status = status, .verbose = options->verbose};
     int ret = 0;
 
     *targets = (struct targets){.each_once = each_once};
@@ -156,6 +226,8 @@ int targets_collect(struct targets *targets, const struct options *options, bool
         ret = add_named(&search, options->paths[i], options->one_file_system);
     if (ret == 0 && options->files_from != NULL)
         ret = add_listed(&search, options->files_from, options->one_file_system);
+    if (ret == 0 && options->libvirt)
+        ret = add_domains(&search, options);
     known_free(&targets->known);
     return ret;
 }
@@ -169,6 +241,7 @@ void targets_free(struct targets *targets)
     free(targets->list);
     free(targets->folders);
     free(targets->first_error);
+    domains_free(&targets->domains);
 }
 
 const char *targets_path(const struct targets *targets, size_t i)

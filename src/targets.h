@@ -3,6 +3,7 @@
 #ifndef TARGETS_H
 #define TARGETS_H
 
+#include "domains.h"
 #include "known.h"
 
 #include <stdbool.h>
@@ -21,16 +22,18 @@ struct targets {
     size_t n_list, cap_list;
     struct io_folder *folders; /* open until the end */
     size_t n_folders, cap_folders;
-    size_t n_errors;    /* of those that were told, */
-    char *first_error;  /* and the first of them; NULL: none, or no memory */
-    bool has_folder;    /* one was named, also if it could not be searched */
-    bool has_list;      /* likewise */
-    bool each_once;     /* while they are collected, */
-    struct known known; /* and what is there so far */
+    size_t n_errors;        /* of those that were told, */
+    char *first_error;      /* and the first of them; NULL: none, or no memory */
+    bool has_folder;        /* one was named, also if it could not be searched */
+    bool has_list;          /* likewise */
+    struct domains domains; /* whose disks they are */
+    bool each_once;         /* while they are collected, */
+    struct known known;     /* and what is there so far */
 };
 
 /*
- * Fills @targets with what the options name, and with what is in lists and folders. @each_once: a
+ * Fills @targets with what the options name, with what is in lists and folders, and with the disks
+ * of domains, which go with @each_once only: a
  * file that has been named already, by whatever name, is left out. What cannot be searched is told,
  * and makes *@status worse, as do folders without an image. Returns 0 or -ENOMEM; release it in
  * both cases.

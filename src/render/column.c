@@ -196,6 +196,22 @@ static struct render_value get_overlays(const struct report_image *image,
     return integer(image->error == NULL, image->n_overlays);
 }
 
+static struct render_value get_domain(const struct report_image *image,
+                                      const struct report_table *table)
+{
+    (void)table;
+    return image->domains != NULL ? text(image->domains->names, strlen(image->domains->names))
+                                  : text(NULL, 0);
+}
+
+static struct render_value get_target(const struct report_image *image,
+                                      const struct report_table *table)
+{
+    (void)table;
+    return image->domains != NULL ? text(image->domains->targets, strlen(image->domains->targets))
+                                  : text(NULL, 0);
+}
+
 static struct render_value get_error(const struct report_image *image,
                                      const struct report_table *table)
 {
@@ -322,6 +338,9 @@ const struct render_column render_columns[] = {
      get_backing},
     {"OVERLAYS", RENDER_COUNT, RENDER_IF_ASKED,
      "of the images, those that it is the backing file of", get_overlays},
+    {"DOMAIN", RENDER_TEXT, RENDER_IF_ASKED, "--libvirt: domains whose disk it is", get_domain},
+    {"TARGET", RENDER_TEXT, RENDER_IF_ASKED, "--libvirt: what disk it is to each of them",
+     get_target},
     {"SNAPSHOTID", RENDER_TEXT, RENDER_IF_ASKED, "id of the snapshot; empty: the active state",
      get_snapshot_id},
     {"SNAPSHOT", RENDER_TEXT, RENDER_IF_ASKED, "name of the snapshot; empty: the active state",

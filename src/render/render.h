@@ -22,6 +22,7 @@ struct render_options {
     const struct render_column *const *columns; /* table, CSV; NULL: the default ones */
     size_t n_columns;                           /* at most RENDER_COLUMNS_MAX */
     bool snapshots;                             /* the default ones say whose a row is */
+    bool domains;                               /* and what has it as a disk */
     const struct render_column *sort;           /* table, CSV; NULL: as each sorts by itself */
     bool sort_reversed;
 };

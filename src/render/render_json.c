@@ -308,6 +308,22 @@ static void put_findings(struct json *json, const struct format_findings *findin
     json_close_array(json);
 }
 
+static void put_domains(struct json *json, const struct report_domains *domains)
+{
+    if (domains == NULL) {
+        json_null(json, "domains");
+        return;
+    }
+    json_open_array(json, "domains");
+    for (size_t i = 0; i < domains->n; i++) {
+        json_open_object(json, NULL);
+        json_string(json, "name", domains->list[i].name);
+        json_string(json, "target", domains->list[i].target);
+        json_close_object(json);
+    }
+    json_close_array(json);
+}
+
 static void put_image(struct json *json, const struct report_image *image)
 {
     json_open_object(json, NULL);
@@ -331,6 +347,7 @@ static void put_image(struct json *json, const struct report_image *image)
     for (size_t i = 0; i < image->n_overlays; i++)
         json_string(json, NULL, image->overlays[i]);
     json_close_array(json);
+    put_domains(json, image->domains);
     json_close_object(json);
 }
 

@@ -231,6 +231,19 @@ static void put_info(struct sample *sample)
     end(sample, "1");
 }
 
+/* libvirt lets no two domains have one name, nor two disks of one domain one target. */
+static void put_domains(struct sample *sample)
+{
+    const struct report_domains *domains = sample->image->domains;
+
+    for (size_t i = 0; domains != NULL && i < domains->n; i++) {
+        begin(sample);
+        put_word(sample, "domain", domains->list[i].name);
+        put_word(sample, "target", domains->list[i].target);
+        end(sample, "1");
+    }
+}
+
 static void put_after(struct sample *sample)
 {
     const struct report_table *table = report_active_table(sample->image);
@@ -317,6 +330,8 @@ static const struct metric metrics[] = {
     {"image_up", "Whether the image could be measured.", false, NULL, put_up},
     {"image_info", "What the image is and where it lies, as labels; always 1.", false, NULL,
      put_info},
+    {"image_domain_info", "A libvirt domain that has the image as a disk, as labels; always 1.",
+     false, NULL, put_domains},
     {"image_action", "What is to be done about the image, as a label; always 1.", false, NULL,
      put_action},
     {"image_measured_timestamp_seconds", "When the image was measured.", false, NULL, put_measured},

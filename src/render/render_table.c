@@ -44,17 +44,27 @@ static int add_row(struct libscols_table *table, const struct render_images *ima
     return 0;
 }
 
-/* Where snapshots were asked for, a table must say which row is which. */
+/* Before IMAGE, which stays last. */
+static size_t put_before_last(const char *name, const struct render_column **columns, size_t n)
+{
+    columns[n] = columns[n - 1];
+    columns[n - 1] = render_column_find(name, strlen(name));
+    return n + 1;
+}
+
+/* Where snapshots or domains were asked for, a table must say which row is which. */
 static size_t default_columns(const struct render_options *options,
                               const struct render_column **columns)
 {
     size_t n = render_chosen_columns(options, false, columns);
 
-    if (options->columns != NULL || !options->snapshots)
+    if (options->columns != NULL)
         return n;
-    columns[n] = columns[n - 1]; /* IMAGE stays last */
-    columns[n - 1] = render_column_find("SNAPSHOT", strlen("SNAPSHOT"));
-    return n + 1;
+    if (options->domains) {
+        n = put_before_last("DOMAIN", columns, n);
+        n = put_before_last("TARGET", columns, n);
+    }
+    return options->snapshots ? put_before_last("SNAPSHOT", columns, n) : n;
 }
 
 static void unref(struct libscols_table **table)

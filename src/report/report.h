@@ -272,6 +272,18 @@ struct report_space {
 
 struct report_picture;
 
+/* A domain of libvirt, and what an image is to it: "vda". */
+struct report_domain {
+    const char *name, *target;
+};
+
+/* Those whose disk an image is; all is borrowed. */
+struct report_domains {
+    const struct report_domain *list;
+    size_t n;
+    const char *names, *targets; /* of all of them, in a line each; empty: of none */
+};
+
 struct report_image {
     const char *path;        /* borrowed: as the caller named it */
     struct io_beside beside; /* where a copy of it would be put */
@@ -295,6 +307,7 @@ struct report_image {
     const char *backing_image;
     const char *const *overlays;
     size_t n_overlays;
+    const struct report_domains *domains; /* borrowed; NULL: not asked for */
     /* Of the first table: of the file, and of the device under it. NULL: not asked for, or the
      * latter is not known or as the former. */
     struct report_picture *picture, *device_picture;

@@ -43,6 +43,8 @@ dependencies() {
         try without/qcow2frag $command nbd://localhost/x
         refused nbd://localhost/x "is remote, and this qcow2frag was built without libnbd: it reads files only"
     done
+    try without/qcow2frag --libvirt
+    refused --libvirt "this qcow2frag was built without libvirt"
     mkdir images
     "$MKQCOW2" --into images "$TESTS"/images/*.txt
     rm images/v2-zero.qcow2 # which is damaged

@@ -124,6 +124,8 @@ def of_image(image):
     yield "up", {}, int(image["error"] is None)
     yield "measured_timestamp_seconds", {}, image["measured_at"]
     yield "in_use", {}, image["in_use"]
+    for domain in image["domains"] or ():
+        yield "domain_info", {"domain": domain["name"], "target": domain["target"]}, 1
     if image["error"] is not None:
         return
     errors = sum(finding["severity"] == "error" for finding in image["findings"])

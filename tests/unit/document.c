@@ -43,12 +43,16 @@ static void images_are_in_the_order_given(void **state)
         "{\"qcow2frag\":\"" QCOW2FRAG_VERSION "\",\"schema\":1,\"images\":[{\"path\":\"a\\u001b\","
         "\"measured_at\":0,\"complete\":false,\"error\":null,\"in_use\":null,\"format\":null,"
         "\"tables\":[],\"host\":null,\"space\":null,\"verdict\":null,\"findings_total\":0,"
-        "\"findings\":[],\"backing_image\":null,\"overlays\":[]},{\"path\":\"b\",\"measured_at\":7,"
+        "\"findings\":[],\"backing_image\":null,\"overlays\":[],\"domains\":null},{\"path\":\"b\","
+        "\"measured_at\":7,"
         "\"complete\":true,\"error\":\"why\","
         "\"in_use\":true,\"format\":null,\"tables\":[],\"host\":null,\"space\":null,"
         "\"verdict\":null,\"findings_total\":0,\"findings\":[],\"backing_image\":\"a\","
-        "\"overlays\":[\"c\",\"d\"]}]}";
+        "\"overlays\":[\"c\",\"d\"],\"domains\":[{\"name\":\"web\",\"target\":\"vda\"},"
+        "{\"name\":\"db\",\"target\":\"sdb\"}]}]}";
     static const char *const overlays[] = {"c", "d"};
+    static const struct report_domain used_by[] = {{"web", "vda"}, {"db", "sdb"}};
+    static const struct report_domains domains = {used_by, 2, "web, db", "vda, sdb"};
     char *text;
 
     (void)state;
@@ -56,6 +60,7 @@ static void images_are_in_the_order_given(void **state)
     images[1].backing_image = "a";
     images[1].overlays = overlays;
     images[1].n_overlays = 2;
+    images[1].domains = &domains;
     images[1].complete = true;
     images[1].error = (char *)(uintptr_t) "why";
     text = squeezed(images, 2);
@@ -247,7 +252,7 @@ static void the_findings(void **state)
                     "\"message\":\"is counted twice\"},{\"code\":\"data-overlap\","
                     "\"severity\":\"error\",\"where\":\"l2[5][17]\",\"host_offset\":327816,"
                     "\"message\":\"points to the header\"}],\"backing_image\":null,"
-                    "\"overlays\":[]}]}");
+                    "\"overlays\":[],\"domains\":null}]}");
 }
 
 int main(void)

@@ -106,6 +106,25 @@ static void space_is_there_if_it_was_asked_for(void **state)
     has_no(&made.image, 1, "leaked");
 }
 
+static void each_domain_has_a_sample(void **state)
+{
+    static const struct report_domain domains[] = {{"db", "vda"}, {"web \"1\"", "sdb"}};
+    static const char *const lines[] = {
+        "qcow2frag_image_domain_info{image=\"disk.qcow2\",domain=\"db\",target=\"vda\"} 1",
+        "qcow2frag_image_domain_info{image=\"disk.qcow2\",domain=\"web \\\"1\\\"\",target=\"sdb\"} "
+        "1",
+        NULL};
+    struct made_report made;
+
+    (void)state;
+    made_init(&made);
+    has_no(&made.image, 1, "domain");
+    made.image.domains = &(struct report_domains){.names = "", .targets = ""};
+    has_no(&made.image, 1, "domain");
+    made.image.domains = &(struct report_domains){domains, 2, "", ""};
+    has_lines(&made.image, 1, lines);
+}
+
 static void damage_is_counted_by_severity(void **state)
 {
     static const char *const lines[] = {
@@ -249,6 +268,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_metric_has_its_figure),
         cmocka_unit_test(space_is_there_if_it_was_asked_for),
+        cmocka_unit_test(each_domain_has_a_sample),
         cmocka_unit_test(damage_is_counted_by_severity),
         cmocka_unit_test(what_was_not_measured_is_down),
         cmocka_unit_test(no_image_at_all),

@@ -94,6 +94,8 @@ static void each_column_has_its_figure(void **state)
         {"FINDINGS", "0", "0"},
         {"BACKING", "base.qcow2", NULL},
         {"OVERLAYS", "3", "3"},
+        {"DOMAIN", "db, web", NULL},
+        {"TARGET", "vda, sdb", NULL},
         {"SNAPSHOTID", "", NULL},
         {"SNAPSHOT", "", NULL},
         {"IMAGE", "disk.qcow2", NULL},
@@ -107,6 +109,7 @@ static void each_column_has_its_figure(void **state)
     assert_int_equal(sizeof(cells) / sizeof(cells[0]), render_n_columns);
     made.image.backing_image = "base.qcow2";
     made.image.n_overlays = 3;
+    made.image.domains = &(struct report_domains){.names = "db, web", .targets = "vda, sdb"};
     for (size_t i = 0; i < render_n_columns; i++) {
         assert_string_equal(cells[i].name, render_columns[i].name);
         cell_is(&made, cells[i].name, cells[i].people, cells[i].programs);
