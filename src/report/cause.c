@@ -391,8 +391,8 @@ static const struct {
     [REPORT_CAUSE_DISCARD] = {"discard-holes",
                               "clusters that the guest discarded leave holes, which later writes "
                               "fill",
-                              "an option of -drive and -blockdev since QEMU 8.1; in libvirt "
-                              "discard_no_unref='on' in the <driver> of the disk"},
+                              "an option of -drive and -blockdev since QEMU 8.1; in libvirt, "
+                              "since 9.5, discard_no_unref='on' in the <driver> of the disk"},
     [REPORT_CAUSE_SMALL_CLUSTERS] = {"small-clusters", "small clusters make small pieces",
                                      "an option -o of qemu-img create or convert; the commands "
                                      "below keep the size as it is"},
@@ -400,8 +400,8 @@ static const struct {
                             "merges an image into its backing file; only where no other image is "
                             "built on that one"},
     [REPORT_CAUSE_L2_CACHE] = {"l2-cache", "QEMU's default L2 cache does not cover the disk",
-                               "an option of -drive and -blockdev; in libvirt <metadata_cache> in "
-                               "the <driver> of the disk"},
+                               "an option of -drive and -blockdev; in libvirt, since 7.0, "
+                               "<metadata_cache> in the <driver> of the disk"},
     [REPORT_CAUSE_HOST_COW] = {"host-copy-on-write",
                                "the host's file system puts what is written again elsewhere",
                                AT_CREATION ", as is chattr +C on a file without data; it also "

@@ -51,6 +51,9 @@ static void delete_snapshots(struct report_cook *cook)
         report_recipe_put_in_order(cook);
 }
 
+/* libvirt's size is of both of QEMU's caches, of which that of refcounts takes so many first. */
+#define REFCOUNT_CACHE_CLUSTERS 4
+
 static void enlarge_cache(struct report_cook *cook)
 {
     bool remote = cook->image->beside.is_remote; /* the VM may have it by another name */
@@ -59,11 +62,12 @@ static void enlarge_cache(struct report_cook *cook)
         report_cook_ask_keys(cook, "");
     report_cook_step(
         cook,
-        "Start QEMU with a cache that holds all L2 tables of this disk. In libvirt this is "
-        "<metadata_cache><max_size unit='bytes'>%" PRIu64
+        "Start QEMU with a cache that holds all L2 tables of this disk. In libvirt, since 7.0, "
+        "this is <metadata_cache><max_size unit='bytes'>%" PRIu64
         "</max_size></metadata_cache> in the <driver> of the disk. If that is set already, nothing "
         "is left to do: this page cannot see it, and stays as it is.",
-        cook->image->format.l2_cache_bytes);
+        cook->image->format.l2_cache_bytes +
+            REFCOUNT_CACHE_CLUSTERS * cook->image->format.cluster_bytes);
     if (!remote)
         report_cook_command(cook, "qemu-system-x86_64%s -drive %s,l2-cache-size=%" PRIu64,
                             cook->words.objects, cook->words.drive,

@@ -51,7 +51,7 @@ def encryption(path):
 class SimulatedDisk:
     """Images and a data file on a disk that nbdkit serves for as long as two commands run."""
 
-    def __init__(self, plugin, images, data_file=None, extents=None, l2_cache_size=None):
+    def __init__(self, plugin, images, data_file=None, extents=None, l2_cache_size=None, cache_size=None):
         self.parameters = [os.path.abspath(plugin), "file=" + os.path.abspath(images[0])]
         if extents:
             self.parameters.append("extents=" + os.path.abspath(extents))
@@ -67,6 +67,8 @@ class SimulatedDisk:
             opened["data-file"] = self.export(len(images))
         if l2_cache_size:
             opened["l2-cache-size"] = l2_cache_size
+        if cache_size:
+            opened["cache-size"] = cache_size
         # nbdkit's shell puts its socket in.
         self.image = "'json:%s'" % json.dumps(opened).replace("SOCKET", "'$unixsocket'")
 
@@ -155,14 +157,15 @@ class Tables:
 def measure(plugin, paths, given=None):
     """`given`: the options of the command line."""
     given = given or argparse.Namespace(data_file=None, extents=None, reads=None, qemu_io=False, tables=False,
-                                        mebibytes=None, l2_cache_size=None)
+                                        mebibytes=None, l2_cache_size=None, cache_size=None)
     tables = Tables(paths)
     begin, size = 0, tables.guest_size
     if given.tables:
         size = min(size, oracle.round_up(tables.end, REQUEST))
     if given.mebibytes:
         begin, size = given.mebibytes[0] * REQUEST, given.mebibytes[1] * REQUEST
-    disk = SimulatedDisk(plugin, paths, given.data_file, given.extents, given.l2_cache_size)
+    disk = SimulatedDisk(plugin, paths, given.data_file, given.extents, given.l2_cache_size,
+                         given.cache_size)
     reads, start = disk.read_all(size, given.qemu_io or begin > 0 or size % REQUEST != 0, begin)
     kinds = [tables.kind(read) for read in reads]
     if given.reads:
@@ -182,6 +185,7 @@ def main(argv):
     parser.add_argument("--tables", action="store_true", help="only as far as there are L2 tables")
     parser.add_argument("--mebibytes", nargs=2, type=int, metavar=("FROM", "TO"), help="only these of the disk")
     parser.add_argument("--l2-cache-size", type=int, metavar="BYTES", help="the option of QEMU, for the uppermost image")
+    parser.add_argument("--cache-size", type=int, metavar="BYTES", help="the same of both its caches, as libvirt sets it")
     parser.add_argument("--qemu-io", action="store_true", help="with qemu-io, where qemu-img bench would do")
     parser.add_argument("plugin", metavar="PLUGIN", help="nbdkit-disk-plugin.so")
     parser.add_argument("images", metavar="IMAGE", nargs="+", help="then its backing files, the uppermost first")

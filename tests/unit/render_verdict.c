@@ -72,9 +72,11 @@ static void steps_are_numbered(void **state)
     make(&page);
     page.made.image.verdict.action = REPORT_L2_CACHE;
     says(&page, "  What to do:");
+    says(&page, "   1. Start QEMU with a cache that holds all L2 tables of this disk. In libvirt, "
+                "since 7.0, this is");
     says(&page,
-         "   1. Start QEMU with a cache that holds all L2 tables of this disk. In libvirt this "
-         "is");
+         "      <metadata_cache><max_size unit='bytes'>393216</max_size></metadata_cache> in "
+         "the <driver> of");
     says(&page,
          "        qemu-system-x86_64 -drive format=qcow2,file=disk.qcow2,l2-cache-size=131072");
     done(&page);
