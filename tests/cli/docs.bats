@@ -45,13 +45,13 @@ setup() {
 # file and on every machine: shim.c answers for the kernel.
 with_extents() {
     [ -r "$SHIM" ] || skip "no $SHIM"
+    mkdir -p bin
     cat >extents <<'EXTENTS'
 0           0x500000     0x4a3c400000   0
 0x500000    0x1e000000   0x0c81300000   0
 0x1e500000  0x40000000   0x5d00000000   0
 0x5e500000  0x8000000000 0x6f40000000   1
 EXTENTS
-    mkdir bin
     cat >bin/qcow2frag <<SCRIPT
 #!/bin/sh
 ASAN_OPTIONS=verify_asan_link_order=0:\$ASAN_OPTIONS SHIM_FIEMAP=$PWD/extents LD_PRELOAD=$SHIM \\
@@ -129,6 +129,19 @@ IMAGE
     lists metrics all.prom "$metrics"
 }
 
+# with_qemu: the pages show what its tools print, too. They do not wait for the disk (haste.c) in the shells of examples either.
+with_qemu() {
+    local program
+
+    needs qemu-img qemu-io
+    [ -r "${HASTE:-}" ] || return 0
+    mkdir -p bin
+    for program in qemu-img qemu-io; do
+        printf '#!/bin/sh\nLD_PRELOAD=%s exec %s "$@"\n' "$HASTE" "$(type -P "$program")" >"bin/$program"
+        chmod +x "bin/$program"
+    done
+}
+
 # shown_is_printed FOLDER PAGE ...: its examples, run with the images that they name, print what it shows. Where a page
 # shows the folder that they run in, it is FOLDER.
 shown_is_printed() {
@@ -176,6 +189,11 @@ shown_is_printed() {
 
 @test "docs: the examples for many images print what the page shows" {
     shown_is_printed /srv "$guides/fleet.md"
+}
+
+@test "docs: the examples for hypervisor developers print what the page shows" {
+    with_qemu
+    shown_is_printed /srv "$guides/allocator.md"
 }
 
 @test "docs: what is not run is listed here with its reason, could be read by a shell, and names options that there are" {
