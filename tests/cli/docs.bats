@@ -154,7 +154,7 @@ shown_is_printed() {
     chmod +x bin/make
     mkdir -p shown
     cd shown
-    mkdir build images
+    mkdir -p build images
     mkdir images/100 images/101
     while read -r text name; do
         [ -z "$text" ] || ! grep -q -F -- "${name#images/}" "${@:2}" || "$MKQCOW2" "$TESTS/images/$text.txt" "$name"
@@ -196,9 +196,19 @@ shown_is_printed() {
     shown_is_printed /srv "$guides/allocator.md"
 }
 
+@test "docs: the examples of the comparison print what the page shows" {
+    with_qemu
+    mkdir -p shown/build/tests
+    ln -s "$SOURCE/bench" shown/bench
+    ln -s "$MKQCOW2" shown/build/tests/mkqcow2
+    printf '#!/bin/sh\nexec "%s" "$@"\n' "$QCOW2FRAG" >shown/build/qcow2frag
+    chmod +x shown/build/qcow2frag
+    shown_is_printed /srv "$SOURCE/doc/comparison.md"
+}
+
 @test "docs: what is not run is listed here with its reason, could be read by a shell, and names options that there are" {
     { qcow2frag --help; cat "$metrics"; } >words
-    try witness oracle/doc_blocks.py words "$SOURCE/README.md" "$guides"/*.md
+    try witness oracle/doc_blocks.py words "$SOURCE/README.md" "$SOURCE/doc/comparison.md" "$guides"/*.md
     [ ! -s err ] || told "blocks:" err
     exits 0
     is out "$(grep . <<<"$not_run")"
