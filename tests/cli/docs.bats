@@ -260,10 +260,28 @@ shown_is_printed() {
     lists links "$SOURCE"/*.md "$SOURCE"/doc/*.md "$guides"/*.md "$TESTS"/*/*.md
 }
 
-@test "docs: the folders that the README shows are there" {
+@test "docs: the folders that the README shows are there, and the reverse" {
     sed -n 's|^    \([a-z/]*/\) .*|\1|p' "$SOURCE/README.md" >folders
     [ -s folders ] || told "the README shows no folder"
     while read -r folder; do
         [ -d "$SOURCE/$folder" ] || told "there is no $folder"
     done <folders
+    git -C "$SOURCE" ls-files >files 2>err || skip "no git"
+    sed -n -E 's@^((src|tests|doc)/[a-z]+/).*@\1@p; s@^([a-z]+/).*@\1@p' files | sort -u | while read -r folder; do
+        grep -q "^$folder" folders || told "the README does not show $folder"
+    done
+}
+
+@test "docs: the table of numbers names keys and columns that there are" {
+    sed -n '/^## Which number/,/^## Put/p' "$SOURCE/README.md" | grep '^|' | cut -d'|' -f3 >cells
+    grep -o '`[a-z_]*`' cells | tr -d '`' | sort -u >keys
+    [ "$(wc -l <keys)" -gt 15 ] || told "few keys:" keys
+    while read -r key; do
+        grep -q "^\.It Va $key " "$format" || told "there is no key $key"
+    done <keys
+    grep -o '\<[A-Z][A-Z]*\>' cells | grep -v -x -e SSD | sort -u >columns
+    [ "$(wc -l <columns)" -gt 8 ] || told "few columns:" columns
+    while read -r column; do
+        grep -q "^\.It Cm $column\( Pq default\)\?$" "$manual" || told "there is no column $column"
+    done <columns
 }
