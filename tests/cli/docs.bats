@@ -18,7 +18,7 @@ needs Proxmox VE (proxmox.md)
 needs a guest that boots (README.md)
 needs a second host (fleet.md, ovirt-lvm.md)
 needs images of yours (README.md)
-needs libvirt (slow-vm.md)
+needs libvirt (fleet.md, slow-vm.md)
 needs logical volumes (ovirt-lvm.md)
 '
 
