@@ -260,6 +260,19 @@ shown_is_printed() {
     lists links "$SOURCE"/*.md "$SOURCE"/doc/*.md "$guides"/*.md "$TESTS"/*/*.md
 }
 
+@test "docs: links of the pages that are installed do not leave them" {
+    mkdir -p pages/guide
+    grep -o "'doc/[a-z/-]*\\.md'" "$SOURCE/meson.build" | tr -d "'" | while read -r page; do
+        cp "$SOURCE/$page" "pages/${page#doc/}"
+    done
+    [ "$(find pages -name '*.md' | wc -l)" -ge 9 ] || told "few pages"
+    lists links pages/*.md pages/guide/*.md
+    for page in "$guides"/*.md; do
+        grep -q "'doc/guide/${page##*/}'" "$SOURCE/meson.build" || told "${page##*/} is not installed"
+        grep -q "(doc/guide/${page##*/})" "$SOURCE/README.md" || told "the README has no link to ${page##*/}"
+    done
+}
+
 @test "docs: the folders that the README shows are there, and the reverse" {
     sed -n 's|^    \([a-z/]*/\) .*|\1|p' "$SOURCE/README.md" >folders
     [ -s folders ] || told "the README shows no folder"
