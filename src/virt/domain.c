@@ -220,13 +220,9 @@ static int step(struct reading *reading)
         return 0;
     if (kind == ELEMENT)
         return begin(reading, depth, name);
-    if (kind != END_OF_ELEMENT)
-        return 0;
-    if (depth == DISK && reading->in_disk) {
+    if (kind == END_OF_ELEMENT && depth == DISK && reading->in_disk) {
         ret = end_of_disk(reading);
         forget(reading);
-    } else if (depth == OF_DISK) {
-        reading->in_source = false;
     }
     return ret;
 }
