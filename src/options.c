@@ -93,6 +93,11 @@ static int add_argument(const char *text, size_t before, struct options *options
 static int check_uris(const struct options *options, struct err *err)
 {
     for (size_t i = 0; i < options->n_paths; i++)
+        if (options->libvirt && options->libvirt_uri == NULL && !io_uri_is(options->paths[i]) &&
+            strstr(options->paths[i], ":///") != NULL)
+            return err_set(err, EINVAL,
+                           "a URI of libvirt goes to its option by an equals sign: --libvirt=URI");
+    for (size_t i = 0; i < options->n_paths; i++)
         if (io_uri_is(options->paths[i]) && io_uri_has_password(options->paths[i]))
             return io_uri_check(options->paths[i], err);
     if (options->output != NULL && io_uri_is(options->output))

@@ -189,6 +189,9 @@ qcow2frag: domain a, disk vde: is read by the network, by the protocol \"rbd\""
     try qcow2frag --libvirt=
     exits 1
     holds err "qcow2frag: --libvirt= takes a URI, as in qemu:///system"
+    try qcow2frag --libvirt qemu:///system
+    exits 1
+    holds err "qcow2frag: a URI of libvirt goes to its option by an equals sign: --libvirt=URI"
     for command in map report defrag; do
         try qcow2frag $command --libvirt disk.qcow2
         exits 1
