@@ -124,14 +124,18 @@ static bool is_gone(const struct io_nbd_link *link)
     return link->nbd->aio_is_closed(link->handle) == 1 || link->nbd->aio_is_dead(link->handle) == 1;
 }
 
-/* Lets the connection go on for so long. A signal that ends nothing is no failure. */
+/*
+ * Lets the connection go on for so long. A signal that ends nothing is no failure. A server that
+ * ends it before it was looked at once is an event that libnbd does not expect (EINVAL).
+ */
 static int go_on(struct io_nbd_link *link, int milliseconds, const char *what, struct err *err)
 {
     int ret = link->nbd->poll(link->handle, milliseconds);
+    int code = ret < 0 ? link->nbd->get_errno() : 0;
 
-    if (ret < 0 && (link->nbd->get_errno() != EINTR || is_gone(link)))
+    if (ret < 0 && code != EINVAL && (code != EINTR || is_gone(link)))
         return fail(link, what, err);
-    if (!is_gone(link))
+    if (code != EINVAL && !is_gone(link))
         return ret != 0;
     link->broken = true;
     return err_set(err, ECONNRESET, "%s: the server has closed the connection", what);

@@ -281,6 +281,18 @@ qcow2frag: eio: the server cannot read 65536 bytes at offset 0x10000: Input/outp
 qcow2frag: slow-reader: the server has not answered for 3 seconds"
 }
 
+# By strace it is looked at late.
+@test "a server that ends the connection before it is looked at once has closed it" {
+    needs python3 strace
+    strace -o trace true 2>log || skip "strace is not allowed to trace"
+    tables 20
+    mkdir bad
+    uri="nbd+unix:///?socket=$PWD/bad/slamming"
+    try python3 "$TESTS/cli/nbd_server.py" disk.qcow2 bad strace -f -qq -o trace -e trace=poll,ppoll \
+        -e inject=poll,ppoll:delay_enter=300000 "$QCOW2FRAG" "$uri"
+    refused "$uri" "cannot connect: the server has closed the connection"
+}
+
 @test "nothing that is named in an image is connected to, and a folder is needed for a relative name" {
     needs nbdkit
     mkdir elsewhere

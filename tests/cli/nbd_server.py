@@ -19,6 +19,7 @@ MANNERS = {
     "good": "nothing is wrong",
     "silent": "says nothing at all",
     "http": "speaks another protocol",
+    "slamming": "ends the connection at once",
     "babbling": "has always one more thing to say of the export",
     "refusing": "has no such export",
     "dripping": "greets with a byte every 250 ms",
@@ -99,6 +100,8 @@ def shake_hands(manner, link, number):
             time.sleep(0.25)
     elif manner == "http":
         link.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+        take(link, 1)
+    elif manner == "slamming":
         raise Gone
     else:
         link.sendall(greeting)
