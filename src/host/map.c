@@ -29,6 +29,8 @@
 struct reading {
     struct host_map *map;
     size_t most;                      /* segments */
+    struct host_segment last;         /* whether there is room for it or not */
+    uint64_t n_segments;              /* likewise */
     uint64_t end;                     /* of the file, as far as it is known */
     struct host_fiemap_extent before; /* the last extent; bytes 0: none yet */
     bool any_encoded;
@@ -62,13 +64,12 @@ static bool goes_on(const struct host_fiemap_extent *before, const struct host_f
 }
 
 /* Does @segment only go on with the last one? */
-static bool joins(const struct host_map *map, const struct host_segment *segment)
+static bool joins(const struct reading *reading, const struct host_segment *segment)
 {
-    const struct host_segment *last;
+    const struct host_segment *last = &reading->last;
 
-    if (map->n_segments == 0)
+    if (reading->n_segments == 0)
         return false;
-    last = &map->segments[map->n_segments - 1];
     if (last->kind != segment->kind || segment->kind == HOST_ENCODED)
         return false;
     return segment->kind != HOST_DATA ||
@@ -79,8 +80,10 @@ static int append(struct reading *reading, struct host_segment segment, struct e
 {
     struct host_map *map = reading->map;
 
-    if (joins(map, &segment))
+    if (joins(reading, &segment))
         return 0;
+    reading->last = segment;
+    reading->n_segments++;
     if (map->n_segments == reading->most) { /* the extents are counted all the same */
         reading->too_many = true;
         return 0;
@@ -94,6 +97,21 @@ static int append(struct reading *reading, struct host_segment segment, struct e
 static int append_hole(struct reading *reading, struct err *err)
 {
     return append(reading, (struct host_segment){.file_off = reading->end, .kind = HOST_HOLE}, err);
+}
+
+/* There are more segments than extents where there are holes between these. */
+static int refuse(const struct reading *reading, const char *more, struct err *err)
+{
+    uint64_t extents = reading->map->extents;
+
+    if (reading->n_segments <= 2 * extents + 1)
+        return err_set(err, EFBIG,
+                       "the file lies in %" PRIu64 " extents%s, which are too many to follow them",
+                       extents, more);
+    return err_set(err, EFBIG,
+                   "the file is cut into %" PRIu64 " pieces%s by holes, which are too many to "
+                   "follow them",
+                   reading->n_segments / 2, more);
 }
 
 static int take(void *context, const struct host_fiemap_extent *extent, struct err *err)
@@ -121,11 +139,8 @@ static int take(void *context, const struct host_fiemap_extent *extent, struct e
     map->encoded |= (extent->flags & FIEMAP_EXTENT_ENCODED) != 0;
     map->unknown_flags |= extent->flags & ~(uint32_t)FLAGS_KNOWN;
     reading->before = *extent;
-    if (ret == 0 && reading->too_many && map->extents >= COUNTED_TIMES * (uint64_t)reading->most)
-        ret = err_set(err, EFBIG,
-                      "the file lies in %" PRIu64 " extents or more, which are too many to follow "
-                      "them",
-                      map->extents);
+    if (ret == 0 && reading->n_segments >= COUNTED_TIMES * (uint64_t)reading->most)
+        ret = refuse(reading, " or more", err);
     return ret;
 }
 
@@ -192,9 +207,7 @@ static int make(int (*fill)(struct reading *, void *, struct err *), void *conte
     if (ret == 0)
         ret = append_hole(&reading, err);
     if (ret == 0 && reading.too_many)
-        return err_set(err, EFBIG,
-                       "the file lies in %" PRIu64 " extents, which are too many to follow them",
-                       map->extents);
+        return refuse(&reading, "", err);
     if (ret == 0 && reading.any_encoded)
         ret = find_stored_lengths(map, err);
     if (ret == 0)

@@ -356,8 +356,8 @@ static void absurdly_many_extents_are_given_up(void **state)
     (void)state;
     assert_int_equal(host_map_read(&source, 10000, &map, &err), -EFBIG);
     assert_string_equal(err.text,
-                        "the file lies in 160000 extents or more, which are too many to follow "
-                        "them");
+                        "the file is cut into 80000 pieces or more by holes, which are too many to "
+                        "follow them");
     assert_null(map);
 }
 
@@ -393,6 +393,44 @@ static void extents_that_are_too_many_to_follow_are_counted(void **state)
     host_map_free(map);
 }
 
+/* As many as are in *@context, with holes in step between them: they are one extent. */
+static int ask_holey(void *context, struct fiemap *request)
+{
+    uint64_t first = request->fm_start / 2, n = *(uint64_t *)context;
+
+    for (uint32_t i = 0; i < request->fm_extent_count && first + i < n; i++)
+        request->fm_extents[request->fm_mapped_extents++] =
+            (struct fiemap_extent){.fe_logical = 2 * (first + i),
+                                   .fe_length = 1,
+                                   .fe_physical = 5000 + 2 * (first + i),
+                                   .fe_flags = first + i + 1 == n ? FIEMAP_EXTENT_LAST : 0};
+    return 0;
+}
+
+static void pieces_between_holes_are_not_called_extents(void **state)
+{
+    uint64_t n = 900;
+    struct host_fiemap_source source = {ask_holey, &n};
+    struct host_map *map = NULL;
+    struct err err = {0};
+
+    (void)state;
+    assert_int_equal(host_map_read(&source, 1799, &map, &err), -EFBIG);
+    assert_string_equal(err.text, "the file is cut into 900 pieces by holes, which are too many to "
+                                  "follow them");
+    err = (struct err){0};
+    n = 20000;
+    assert_int_equal(host_map_read(&source, 1000, &map, &err), -EFBIG);
+    assert_string_equal(err.text,
+                        "the file is cut into 8000 pieces or more by holes, which are too many to "
+                        "follow them");
+    err = (struct err){0};
+    n = 900;
+    assert_int_equal(host_map_read(&source, 1800, &map, &err), 0);
+    assert_int_equal(map->extents, 1);
+    host_map_free(map);
+}
+
 static void an_image_that_is_no_file_has_no_map(void **state)
 {
     struct io_memory memory = io_memory_of("", 0);
@@ -422,6 +460,7 @@ int main(void)
         cmocka_unit_test(extents_are_counted_as_filefrag_does),
         cmocka_unit_test(absurdly_many_extents_are_given_up),
         cmocka_unit_test(extents_that_are_too_many_to_follow_are_counted),
+        cmocka_unit_test(pieces_between_holes_are_not_called_extents),
         cmocka_unit_test(an_image_that_is_no_file_has_no_map),
     };
 
