@@ -3,8 +3,9 @@
  * no half of a page is seen. */
 #include "cmd.h"
 
+#include "cleanup.h"
 #include "options.h"
-#include "vec.h"
+#include "printed.h"
 #include "workers.h"
 
 #include <stdio.h>
@@ -33,39 +34,21 @@ void cmd_show_measuring(const struct cmd_console *console, time_t *shown, double
     console->progress(text);
 }
 
-/* Not open_memstream: where that finds no memory in the middle, it goes on without the bytes, and
- * nobody is told. */
-struct whole {
-    char *text;
-    size_t n_text, cap_text;
-    bool failed;
-};
-
-static ssize_t gather(void *context, const char *bytes, size_t len)
-{
-    struct whole *whole = context;
-
-    for (size_t i = 0; i < len && !whole->failed; i++) {
-        whole->failed = vec_reserve(whole, text) < 0;
-        if (!whole->failed)
-            whole->text[whole->n_text++] = bytes[i];
-    }
-    return whole->failed ? 0 : (ssize_t)len;
-}
-
 int cmd_print_whole(FILE *stream, int (*render)(void *context, FILE *memory), void *context)
 {
-    struct whole whole = {NULL, 0, 0, false};
-    FILE *memory = fopencookie(&whole, "w", (cookie_io_functions_t){.write = gather});
+    struct printed printed;
+    FILE *memory = printed_open(&printed);
+    CLEANUP_FREE char *text = NULL;
+    size_t len;
     int ret;
 
     if (memory == NULL)
         return -ENOMEM;
     ret = render(context, memory);
-    if (fclose(memory) != 0 || whole.failed)
-        ret = -ENOMEM;
+    text = printed_take(&printed, &len);
+    if (text == NULL)
+        return -ENOMEM;
     if (ret == 0)
-        fwrite(whole.text, 1, whole.n_text, stream);
-    free(whole.text);
+        fwrite(text, 1, len, stream);
     return ret;
 }

@@ -12,6 +12,7 @@
 #include "options.h"
 #include "originals.h"
 #include "output.h"
+#include "printed.h"
 #include "render_defrag.h"
 #include "rewrite.h"
 #include "rewrite_page.h"
@@ -209,19 +210,25 @@ static int end_text(struct rewrites *rewrites)
 }
 
 /* Not into the image itself, should it be what standard output leads to. */
-static int print(struct rewrites *rewrites, struct io_output *output, char **text, size_t *len,
+static int print(struct rewrites *rewrites, struct io_output *output, struct printed *printed,
                  struct err *err)
 {
+    CLEANUP_FREE char *text = NULL;
+    size_t len;
     int ret = io_output_check(output, err);
 
-    if (ret == 0 && (end_text(rewrites) < 0 || fflush(rewrites->text) != 0 ||
-                     ferror(rewrites->text) || *text == NULL))
-        ret = err_no_memory(err);
+    if (ret == 0) {
+        bool ended = end_text(rewrites) == 0;
+
+        text = printed_take(printed, &len);
+        if (!ended || text == NULL)
+            ret = err_no_memory(err);
+    }
     if (ret < 0) {
         io_output_abort(output);
         return ret;
     }
-    fwrite(*text, 1, *len, output->stream);
+    fwrite(text, 1, len, output->stream);
     return io_output_commit(output, err);
 }
 
@@ -249,11 +256,11 @@ static int collect(struct rewrites *rewrites, struct err *err)
 static int run(struct rewrites *rewrites, struct io_output *output, struct err *err)
 {
     const bool shown = !rewrites->options->quiet;
-    CLEANUP_FREE char *text = NULL;
-    size_t len = 0;
+    CLEANUP_FREE char *text = NULL; /* of what is not printed in the end */
+    struct printed printed;
     int ret;
 
-    rewrites->text = open_memstream(&text, &len);
+    rewrites->text = printed_open(&printed);
     if (rewrites->text == NULL)
         ret = err_no_memory(err);
     else
@@ -264,11 +271,10 @@ static int run(struct rewrites *rewrites, struct io_output *output, struct err *
     if (ret == 0)
         ret = rewrite_all(rewrites, err);
     if (ret == 0 && shown)
-        ret = print(rewrites, output, &text, &len, err);
+        ret = print(rewrites, output, &printed, err);
     else if (shown)
         io_output_abort(output);
-    if (rewrites->text != NULL)
-        fclose(rewrites->text);
+    text = printed_take(&printed, NULL);
     if (ret == 0)
         ret = rewrite_page_write(&rewrites->page, err);
     return ret;

@@ -7,6 +7,7 @@
 #include "header.h"
 #include "io.h"
 #include "named.h"
+#include "printed.h"
 #include "report.h"
 #include "vec.h"
 
@@ -104,19 +105,13 @@ static int by_image(const void *a, const void *b)
 /* NULL without memory. */
 static char *join(const struct report_domains *domains, bool targets)
 {
-    char *text = NULL;
-    size_t len;
-    FILE *to = open_memstream(&text, &len);
+    struct printed printed;
+    FILE *to = printed_open(&printed);
 
-    if (to == NULL)
-        return NULL;
-    for (size_t i = 0; i < domains->n; i++)
+    for (size_t i = 0; to != NULL && i < domains->n; i++)
         fprintf(to, "%s%s", i > 0 ? BETWEEN : "",
                 targets ? domains->list[i].target : domains->list[i].name);
-    if (fclose(to) == 0)
-        return text;
-    free(text);
-    return NULL;
+    return printed_take(&printed, NULL);
 }
 
 static int name(struct domains_image *image)

@@ -8,6 +8,7 @@
 #include "cleanup.h"
 #include "duration.h"
 #include "output.h"
+#include "printed.h"
 #include "render_html.h"
 #include "size.h"
 #include "vec.h"
@@ -78,7 +79,7 @@ static void put_note(char *text, size_t room, const struct render_defrag *result
 static int add_one(struct rewrite_page *page, const struct render_defrag *result)
 {
     char note[512];
-    size_t len = 0;
+    struct printed printed;
     FILE *stream;
     int ret;
 
@@ -86,14 +87,13 @@ static int add_one(struct rewrite_page *page, const struct render_defrag *result
         result->state == RENDER_DEFRAG_FAILED || result->before == NULL ||
         result->before->error != NULL)
         return 0;
-    stream = open_memstream(&page->text, &len);
+    stream = printed_open(&printed);
     if (stream == NULL)
         return -ENOMEM;
     put_note(note, sizeof(note), result);
     ret = render_html(stream, result->before, result->after, note);
-    if (fclose(stream) != 0)
-        ret = -ENOMEM;
-    return ret;
+    page->text = printed_take(&printed, NULL);
+    return page->text == NULL ? -ENOMEM : ret;
 }
 
 /* ---- many ---- */
@@ -163,15 +163,12 @@ static char *render_rows(struct rewrite_page *page)
                                  .rows = page->rows,
                                  .n_rows = page->n_rows,
                                  .measured_at = time(NULL)};
-    char *text = NULL;
-    size_t len = 0;
-    FILE *stream = open_memstream(&text, &len);
-    int ret;
+    struct printed printed;
+    FILE *stream = printed_open(&printed);
+    int ret = stream != NULL ? render_fleet(stream, &fleet) : -ENOMEM;
+    char *text = printed_take(&printed, NULL);
 
-    if (stream == NULL)
-        return NULL;
-    ret = render_fleet(stream, &fleet);
-    if (fclose(stream) == 0 && ret == 0)
+    if (ret == 0)
         return text;
     free(text);
     return NULL;

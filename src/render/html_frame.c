@@ -6,7 +6,10 @@
 #include "html_frame.h"
 
 #include "html_parts.h"
+#include "printed.h"
+#include "render.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -112,6 +115,22 @@ void html_frame_table(struct html *html, const char *caption, const char *class)
 void html_frame_table_end(struct html *html)
 {
     html_put(html, "</tbody>\n</table>\n</div>\n");
+}
+
+char *html_frame_document(const struct render_images *images, size_t most)
+{
+    struct printed printed;
+    FILE *stream = printed_open(&printed);
+    size_t len = 0;
+    char *text;
+
+    if (stream != NULL)
+        render_json_in_html(stream, images);
+    text = printed_take(&printed, &len);
+    if (len <= most)
+        return text;
+    free(text);
+    return NULL;
 }
 
 void html_frame_end(struct html *html)

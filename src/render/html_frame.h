@@ -7,6 +7,9 @@
 #include "report.h"
 
 #include <stdbool.h>
+#include <stddef.h>
+
+struct render_images;
 
 /* Up to the place where the title goes: put it there, as text. */
 void html_frame_begin(struct html *html);
@@ -26,6 +29,12 @@ void html_frame_section(struct html *html, const char *id, const char *title, co
 /* A table that may be wider than the page: begin, and end. @caption says what it is. */
 void html_frame_table(struct html *html, const char *caption, const char *class);
 void html_frame_table_end(struct html *html);
+
+/*
+ * The JSON of @images, to be put where it does not end the page. A new string; NULL: it is longer
+ * than @most, or there is no memory.
+ */
+char *html_frame_document(const struct render_images *images, size_t most);
 
 /* The end of all. */
 void html_frame_end(struct html *html);

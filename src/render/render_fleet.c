@@ -327,17 +327,8 @@ static char *document_of(const struct render_fleet *fleet, size_t most)
 {
     const struct render_images images = {fleet->n_images, image_of,
                                          (void *)(uintptr_t)fleet->images};
-    char *text = NULL;
-    size_t len = 0;
-    FILE *stream = fleet->images != NULL ? open_memstream(&text, &len) : NULL;
 
-    if (stream == NULL)
-        return NULL;
-    render_json_in_html(stream, &images);
-    if (fclose(stream) == 0 && len <= most)
-        return text;
-    free(text);
-    return NULL;
+    return fleet->images != NULL ? html_frame_document(&images, most) : NULL;
 }
 
 static void put_document(struct html *html, const struct render_fleet *fleet)

@@ -224,9 +224,6 @@ static char *document_of(const struct html_subjects *subjects, unsigned level, s
 {
     struct report_image copies[2];
     const struct render_images images = {subjects->n, image_of, copies};
-    char *text = NULL;
-    size_t len = 0;
-    FILE *stream;
 
     for (size_t i = 0; i < subjects->n; i++) {
         copies[i] = *subjects->list[i].image;
@@ -234,15 +231,7 @@ static char *document_of(const struct html_subjects *subjects, unsigned level, s
         if (!is_short(&copies[i], level))
             return NULL;
     }
-    stream = open_memstream(&text, &len);
-    if (stream == NULL)
-        return NULL;
-    render_json_in_html(stream, &images);
-    if (fclose(stream) != 0 || len > most) {
-        free(text);
-        return NULL;
-    }
-    return text;
+    return html_frame_document(&images, most);
 }
 
 static void put_document(struct html *html, const struct html_subjects *subjects)

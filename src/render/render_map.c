@@ -7,6 +7,7 @@
 #include "map_cell.h"
 #include "page.h"
 #include "picture.h"
+#include "printed.h"
 #include "size.h"
 #include "text.h"
 
@@ -228,18 +229,17 @@ static size_t count_lines(const char *text)
 /* A part of the text around the map, as it will look. NULL: no memory. */
 static char *text_of(const struct map *map, void (*print)(const struct map *, FILE *))
 {
-    char *text = NULL;
-    size_t len = 0;
-    FILE *memory = open_memstream(&text, &len);
+    struct printed printed;
+    FILE *memory = printed_open(&printed);
     FILE *flow = memory != NULL ? render_flow_open(memory, map->how->width) : NULL;
     bool failed = flow == NULL;
+    char *text;
 
     if (flow != NULL) {
         print(map, flow);
         failed = fclose(flow) != 0;
     }
-    if (memory != NULL)
-        failed |= fclose(memory) != 0;
+    text = printed_take(&printed, NULL);
     if (!failed)
         return text;
     free(text);

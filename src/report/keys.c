@@ -2,6 +2,7 @@
 /* Owns which file of a chain has which key. Reads none, and knows no passphrase. */
 #include "keys.h"
 
+#include "printed.h"
 #include "report.h"
 #include "text.h"
 
@@ -194,20 +195,12 @@ static void print_own_option(FILE *out, const struct report_image *image)
 static char *printed(void (*print)(FILE *, const struct report_image *),
                      const struct report_image *image)
 {
-    char *text = NULL;
-    size_t len;
-    FILE *out = open_memstream(&text, &len);
-    bool failed;
+    struct printed printed;
+    FILE *out = printed_open(&printed);
 
-    if (out == NULL)
-        return NULL;
-    print(out, image);
-    failed = ferror(out) != 0;
-    failed = fclose(out) != 0 || failed;
-    if (!failed)
-        return text;
-    free(text);
-    return NULL;
+    if (out != NULL)
+        print(out, image);
+    return printed_take(&printed, NULL);
 }
 
 char *report_keys_objects(const struct report_image *image)

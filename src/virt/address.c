@@ -3,6 +3,7 @@
 #include "address.h"
 
 #include "err.h"
+#include "printed.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -70,14 +71,12 @@ char *virt_address_of_export(const char *name, const char *host, const char *por
                              const char *socket, const char *tls)
 {
     bool is_unix = socket != NULL;
-    char *uri = NULL;
-    size_t len;
+    struct printed printed;
     FILE *to;
-    bool whole;
 
     if (!is_unix && (host == NULL || !is_host(host) || !is_port(port)))
         return NULL;
-    to = open_memstream(&uri, &len);
+    to = printed_open(&printed);
     if (to == NULL)
         return NULL;
     fprintf(to, "nbd%s%s://", tls != NULL && strcmp(tls, "yes") == 0 ? "s" : "",
@@ -92,9 +91,5 @@ char *virt_address_of_export(const char *name, const char *host, const char *por
         fputs("?socket=", to);
         encode(to, socket);
     }
-    whole = !ferror(to);
-    if (fclose(to) == 0 && whole)
-        return uri;
-    free(uri);
-    return NULL;
+    return printed_take(&printed, NULL);
 }
