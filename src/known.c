@@ -26,16 +26,12 @@ static struct known_file file_of(const struct stat *st, const char *path)
     return (struct known_file){.device = st->st_dev, .number = st->st_ino};
 }
 
-/* FNV-1a for a path; of numbers a mixture. Files with one key are told apart by all they have. */
+/* Files with one key are told apart by all they have. */
 static uint64_t key_of(const struct known_file *file)
 {
-    uint64_t key = UINT64_C(0xcbf29ce484222325);
-
     if (file->path == NULL)
         return (file->device << 40 | file->device >> 24) ^ file->number ^ file->is_device;
-    for (const char *at = file->path; *at != '\0'; at++)
-        key = (key ^ (unsigned char)*at) * UINT64_C(0x100000001b3);
-    return key;
+    return hash_bytes(HASH_OF_NOTHING, file->path, strlen(file->path));
 }
 
 static bool is_same(const struct known_file *a, const struct known_file *b)

@@ -8,6 +8,15 @@
 
 #define SLOTS_MIN 16
 
+uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t len)
+{
+    const unsigned char *list = bytes;
+
+    for (size_t i = 0; i < len; i++)
+        hash = (hash ^ list[i]) * UINT64_C(0x100000001b3);
+    return hash;
+}
+
 void hash_free(struct hash *hash)
 {
     free(hash->slots);

@@ -16,6 +16,10 @@ struct hash_slot {
     uint32_t value;
 };
 
+/* The hash of bytes behind others, whose hash is @hash: FNV-1a, which withstands no attack. */
+#define HASH_OF_NOTHING UINT64_C(0xcbf29ce484222325)
+uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t len);
+
 /* Zeros are an empty one. Release with hash_free. */
 struct hash {
     struct hash_slot *slots; /* open addressing; a power of two of them, at most half in use */

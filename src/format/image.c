@@ -4,24 +4,17 @@
 #include "image.h"
 
 #include "err.h"
+#include "hash.h"
 #include "io.h"
 
 #include <string.h>
-
-/* FNV-1a: to notice a change, not to withstand an attack. */
-static uint64_t hash_bytes(uint64_t hash, const unsigned char *bytes, size_t len)
-{
-    for (size_t i = 0; i < len; i++)
-        hash = (hash ^ bytes[i]) * UINT64_C(0x100000001b3);
-    return hash;
-}
 
 static int hash_snapshots(const struct format_image *image, uint64_t *hash, struct err *err)
 {
     uint64_t off = image->header.snapshots_off, left = image->snapshots.table_bytes;
     unsigned char window[4096];
 
-    *hash = UINT64_C(0xcbf29ce484222325);
+    *hash = HASH_OF_NOTHING;
     while (left > 0) {
         size_t len = left < sizeof(window) ? (size_t)left : sizeof(window);
         int ret = io_read(image->io, off, window, len, err);
