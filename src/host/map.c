@@ -34,7 +34,6 @@ struct reading {
     uint64_t end;                     /* of the file, as far as it is known */
     struct host_fiemap_extent before; /* the last extent; bytes 0: none yet */
     bool any_encoded;
-    bool too_many; /* segments: there is no map */
 };
 
 /*
@@ -84,10 +83,8 @@ static int append(struct reading *reading, struct host_segment segment, struct e
         return 0;
     reading->last = segment;
     reading->n_segments++;
-    if (map->n_segments == reading->most) { /* the extents are counted all the same */
-        reading->too_many = true;
+    if (reading->n_segments > reading->most) /* the extents are counted all the same */
         return 0;
-    }
     if (vec_reserve(map, segments) < 0)
         return err_no_memory(err);
     map->segments[map->n_segments++] = segment;
@@ -206,7 +203,7 @@ static int make(int (*fill)(struct reading *, void *, struct err *), void *conte
     ret = fill(&reading, context, err);
     if (ret == 0)
         ret = append_hole(&reading, err);
-    if (ret == 0 && reading.too_many)
+    if (ret == 0 && reading.n_segments > most)
         return refuse(&reading, "", err);
     if (ret == 0 && reading.any_encoded)
         ret = find_stored_lengths(map, err);
