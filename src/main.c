@@ -163,8 +163,7 @@ static int run(const struct options *options)
 
     if (options->action == OPTIONS_HELP || options->action == OPTIONS_VERSION)
         return tell_about(options);
-    if (options->timeout_seconds > 0)
-        io_nbd_set_timeout(options->timeout_seconds);
+    io_nbd_set_timeout(options->timeout_seconds);
     switch (options->command) {
     case OPTIONS_MAP:
         return cmd_map(options, &console);

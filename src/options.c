@@ -4,6 +4,7 @@
 #include "options.h"
 
 #include "err.h"
+#include "nbd.h"
 #include "options_refusal.h"
 #include "options_values.h"
 #include "uri.h"
@@ -240,6 +241,7 @@ int options_parse(int argc, char **argv, struct options *options, struct err *er
     int ret;
 
     memset(options, 0, sizeof(*options));
+    options->timeout_seconds = IO_NBD_SECONDS;
     options->help = OPTIONS_NO_COMMAND;
     fill_getopt(letters, longs);
     opterr = 0;

@@ -44,7 +44,7 @@ struct options {
     enum options_progress progress;
     enum report_device device;
     int threads;              /* at least 1; 0: as many as there are processors */
-    unsigned timeout_seconds; /* of a remote image; 0: not given */
+    unsigned timeout_seconds; /* of who is asked: a remote image, or libvirt */
     bool bytes;
     bool noheadings;
     bool quiet;

@@ -32,6 +32,15 @@ struct target {
 
 #define NAMED SIZE_MAX
 
+/* What a name leads to, which no result is to replace; NULL: nothing that can be looked at. */
+static const struct stat *look_at(const char *path, struct stat *st)
+{
+    if (io_uri_is(path) || stat(path, st) < 0)
+        return NULL;
+    io_spare(st);
+    return st;
+}
+
 /* @st: what is there; NULL: nothing that could be looked at. *@number: of the target that it is. */
 static int add(struct targets *targets, const char *path, size_t folder, size_t relative,
                const struct stat *st, size_t *number)
@@ -117,17 +126,12 @@ static int search_folder(struct search *search, const char *path, bool one_file_
 
 /* ---- domains ---- */
 
-#define SILENCE_SECONDS 30 /* unless --timeout says otherwise */
-
 static int take_disk(void *context, const char *place, size_t *number)
 {
     struct search *search = context;
     struct stat st;
-    bool exists = !io_uri_is(place) && stat(place, &st) == 0;
 
-    if (exists)
-        io_spare(&st);
-    return add(search->targets, place, NAMED, 0, exists ? &st : NULL, number);
+    return add(search->targets, place, NAMED, 0, look_at(place, &st), number);
 }
 
 static void fail_disk(void *context, const char *name, const char *text)
@@ -159,10 +163,10 @@ static int add_domains(struct search *search, const struct options *options)
 {
     const struct domains_taker taker = {take_disk, fail_disk, pass_disk, search};
     struct targets *targets = search->targets;
-    unsigned seconds = options->timeout_seconds > 0 ? options->timeout_seconds : SILENCE_SECONDS;
     size_t n_errors = targets->n_errors;
     struct err err = {0};
-    int ret = domains_collect(&targets->domains, options->libvirt_uri, seconds, &taker, &err);
+    int ret = domains_collect(&targets->domains, options->libvirt_uri, options->timeout_seconds,
+                              &taker, &err);
 
     if (ret == -ENOMEM)
         return ret;
@@ -182,15 +186,13 @@ static int add_named(struct search *search, const char *path, bool one_file_syst
 {
     struct targets *targets = search->targets;
     struct stat st;
-    bool exists = !io_uri_is(path) && stat(path, &st) == 0;
-    bool folder = exists && S_ISDIR(st.st_mode);
+    const struct stat *there = look_at(path, &st);
+    bool folder = there != NULL && S_ISDIR(there->st_mode);
     size_t number;
 
-    if (exists)
-        io_spare(&st);
     targets->has_folder |= folder;
     return folder ? search_folder(search, path, one_file_system)
-                  : add(targets, path, NAMED, 0, exists ? &st : NULL, &number);
+                  : add(targets, path, NAMED, 0, there, &number);
 }
 
 static int add_listed(struct search *search, const char *list, bool one_file_system)
