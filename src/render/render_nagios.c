@@ -204,12 +204,12 @@ struct fleet {
 static void add_table(struct fleet *fleet, const struct report_table *table)
 {
     for (int kind = 0; kind < REPORT_N_LIMITS; kind++) {
-        struct opt_f64 figure = report_limit_figure(table, (enum report_limit_kind)kind);
+        enum report_limit_kind of = (enum report_limit_kind)kind;
+        struct opt_f64 figure = report_limit_figure(table, of);
         struct opt_f64 *worst = &fleet->worst[kind];
 
         if (figure.known &&
-            (!worst->known ||
-             (kind == REPORT_MIN_RUN ? figure.value < worst->value : figure.value > worst->value)))
+            (!worst->known || report_limit_is_worse(of, figure.value, worst->value)))
             *worst = figure;
     }
 }

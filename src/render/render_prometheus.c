@@ -127,9 +127,8 @@ static void put_real(struct sample *sample, double value)
     end(sample, digits);
 }
 
-static void put_column(struct sample *sample, const char *name)
+static void put_column(struct sample *sample, const struct render_column *column)
 {
-    const struct render_column *column = render_column_find(name, strlen(name));
     struct render_value value = column->value(sample->image, sample->table);
     char digits[RENDER_DIGITS_MAX];
 
@@ -370,6 +369,8 @@ static void put_metric(FILE *stream, const struct metric *metric,
                        const struct render_images *images, const struct render_row *rows,
                        size_t n_rows)
 {
+    const struct render_column *column =
+        metric->column != NULL ? render_column_find(metric->column, strlen(metric->column)) : NULL;
     struct sample sample = {.stream = stream, .metric = metric};
 
     for (size_t i = 0; i < n_rows; i++) {
@@ -378,8 +379,8 @@ static void put_metric(FILE *stream, const struct metric *metric,
         render_row_look(&rows[i], images, &sample.image, &sample.table);
         if (!metric->of_table)
             sample.table = NULL;
-        if (metric->column != NULL)
-            put_column(&sample, metric->column);
+        if (column != NULL)
+            put_column(&sample, column);
         else
             metric->print(&sample);
     }

@@ -10,6 +10,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+bool report_limit_is_worse(enum report_limit_kind kind, double figure, double than)
+{
+    return kind == REPORT_MIN_RUN ? figure < than : figure > than;
+}
+
 struct opt_f64 report_limit_figure(const struct report_table *table, enum report_limit_kind kind)
 {
     const struct opt_u64 *half_bytes = &table->walk.contiguous_run_half_bytes;
@@ -29,17 +34,14 @@ enum report_level report_limit_level(const struct report_table *table, enum repo
                                      const struct report_limit *limit)
 {
     struct opt_f64 figure = report_limit_figure(table, kind);
-    bool below = kind == REPORT_MIN_RUN;
 
     if (!limit->given || (table->measured && !figure.known))
         return REPORT_OK; /* no data: nothing is worse than anything */
     if (!figure.known)
         return REPORT_NOT_KNOWN;
-    if (limit->has_critical &&
-        (below ? figure.value < limit->critical : figure.value > limit->critical))
+    if (limit->has_critical && report_limit_is_worse(kind, figure.value, limit->critical))
         return REPORT_CRITICAL;
-    return (below ? figure.value < limit->warning : figure.value > limit->warning) ? REPORT_WARNING
-                                                                                   : REPORT_OK;
+    return report_limit_is_worse(kind, figure.value, limit->warning) ? REPORT_WARNING : REPORT_OK;
 }
 
 static void value_text(enum report_limit_kind kind, double value, char text[SIZE_TEXT_MAX])

@@ -27,6 +27,9 @@ struct report_limit {
 /* The numbers are the statuses of monitoring plugins. */
 enum report_level { REPORT_OK, REPORT_WARNING, REPORT_CRITICAL, REPORT_NOT_KNOWN };
 
+/* Is @figure strictly worse than @than? */
+bool report_limit_is_worse(enum report_limit_kind kind, double figure, double than);
+
 /* The figure that a limit is for. */
 struct opt_f64 report_limit_figure(const struct report_table *table, enum report_limit_kind kind);
 
