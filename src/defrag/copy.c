@@ -5,6 +5,7 @@
 #include "clock.h"
 #include "err.h"
 #include "gather.h"
+#include "large.h"
 #include "map.h"
 #include "new_file.h"
 #include "plan.h"
@@ -13,13 +14,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <time.h>
 
 #define WINDOWS_MAX 4
 #define MEMORY_OF_FAST (UINT64_C(64) << 20) /* more is of no use where nothing is sorted */
 #define PARTS_MAX ((size_t)1 << 19)         /* of all windows: 12 MiB */
-#define HUGE_PAGE_BYTES (UINT64_C(2) << 20)
 
 /* A gap that takes as long to be read over as a seek takes at least, or a command. */
 #define GAP_SPINNING (UINT64_C(768) << 10)
@@ -58,17 +57,6 @@ static uint64_t blocks(uint64_t bytes)
                                       : DEFRAG_BLOCK_BYTES;
 }
 
-/* Large pages, where the system has them: a window may be a quarter of a million small ones. */
-static void *memory_new(uint64_t bytes)
-{
-    void *memory =
-        aligned_alloc(HUGE_PAGE_BYTES, (bytes + HUGE_PAGE_BYTES - 1) & ~(HUGE_PAGE_BYTES - 1));
-
-    if (memory != NULL)
-        madvise(memory, bytes, MADV_HUGEPAGE);
-    return memory;
-}
-
 /* No more than the whole file needs. All windows are their owner's, and hold nothing. */
 static int divide_memory(struct copy *copy, uint64_t bytes, size_t n_windows)
 {
@@ -81,7 +69,7 @@ static int divide_memory(struct copy *copy, uint64_t bytes, size_t n_windows)
         copy->step = blocks(rate);
     copy->cursor.most = PARTS_MAX / n_windows;
     free(copy->memory);
-    copy->memory = memory_new(n_windows * copy->step);
+    copy->memory = defrag_large_new(n_windows * copy->step);
     if (copy->memory == NULL)
         return err_no_memory(copy->err);
     for (size_t i = 0; i < n_windows; i++)

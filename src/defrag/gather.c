@@ -5,6 +5,7 @@
 #include "clock.h"
 #include "err.h"
 #include "io.h"
+#include "large.h"
 #include "parts.h"
 
 #include <errno.h>
@@ -201,7 +202,7 @@ int defrag_gather(struct defrag_gather *gather, struct defrag_parts *parts, unsi
                   struct err *err)
 {
     if (gather->scratch == NULL)
-        gather->scratch = malloc(SCRATCH_BYTES);
+        gather->scratch = defrag_large_new(SCRATCH_BYTES);
     if (gather->scratch == NULL)
         return err_no_memory(err);
     defrag_parts_sort_by_place(parts);

@@ -4,6 +4,7 @@
 
 #include "err.h"
 #include "io.h"
+#include "large.h"
 #include "new_file.h"
 #include "plan.h"
 #include "planned.h"
@@ -214,7 +215,7 @@ static int read_all(struct reading *reading)
 int defrag_read_back(const struct defrag_read_back *read_back, bool *direct, struct err *err)
 {
     struct reading reading = {.read_back = read_back, .fd = -1};
-    unsigned char *bytes = aligned_alloc(DIRECT_BYTES, WINDOWS * DEFRAG_SHARE_BYTES);
+    unsigned char *bytes = defrag_large_new(WINDOWS * DEFRAG_SHARE_BYTES);
     int ret = bytes == NULL ? err_no_memory(err) : 0;
 
     if (ret == 0)
