@@ -3,6 +3,7 @@
 #include "holder.h"
 
 #include "cleanup.h"
+#include "openers.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -112,7 +113,7 @@ static bool look_at(int folder, const char *name, struct statx *st)
 }
 
 /* Whom to look for. */
-enum holders { ANYBODY, WRITERS, WRITERS_AND_QEMU };
+enum holders { ANYBODY, WRITERS, WRITERS_AND_QEMU, QEMU };
 
 static bool is_qemu(pid_t pid)
 {
@@ -130,6 +131,8 @@ static int look(pid_t pid, const struct statx *wanted, enum holders holders)
     char name[64];
     int found = 0;
 
+    if (holders == QEMU && !is_qemu(pid))
+        return 0;
     snprintf(name, sizeof(name), "/proc/%ld/fd", (long)pid);
     folder = opendir(name);
     while (folder != NULL && found < 2 && (entry = readdir(folder)) != NULL) {
@@ -140,7 +143,8 @@ static int look(pid_t pid, const struct statx *wanted, enum holders holders)
             !is_same(&st, wanted))
             continue;
         examine(pid, entry->d_name, &writes, &locks);
-        if (holders == ANYBODY || writes || (holders == WRITERS_AND_QEMU && is_qemu(pid)))
+        if (holders == ANYBODY || holders == QEMU || writes ||
+            (holders == WRITERS_AND_QEMU && is_qemu(pid)))
             found = locks ? 2 : 1;
     }
     return found;
@@ -149,6 +153,7 @@ static int look(pid_t pid, const struct statx *wanted, enum holders holders)
 static bool find(int fd, enum holders holders, struct store_holder *holder)
 {
     CLEANUP_FOLDER DIR *processes = opendir("/proc");
+    const pid_t self = getpid();
     struct dirent *entry;
     struct statx wanted;
     pid_t best = 0;
@@ -158,7 +163,7 @@ static bool find(int fd, enum holders holders, struct store_holder *holder)
         return false;
     while (found < 2 && (entry = readdir(processes)) != NULL) {
         pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
-        int of_it = pid <= 0 || pid == getpid() ? 0 : look(pid, &wanted, holders);
+        int of_it = pid <= 0 || pid == self ? 0 : look(pid, &wanted, holders);
 
         if (of_it > found) {
             found = of_it;
@@ -177,6 +182,9 @@ bool store_holder_find(int fd, struct store_holder *holder)
 
 bool store_holder_find_writer(int fd, bool qemu, struct store_holder *holder)
 {
+    /* Where the kernel knows of no writer, the descriptors of all programs need not be read. */
+    if (store_openers_writers(fd) == STORE_OPENERS_NONE)
+        return qemu && find(fd, QEMU, holder);
     return find(fd, qemu ? WRITERS_AND_QEMU : WRITERS, holder);
 }
 
