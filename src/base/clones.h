@@ -9,7 +9,7 @@
 #include <stdint.h> /* any header of the C library tells whether that is glibc */
 
 /*
- * A unit test is built for one of them after the other: CLONES_LEVEL is its target. Else it needs
+ * For unit tests they are built for one after the other: CLONES_LEVEL is the target. Else it needs
  * ifunc in the C library (glibc) and, with sanitizers, a loader that runs them early enough: they
  * have one version.
  */
