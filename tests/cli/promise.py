@@ -28,7 +28,7 @@ PART, SECONDS = 1.05, 0.06
 TOO_HIGH = 1.25
 AGREE_PART, AGREE_SECONDS = 0.01, 0.02 # with the plan
 REWRITES = ("image", "both", "snapshots")
-DEFRAG = re.compile(r"qcow2frag defrag( --device \w+| --quiet --force)? \S+") # the same image comes of all of these
+DEFRAG = re.compile(r"qcow2frag defrag( --device \w+)? \S+") # the same image comes of all of these, and by force
 
 K, M, G, T = 1 << 10, 1 << 20, 1 << 30, 1 << 40
 
@@ -64,9 +64,9 @@ class Measured:
         return next(line for line in lines if line.startswith(begins))
 
     def rewriting(self, path):
-        """As that, for an image that the page would leave as it is."""
+        """As that, for an image that the page would leave as it is; None: defrag, by force."""
         if not self.converts:
-            return f"qcow2frag defrag --quiet --force {path}"
+            return None
         form = self.form
         options = ["compat=" + ("0.10" if form["version"] == 2 else "1.1"),
                    f"cluster_size={form['cluster_bytes']}", f"refcount_bits={form['refcount_bits']}"]
@@ -92,24 +92,25 @@ def measure(program, paths, options):
     return found
 
 
-def plan(program, path, profile, *options):
-    """What defrag says before it begins."""
-    text = out(program, "defrag", "--dry-run", "--device", profile, "--json", *options, path)
-    return json.loads(text)["defrag"][0]
+def plans(program, paths, profile, *options):
+    """{path: what defrag says before it begins}"""
+    if not paths:
+        return {}
+    text = out(program, "defrag", "--dry-run", "--device", profile, "--json", *options, *paths)
+    return {plan["path"]: plan for plan in json.loads(text)["defrag"]} # in an order of its own
 
 
-def planned(program, path):
-    """The seconds that defrag plans, on a spinning disk."""
-    return plan(program, path, "hdd", "--force")["after"]["disk"]["seconds"]
-
-
-def copied(path, folder):
-    """A copy of an image in a new folder, with the files that it is built on."""
+def linked(path, folder, *, move):
+    """A folder with an image and the files that it is built on: the image itself, or where it will only be read, a link
+    to it."""
     os.mkdir(folder)
     for name in os.listdir():
         if name.startswith(path + ".") and os.path.isfile(name):
             os.link(name, os.path.join(folder, name))
-    subprocess.run(["cp", "--sparse=always", path, folder], check=True)
+    if move:
+        os.rename(path, os.path.join(folder, path))
+    else:
+        os.symlink(os.path.abspath(path), os.path.join(folder, path))
 
 
 def run(command, folder):
@@ -118,20 +119,30 @@ def run(command, folder):
     subprocess.run(command, cwd=folder, env=environment, shell=True, check=True, stdout=subprocess.DEVNULL)
 
 
+def forced(program, paths):
+    """All of these are put in order, though no page says so."""
+    if paths:
+        subprocess.run([program, "defrag", "--quiet", "--force", "--verify", "none", *paths], check=True)
+
+
 def done(path, before):
-    """Runs the commands for an image, each once; {profile: (what came of it, whether the page told it)}."""
-    made, result = {}, {}
+    """Runs the commands for an image, each once; {profile: (what comes of it, whether the page told it)}, and the images
+    that are still to be put in order by force."""
+    made, result, left = {}, {}, []
+    said = {profile: before[path, profile].command(path) for profile in PROFILES}
     for number, profile in enumerate(PROFILES):
-        said = before[path, profile].command(path)
-        command = said or before[path, profile].rewriting(path)
-        of_any = DEFRAG if DEFRAG.fullmatch(command) else command
+        command = said[profile] or before[path, profile].rewriting(path)
+        of_any = DEFRAG if command is None or DEFRAG.fullmatch(command) else command
         if of_any not in made:
             folder = f"{path}.done{number}"
-            copied(path, folder)
-            run(command, folder)
-            made[of_any] = os.path.join(folder, path + (".new" if "qemu-img convert" in command else ""))
-        result[profile] = made[of_any], said is not None
-    return result
+            linked(path, folder, move=of_any is DEFRAG)
+            made[of_any] = os.path.join(folder, path + (".new" if of_any is not DEFRAG else ""))
+            if command is None:
+                left.append(made[of_any])
+            else:
+                run(command, folder)
+        result[profile] = made[of_any], said[profile] is not None
+    return result, left
 
 
 def broken(promise, came, loose):
@@ -143,9 +154,9 @@ def broken(promise, came, loose):
         yield f"{promised:.3f} s were promised, but it takes only {came:.3f} s"
 
 
-def differs(program, path, promise):
-    """Does the plan of defrag say something else than the page?"""
-    promised, plan = promise.disk["after_defrag_seconds"], planned(program, path)
+def differs(promise, plan):
+    """Does the plan of defrag, on the same disk, say something else than the page?"""
+    promised, plan = promise.disk["after_defrag_seconds"], plan["after"]["disk"]["seconds"]
     if abs(promised - plan) > max(AGREE_PART * plan, AGREE_SECONDS):
         yield f"{promised:.3f} s were promised, and {plan:.3f} s are planned"
 
@@ -160,27 +171,47 @@ def least_said(arguments, path):
     return said and float(said[1].replace(",", "")) * UNITS[said[2]]
 
 
-def top_alone(program, path, before):
-    """What is wrong with that: the image is put in order, and the chain measured again."""
-    folder = f"{path}.alone"
-    copied(path, folder)
-    run(f"qcow2frag defrag --quiet --force {path}", folder)
-    after = measure(program, [os.path.join(folder, path)], ["--chain"])
-    for profile in PROFILES:
-        said = least_said(before[path, profile].arguments, path)
-        came, was = (m.disk["seconds"] for m in (after[os.path.join(folder, path), profile], before[path, profile]))
-        if said is None and before[path, profile].action in REWRITES:
-            yield f"{profile}: nothing is said of the uppermost image alone"
-        if said is not None and came < said / PART and came < said - SECONDS:
-            yield f"{profile}: with the uppermost image in order it takes {came:.3f} s, and at least {said:.3f} s were said"
+def tops_alone(program, images, before):
+    """What is wrong with that: the uppermost images are put in order, and the chains measured again."""
+    said = {(path, profile): least_said(before[path, profile].arguments, path) for path in images for profile in PROFILES}
+    alone = {path: os.path.join(f"{path}.alone", path) for path in images}
+    for path in images:
+        linked(path, f"{path}.alone", move=True)
+    forced(program, list(alone.values()))
+    after = measure(program, list(alone.values()), ["--chain"])
+    for path, profile in said:
+        name, least = f"{images[path]}: {profile}", said[path, profile]
+        came, was = (m.disk["seconds"] for m in (after[alone[path], profile], before[path, profile]))
+        if least is None and before[path, profile].action in REWRITES:
+            yield f"{name}: nothing is said of the uppermost image alone"
+        if least is not None and came < least / PART and came < least - SECONDS:
+            yield f"{name}: with the uppermost image in order it takes {came:.3f} s, and at least {least:.3f} s were said"
         if came > was * PART and came > was + SECONDS:
-            yield f"{profile}: with the uppermost image in order it takes {came:.3f} s, and {was:.3f} s before"
+            yield f"{name}: with the uppermost image in order it takes {came:.3f} s, and {was:.3f} s before"
+
+
+def told_and_planned(program, images, before):
+    """What is wrong with the plans of defrag, before anything is done."""
+    for profile in PROFILES:
+        told = [path for path in images if before[path, profile].action in REWRITES and not before[path, profile].converts]
+        for path, plan in plans(program, told, profile).items():
+            if plan["state"] != "planned":
+                yield f"{images[path]}: {profile}: {before[path, profile].action}, but defrag would leave it"
+    defragged = [path for path in images if not before[path, "hdd"].converts]
+    for path, plan in plans(program, defragged, "hdd", "--force").items():
+        for wrong in differs(before[path, "hdd"], plan):
+            yield f"{images[path]}: {wrong}"
 
 
 def judge(program, images, options):
     """What is wrong with the promises of images, {path: name}."""
     before = measure(program, list(images), options)
-    made = {path: done(path, before) for path in images}
+    yield from told_and_planned(program, images, before)
+    made, left = {}, []
+    for path in images:
+        made[path], more = done(path, before)
+        left += more
+    forced(program, left)
     after = measure(program, sorted({copy for of in made.values() for copy, _ in of.values()}), options)
     for path, name in images.items():
         for profile, (copy, told) in made[path].items():
@@ -189,35 +220,63 @@ def judge(program, images, options):
                 yield f"{name}: {profile}: {wrong}"
             if told and came.action in REWRITES:
                 yield f"{name}: {profile}: {promise.action}, and then {came.action} again"
-            if told and not promise.converts and plan(program, path, profile)["state"] != "planned":
-                yield f"{name}: {profile}: {promise.action}, but defrag would leave it"
-        if before[path, "hdd"].chain:
-            for wrong in top_alone(program, path, before):
-                yield f"{name}: {wrong}"
-        if not before[path, "hdd"].converts:
-            for wrong in differs(program, path, before[path, "hdd"]):
-                yield f"{name}: {wrong}"
+    chains = {path: name for path, name in images.items() if before[path, "hdd"].chain}
+    if chains:
+        yield from tops_alone(program, chains, before)
 
 
 # ------------------------------------------------------------------------------------------------
 # Making
 # ------------------------------------------------------------------------------------------------
+#
+# An image is made in steps, one after the other; those that images of a group take at the same time are done by one program,
+# since starting QEMU's takes longer than most of what it is to do. A step is a function that does several of its kind,
+# and what is to be done for one image.
 
 
 def qemu_img(*arguments):
     subprocess.run(["qemu-img", *map(str, arguments)], check=True, stdout=subprocess.DEVNULL, env=QEMU)
 
 
+def each_qemu_img(calls):
+    for arguments in calls:
+        qemu_img(*arguments)
+
+
+def each(makers):
+    for make in makers:
+        make()
+
+
 def create(name, size, options="", backing=None):
     words = ["-o", options] if options else []
     if backing:
         words += ["-b", backing, "-F", "qcow2"]
-    qemu_img("create", "-q", "-f", "qcow2", *words, name, size)
+    return each_qemu_img, ["create", "-q", "-f", "qcow2", *words, name, size]
 
 
-def qemu_io(name, commands, *options):
-    subprocess.run(["qemu-io", "-t", "unsafe", "-f", "qcow2", *options, name], check=True,
-                   input="".join(command + "\n" for command in commands), text=True, stdout=subprocess.DEVNULL, env=QEMU)
+MOST_ARGUMENTS = 1 << 20 # bytes; with their places in memory they must be less than 2 MiB
+
+
+def all_qemu_io(steps):
+    """Each is (image, commands, options of open). As arguments: those that qemu-io reads it answers with a prompt."""
+    words = []
+    for name, commands, options in steps:
+        new = [f"open -t unsafe {options} -o driver=qcow2 {name}", *commands, "close"]
+        if sum(map(len, words)) + sum(map(len, new)) + 8 * len(words + new) > MOST_ARGUMENTS:
+            run_qemu_io(words)
+            words = []
+        words += new
+    run_qemu_io(words)
+
+
+def run_qemu_io(commands):
+    subprocess.run(["qemu-io", *(word for command in commands for word in ("-c", command))], check=True,
+                   stdout=subprocess.DEVNULL, env=QEMU)
+
+
+def qemu_io(name, commands, options=""):
+    return all_qemu_io, (name, list(commands), options)
 
 
 def write(offset, size, flag=""):
@@ -226,8 +285,8 @@ def write(offset, size, flag=""):
 
 def written(name, size, unit, units, options="", flag="", backing=None):
     """Units of so many bytes, in this order."""
-    create(name, size, options, backing)
-    qemu_io(name, [write(number * unit, unit, flag) for number in units])
+    yield create(name, size, options, backing)
+    yield qemu_io(name, [write(number * unit, unit, flag) for number in units])
 
 
 def shuffled(n, of, seed=1):
@@ -249,21 +308,23 @@ def text(name, size, seed=3, noise=0.0, holes=0.0, disk=None):
 
 def fresh(name, size, options, **contents):
     """As convert -c makes it."""
-    text(name + ".raw", size, **contents)
-    qemu_img("convert", "-c", "-f", "raw", "-O", "qcow2", "-o", options, name + ".raw", name)
-    os.unlink(name + ".raw")
+    def make():
+        text(name + ".raw", size, **contents)
+        qemu_img("convert", "-c", "-f", "raw", "-O", "qcow2", "-o", options, name + ".raw", name)
+        os.unlink(name + ".raw")
+    yield each, make
 
 
 def rewritten(name, part):
     """Compressed, then so many clusters were written to."""
-    fresh(name, 8 * M, "cluster_size=4k")
-    qemu_io(name, [write(number * 4 * K, 4 * K) for number in shuffled(int(part * 2048), 2048)])
+    yield from fresh(name, 8 * M, "cluster_size=4k")
+    yield qemu_io(name, [write(number * 4 * K, 4 * K) for number in shuffled(int(part * 2048), 2048)])
 
 
 def large(name, size, step, n, options="", order=None, flag=""):
     """A bit of data here and there on a large disk."""
-    create(name, size, options)
-    qemu_io(name, [write(number * step, 128 * K if not flag else 64 * K, flag) for number in order or range(n)])
+    yield create(name, size, options)
+    yield qemu_io(name, [write(number * step, 128 * K if not flag else 64 * K, flag) for number in order or range(n)])
 
 
 def scattered(cluster, **how):
@@ -273,54 +334,56 @@ def scattered(cluster, **how):
 
 
 def overlay(name, options="", unit=64 * K, zeros=0):
-    written(name + ".base", 256 * M, 64 * K, shuffled(300, 4096, 7))
-    written(name, 256 * M, unit, shuffled(600, 256 * M // unit, 9), options, backing=name + ".base")
-    qemu_io(name, [f"write -q -z {number * 64 * K} 64k" for number in shuffled(zeros, 4096, 11)])
+    yield from written(name + ".base", 256 * M, 64 * K, shuffled(300, 4096, 7))
+    yield from written(name, 256 * M, unit, shuffled(600, 256 * M // unit, 9), options, backing=name + ".base")
+    yield qemu_io(name, [f"write -q -z {number * 64 * K} 64k" for number in shuffled(zeros, 4096, 11)])
 
 
 def zero_tables(name):
-    create(name + ".base", 200 * G)
-    create(name, 200 * G, backing=name + ".base")
-    qemu_io(name, [write(number * 512 * M, 64 * K) for number in shuffled(60, 100)] +
-            [f"write -q -z {number * 512 * M} 64k" for number in range(100, 390)])
+    yield create(name + ".base", 200 * G)
+    yield create(name, 200 * G, backing=name + ".base")
+    yield qemu_io(name, [write(number * 512 * M, 64 * K) for number in shuffled(60, 100)] +
+                  [f"write -q -z {number * 512 * M} 64k" for number in range(100, 390)])
 
 
 def three_layers(name):
-    written(name + ".0", 128 * M, 64 * K, shuffled(300, 2048, 1))
-    written(name + ".1", 128 * M, 4 * K, shuffled(600, 32768, 2), "cluster_size=4k", backing=name + ".0")
-    written(name, 128 * M, 16 * K, shuffled(400, 8192, 3), "cluster_size=16k", backing=name + ".1")
+    yield from written(name + ".0", 128 * M, 64 * K, shuffled(300, 2048, 1))
+    yield from written(name + ".1", 128 * M, 4 * K, shuffled(600, 32768, 2), "cluster_size=4k", backing=name + ".0")
+    yield from written(name, 128 * M, 16 * K, shuffled(400, 8192, 3), "cluster_size=16k", backing=name + ".1")
 
 
 def with_snapshots(name):
-    written(name, 128 * M, 64 * K, shuffled(500, 2048))
+    yield from written(name, 128 * M, 64 * K, shuffled(500, 2048))
     for number in range(3):
-        qemu_img("snapshot", "-c", f"s{number}", name)
-        qemu_io(name, [write(unit * 64 * K, 64 * K) for unit in shuffled(100, 2048, number)])
+        yield each_qemu_img, ["snapshot", "-c", f"s{number}", name]
+        yield qemu_io(name, [write(unit * 64 * K, 64 * K) for unit in shuffled(100, 2048, number)])
 
 
-def changed(name, command, *options):
+def changed(name, command, options=""):
     """Some of a shuffled disk is discarded or made zero, some written anew."""
-    written(name, 128 * M, 64 * K, shuffled(1000, 2048))
-    qemu_io(name, [f"{command} {number * 64 * K} 64k" for number in shuffled(600, 2048, 2)] +
-            [write(number * 64 * K, 64 * K) for number in shuffled(200, 2048, 3)], *options)
+    yield from written(name, 128 * M, 64 * K, shuffled(1000, 2048))
+    yield qemu_io(name, [f"{command} {number * 64 * K} 64k" for number in shuffled(600, 2048, 2)] +
+                  [write(number * 64 * K, 64 * K) for number in shuffled(200, 2048, 3)], options)
 
 
 def emptied_tables(name):
-    create(name, 200 * G)
-    qemu_io(name, [write(number * 512 * M, 64 * K) for number in range(390)] +
-            [f"discard -q {number * 512 * M} 64k" for number in range(390) if number % 4], "-d", "unmap")
+    yield create(name, 200 * G)
+    yield qemu_io(name, [write(number * 512 * M, 64 * K) for number in range(390)] +
+                  [f"discard -q {number * 512 * M} 64k" for number in range(390) if number % 4], "-d unmap")
 
 
 def preallocated(name, how):
-    written(name, 64 * M, 16 * K, shuffled(1500, 4096), f"cluster_size=16k,preallocation={how}")
+    return written(name, 64 * M, 16 * K, shuffled(1500, 4096), f"cluster_size=16k,preallocation={how}")
 
 
 def mkfs(name):
-    with open(name + ".raw", "wb") as file:
-        file.truncate(300 * G)
-    subprocess.run(["mkfs.ext4", "-q", "-F", name + ".raw"], check=True, stdout=subprocess.DEVNULL)
-    qemu_img("convert", "-f", "raw", "-O", "qcow2", name + ".raw", name)
-    os.unlink(name + ".raw")
+    def make():
+        with open(name + ".raw", "wb") as file:
+            file.truncate(300 * G)
+        subprocess.run(["mkfs.ext4", "-q", "-F", name + ".raw"], check=True, stdout=subprocess.DEVNULL)
+        qemu_img("convert", "-f", "raw", "-O", "qcow2", name + ".raw", name)
+        os.unlink(name + ".raw")
+    yield each, make
 
 
 def subclusters(cluster, part, n, span):
@@ -328,7 +391,7 @@ def subclusters(cluster, part, n, span):
 
 
 def turns(name):
-    written(name, G, 64 * K, [(number % 6) * 2048 + number // 6 for number in range(900)])
+    return written(name, G, 64 * K, [(number % 6) * 2048 + number // 6 for number in range(900)])
 
 
 def backward(unit):
@@ -358,7 +421,7 @@ GROUPS = {
         "in turns": turns,
         "backward": backward(64 * K),
         "backward, small clusters": backward(4 * K),
-        "discarded": lambda name: changed(name, "discard -q", "-d", "unmap"),
+        "discarded": lambda name: changed(name, "discard -q", "-d unmap"),
         "made zero": lambda name: changed(name, "write -q -z"),
         "made zero, space given back": lambda name: changed(name, "write -q -z -u"),
         "preallocated": lambda name: preallocated(name, "metadata"),
@@ -396,8 +459,9 @@ GROUPS = {
         "1 TiB, shuffled": lambda name: large(name, T, 512 * M, 250, order=shuffled(250, 2000)),
         "1 TiB, subclusters": lambda name: large(name, T, 512 * M, 300, "extended_l2=on", shuffled(300, 2000)),
         "64 GiB, small clusters": lambda name: large(name, 64 * G, 64 * M, 300, "cluster_size=4k", shuffled(300, 1000)),
-        "many, nothing between": lambda name: written(name, 16 * G, 2 * M, (), "cluster_size=4k") or
-        qemu_io(name, [write(number * 2 * M, 4 * K) for number in shuffled(1500, 8192)]),
+        "many, nothing between": lambda name: (
+            create(name, 16 * G, "cluster_size=4k"),
+            qemu_io(name, [write(number * 2 * M, 4 * K) for number in shuffled(1500, 8192)])),
         "emptied": emptied_tables,
         "mkfs.ext4 on 300 GiB": mkfs,
     },
@@ -419,10 +483,14 @@ GROUPS = {
 
 def made(group):
     """{path: name} of the images of a group."""
-    paths = {}
-    for number, (name, make) in enumerate(GROUPS[group].items()):
-        make(f"{group}-{number}")
-        paths[f"{group}-{number}"] = name
+    paths = {f"{group}-{number}": name for number, name in enumerate(GROUPS[group])}
+    makers = [iter(GROUPS[group][name](path)) for path, name in paths.items()]
+    while steps := [step for step in (next(maker, None) for maker in makers) if step]:
+        of_kind = {}
+        for kind, what in steps:
+            of_kind.setdefault(kind, []).append(what)
+        for kind, all_of_it in of_kind.items():
+            kind(all_of_it)
     return paths
 
 
