@@ -2,8 +2,8 @@
 """Damaged and odd images, one a test: exit status, findings and figures are those that the fixture asks for,
 nothing crashes, hangs or takes much memory. Speaks TAP.
 
-The program measures many images at once; where anything is odd about that (it fails, or takes more in all than a
-single image may), it is run for each of them.
+The program measures many images at once, and its main function is called again and again in one process (again.py);
+where anything is odd about that (it fails, or takes more in all than a single image may), it is run for each of them.
 
     damage.py [NAME ...]    all fixtures of tests/images/damage, or those
 
@@ -34,6 +34,8 @@ import signal
 import subprocess
 import sys
 import tempfile
+
+import again
 
 SECONDS = 2
 BYTES = 64 << 20
@@ -115,15 +117,40 @@ class ListRun(Run):
             json.loads(line.decode("utf-8"))
 
 
+class SharedRun(Run):
+    """In a process that had others before."""
+
+    def __init__(self, process, *arguments):
+        self.name = " ".join(arguments)
+        self.status, self.out, self.err, self.seconds, self.peak_bytes = process.run(*arguments)
+
+
+def run_again(process, kind, program, *arguments):
+    """A run of that kind; as a shared one if nothing is odd about that."""
+    if process is not None:
+        try:
+            run = SharedRun(process, *arguments)
+            if not run.oddity() and run.seconds <= SECONDS and run.peak_bytes <= BYTES:
+                if kind is ListRun:
+                    run.out = kind.take(run, run.out.splitlines())
+                return run
+        except (again.Gone, ValueError):
+            pass
+        process.end()
+    return kind(program, *arguments)
+
+
 class WholeRun(Run):
     """It is seen whether the document is whole, and nothing kept: each object of tables and findings by itself, and
     the rest without them."""
 
     BEGIN, END = b"\n        {\n", b"\n        }"
+    KNOWN_MAX = 1000  # objects that were looked at: most of 65,536 snapshots say the same
 
     def take(self, out):
+        self.known = set()
         rest, text = [], b""
-        while block := out.read(1 << 18):
+        while block := out.read(1 << 16):
             text = self.take_objects(text + block, rest)
         json.loads(b"".join([*rest, text]).decode("utf-8"))
 
@@ -131,10 +158,16 @@ class WholeRun(Run):
         """What stands between the objects goes into `rest`, with a 0 for each; what is not at its end is returned."""
         at = 0
         while (begin := text.find(self.BEGIN, at)) >= 0 and (end := text.find(self.END, begin)) >= 0:
-            json.loads(text[begin:end + len(self.END)].decode("utf-8"))
+            self.look_at(text[begin:end + len(self.END)])
             rest += text[at:begin], b"\n0"
             at = end + len(self.END)
         return text[at:]
+
+    def look_at(self, text):
+        if text not in self.known:
+            json.loads(text.decode("utf-8"))
+            if len(self.known) < self.KNOWN_MAX:
+                self.known.add(text)
 
 
 class Part:
@@ -145,20 +178,34 @@ class Part:
         self.out = json.dumps({"images": [entry]}).encode()
         self.status = 1 if entry["error"] else 0 if entry["complete"] else 2
         self.err = f"qcow2frag: {entry['path']}: {entry['error']}\n".encode() if entry["error"] else b""
+        self.told = self.err or self.first_damage(entry)
+
+    @staticmethod
+    def first_damage(entry):
+        """What is said of it beside others."""
+        for finding in entry["findings"]:
+            if finding["severity"] == "error":
+                more = f" (one of {entry['findings_total']} findings; measure it alone to see more)"
+                return f"qcow2frag: {entry['path']}: {finding['where']}: {finding['message']}" \
+                       f"{more if entry['findings_total'] > 1 else ''}\n".encode()
+        return b""
 
     wrong, lines = Run.wrong, Run.lines
 
 
 def measured(program, options, images, sanitized):
-    """{image: run or part} with --json and these options."""
-    run = Run(program, "--json", *options, *images)
+    """{image: run or part} with --json and these options. One of them is measured by itself in any case, if possible one
+    that is damaged."""
     limit = 10 * SECONDS if sanitized else SECONDS
-    if not run.oddity() and run.seconds <= limit and (run.peak_bytes <= BYTES or sanitized):
+    run = Run(program, "--json", *options, *images) if len(images) > 1 else None
+    if run and not run.oddity() and run.seconds <= limit and (run.peak_bytes <= BYTES or sanitized):
         entries = json.loads(run.out.decode("utf-8"))["images"]
         parts = [Part(f"{run.name}: {image}", entry) for image, entry in zip(images, entries)]
-        if [entry["path"] for entry in entries] == images and run.err == b"".join(part.err for part in parts) and \
-                run.status == next((status for status in (1, 2) if status in [part.status for part in parts]), 0):
-            return dict(zip(images, parts))
+        statuses = [part.status for part in parts]
+        if [entry["path"] for entry in entries] == images and run.err == b"".join(part.told for part in parts) and \
+                run.status == next((status for status in (1, 2) if status in statuses), 0):
+            single = images[statuses.index(2) if 2 in statuses else 0]
+            return {**dict(zip(images, parts)), single: Run(program, "--json", *options, single)}
     return {image: Run(program, "--json", *options, image) for image in images}
 
 
@@ -331,15 +378,15 @@ def options_of(expected):
     return expected.get("options", [""])[0].split()
 
 
-def judge(program, expected, image, runs, sanitized):
+def judge(program, process, expected, image, runs, sanitized):
     """Has the image listed and its page printed, and compares all runs with what its fixture expects."""
     status = int(expected["status"][0])
     options = options_of(expected)
 
-    page = Run(program, *options, image)
+    page = run_again(process, Run, program, *options, image)
     judge_cost(page, lambda: Run(program, *options, image), sanitized)
-    ListRun(program, "map", "--list", "--json", image).judged()
-    Run(program, "map", "--list", image).judged()
+    run_again(process, ListRun, program, "map", "--list", "--json", image).judged()
+    run_again(process, Run, program, "map", "--list", image).judged()
     for way in runs:
         judge_cost(runs[way][image], lambda way=way: Run(program, "--json", *way, image), sanitized)
 
@@ -351,16 +398,27 @@ def judge(program, expected, image, runs, sanitized):
     judge_space(runs["--space",][image], expected)
 
 
-def judge_opened(program, name, image):
-    """No system call has the name in it that the image gives for another file."""
+STRACE = ["strace", "-f", "-s", "2000", "-o", "trace", "-e", "trace=file,network"]
+
+
+def judge_opened(program, process, name, image):
+    """No system call has the name in it that the image gives for another file. @process: it is traced."""
     # The leak checker of a sanitizer cannot work under strace.
     environment = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0:" + os.environ.get("ASAN_OPTIONS", "")}
     for options in (["--json", "--all-snapshots"], [], ["map", "--list"]):
-        subprocess.run(["strace", "-f", "-s", "2000", "-o", "trace", "-e", "trace=file,network", program, *options, image],
-                       env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                       stderr=subprocess.DEVNULL, check=False)
-        trace = pathlib.Path("trace").read_text(errors="replace")
-        if "image.qcow2" not in trace:
+        begin = 0
+        try:
+            if process is None:
+                raise again.Gone
+            if process.child is None:
+                process.run("--version")  # what it takes to start is no matter of the image
+            begin = os.path.getsize("trace")
+            process.run(*options, image)
+        except again.Gone:
+            subprocess.run([*STRACE, program, *options, image], env=environment, stdin=subprocess.DEVNULL,
+                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+        trace = pathlib.Path("trace").read_bytes()[begin:].decode(errors="replace")
+        if image not in trace:
             problem(f"{options}: nothing was traced")
         if name in trace:
             problem(f"{options}: a system call names {name}")
@@ -407,33 +465,42 @@ def chunks(names, expected):
             yield options, group[first:first + AT_ONCE]
 
 
-def judge_chunk(program, options, names, expected, sanitized, blind, tap):
+def judge_chunk(program, names, options, expected, sanitized, tap):
     images = [f"{name}/image.qcow2" for name in names]
     runs = {way: measured(program, way, images, sanitized) for way in dict.fromkeys([options, ("--space",)])}
     wrong = not_whole(program, ["--all-snapshots"], images)
+    process = None if sanitized else again.Again(program)
     for name, image in zip(names, images):
         if wrong.get(image):
             problem(f"--all-snapshots: {wrong[image]}")
         try:
-            judge(program, expected[name], image, runs, sanitized)
+            judge(program, process, expected[name], image, runs, sanitized)
         except (ValueError, KeyError, TypeError, IndexError) as error:  # anything that a document lacks
             problem(f"{type(error).__name__}: {error}")
         tap.point(name)
-        for other in expected[name].get("unopened", []):
-            if not blind:
-                os.chdir(name)
-                judge_opened(program, other, "image.qcow2")
-                os.chdir("..")
-            tap.point(f"{name}: opens no other file", blind)
+    if process is not None:
+        process.end()
 
 
-def aside(tap, function, *arguments):
+def judge_all_opened(program, names, expected, sanitized, tap):
+    """In folders with names that have nothing of others in them."""
+    process = None if sanitized else again.Again(program, under=STRACE)
+    for number, name in enumerate(names):
+        os.rename(name, str(number))
+        for other in expected[name]["unopened"]:
+            judge_opened(program, process, other, f"{number}/image.qcow2")
+            tap.point(f"{name}: opens no other file")
+    if process is not None:
+        process.end()
+
+
+def aside(tap, function, program, names, *arguments):
     """Calls it in a process of its own, which may grow: a program that is started is taken to be as large as who
     starts it (see ru_maxrss in getrusage(2))."""
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
-        function(*arguments, tap)
+        function(program, names, *arguments, tap)
         os.write(writer, json.dumps([tap.n, tap.failed]).encode())
         os._exit(0)
     os.close(writer)
@@ -444,7 +511,7 @@ def aside(tap, function, *arguments):
         tap.n, tap.failed = json.loads(text)
     else:
         problem("the judge died")
-        tap.point("judging " + " ".join(arguments[2]))
+        tap.point("judging " + " ".join(names))
 
 
 def main():
@@ -463,7 +530,13 @@ def main():
             os.mkdir(name)
             os.rename(f"{name}.qcow2", f"{name}/image.qcow2")
         for options, group in chunks(names, expected):
-            aside(tap, judge_chunk, program, options, group, expected, sanitized, blind)
+            aside(tap, judge_chunk, program, group, options, expected, sanitized)
+        with_others = [name for name in names if "unopened" in expected[name]]
+        if blind:
+            for name in with_others:
+                tap.point(f"{name}: opens no other file", blind)
+        elif with_others:
+            aside(tap, judge_all_opened, program, with_others, expected, sanitized)
         os.chdir("/")
     return 1 if tap.failed else 0
 
