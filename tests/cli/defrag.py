@@ -10,6 +10,7 @@ compare no difference. A refusal is one line, status 1, and leaves no file. Eith
 is as it was.
 """
 import glob
+import mmap
 import os
 import random
 import shutil
@@ -17,6 +18,8 @@ import struct
 import subprocess
 import sys
 import tempfile
+
+from again import Again, Gone, is_there
 
 QCOW2FRAG, MKQCOW2, TESTS = (os.environ[name] for name in ("QCOW2FRAG", "MKQCOW2", "TESTS"))
 EVERY = 15  # of the damaged ones
@@ -48,44 +51,95 @@ def run(*args):
     return subprocess.run(args, capture_output=True, text=True, errors="replace", timeout=120, env=environment)
 
 
-def check(name, path, damaged):
-    stat = os.stat(path)
-    before = open(path, "rb").read(1 << 20)
-    opens = run("qemu-img", "check", path).returncode in (0, 2, 3)
-    done = run(QCOW2FRAG, "defrag", "--force", "--quiet", "-o", "new", path)
+def rewrite(process, path, new):
+    """Status and messages."""
+    options = ["defrag", "--force", "--quiet", "-o", new, path]
+    if process is None:
+        done = run(QCOW2FRAG, *options)
+        return done.returncode, done.stdout + done.stderr
+    try:
+        status, out, err, *_ = process.run(*options)
+    except Gone:
+        raise Bad("it died, or it hangs") from None
+    return status, (out + err).decode(errors="replace")
+
+
+class Begin:
+    """What a file begins with; into memory that is there, since new memory takes longer than the reading."""
+
+    def __init__(self):
+        self.before, self.now = bytearray(1 << 20), bytearray(1 << 20)
+
+    @staticmethod
+    def read(path, bytes_there):
+        with open(path, "rb", buffering=0) as file:
+            return file.readinto(bytes_there)
+
+    def remember(self, path):
+        self.n = self.read(path, self.before)
+
+    def is_same(self, path):
+        return self.read(path, self.now) == self.n and \
+            memoryview(self.before)[:self.n] == memoryview(self.now)[:self.n]
+
+
+def check(name, path, damaged, process, begin):
+    stat, new = os.stat(path), os.path.join(os.path.dirname(path), "new")
+    begin.remember(path)
+    status, messages = rewrite(process, path, new)
     now = os.stat(path)
-    if (stat.st_mtime_ns, stat.st_size) != (now.st_mtime_ns, now.st_size) or \
-            open(path, "rb").read(1 << 20) != before:
+    if (stat.st_mtime_ns, stat.st_size) != (now.st_mtime_ns, now.st_size) or not begin.is_same(path):
         raise Bad("the image itself was changed")
-    if done.returncode == 1:
-        if os.path.exists("new"):
+    if status == 1:
+        if os.path.exists(new):
             raise Bad("it was refused, and there is a new file")
-        if done.stderr.count("\n") != 1:
-            raise Bad(f"not one line: {done.stderr!r}")
+        if messages.count("\n") != 1:
+            raise Bad(f"not one line: {messages!r}")
         return "is refused in one line"
-    if done.returncode != 0 or done.stderr:
-        raise Bad(f"status {done.returncode}: {done.stderr}")
-    if not opens or name in UNREADABLE:
+    if status != 0 or messages:
+        raise Bad(f"status {status}: {messages}")
+    if name in UNREADABLE or (damaged and run("qemu-img", "check", path).returncode not in (0, 2, 3)):
         return "is rewritten"
-    found = run("qemu-img", "check", "new")
+    found = run("qemu-img", "check", new)
     if found.returncode != 0:
         raise Bad(f"check says {found.returncode}: {found.stdout}{found.stderr}")
     if stat.st_size > LONGEST or (damaged and run("qemu-img", "compare", path, path).returncode != 0):
         return "is rewritten"
-    same = run("qemu-img", "compare", path, "new")
+    same = run("qemu-img", "compare", path, new)
     if same.returncode != 0:
         raise Bad(f"compare: {same.stdout}{same.stderr}")
     return "is rewritten, and the same"
 
 
-def make(text, path):
-    """The data have a text each, by which they can be told from others, if that is not too much."""
-    subprocess.run([MKQCOW2, text, path], check=True, capture_output=True)
-    lines = open(text, encoding="utf-8").read()
-    if os.stat(path).st_size <= FILLED and "\nfill" not in lines:
-        done = subprocess.run([MKQCOW2, "-", path], input="fill\n" + lines, text=True, capture_output=True)
-        if done.returncode != 0:
-            raise Bad(done.stderr)
+def make_all(texts, folder, long_folder):
+    """The data have a text each, by which they can be told from others, if that is not too much. What is long has only
+    holes there. Where the images are, by their texts."""
+    subprocess.run([MKQCOW2, "--into", long_folder, *texts], check=True, capture_output=True)
+    made, filled = {}, []
+    for text in texts:
+        name = os.path.basename(text)[:-len(".txt")]
+        made[text] = os.path.join(long_folder, name + ".qcow2")
+        if os.stat(made[text]).st_size > FILLED:
+            continue
+        os.unlink(made[text])
+        made[text] = os.path.join(folder, name + ".qcow2")
+        filled.append(os.path.join(folder, name + ".txt"))
+        with open(text, encoding="utf-8") as lines, open(filled[-1], "w", encoding="utf-8") as file:
+            content = lines.read()
+            file.write(content if "\nfill" in content else "fill\n" + content)
+    subprocess.run([MKQCOW2, "--into", folder, *filled], check=True, capture_output=True)
+    return made
+
+
+def memory_folder(folder):
+    """A folder in memory, if there is room: a disk's file system keeps pages of zeros for all that is read of holes."""
+    try:
+        room = os.statvfs("/dev/shm")
+        if room.f_bavail * room.f_frsize > 1 << 30:
+            return tempfile.TemporaryDirectory(dir="/dev/shm", prefix="qcow2frag.")
+    except OSError:
+        pass
+    return tempfile.TemporaryDirectory(dir=folder)
 
 
 def words(image, place, n):
@@ -121,16 +175,18 @@ def metadata(image):
 
 def mutate(dice, path):
     """One to three words become others."""
-    with open(path, "r+b") as file:
-        image = file.read(32 << 20)
+    others = {}
+    with open(path, "r+b") as file, mmap.mmap(file.fileno(), min(32 << 20, os.stat(path).st_size),
+                                              access=mmap.ACCESS_READ) as image:
         kinds = metadata(image)
         for _ in range(dice.choice([1, 1, 2, 3])):
             at, other = dice.choice(dice.choice(kinds)), dice.choice(dice.choice(kinds))
             word, = struct.unpack_from(">Q", image, at)
             word = dice.choice([word ^ 1 << dice.randrange(64), struct.unpack_from(">Q", image, other)[0],
                                 word + dice.choice([-1, 1]) * 65536, 0, dice.getrandbits(64)])
-            file.seek(at)
-            file.write(struct.pack(">Q", word % (1 << 64)))
+            others[at] = struct.pack(">Q", word % (1 << 64))
+        for at, other in others.items():
+            os.pwrite(file.fileno(), other, at)
 
 
 def main():
@@ -147,23 +203,25 @@ def main():
         trials.append((f"{name}, mutated by {seed}", os.path.join(TESTS, "images", name + ".txt"), seed))
     failed = 0
     print(f"1..{len(trials)}")
-    with tempfile.TemporaryDirectory() as folder:
-        os.chdir(folder)
+    begin = Begin()
+    with tempfile.TemporaryDirectory() as folder, memory_folder(folder) as long_folder, Again(QCOW2FRAG) as process:
+        made = make_all(texts + damaged, folder, long_folder)
         for i, (name, text, seed) in enumerate(trials):
-            path = "image.qcow2"
+            path = made[text]
             try:
-                make(text, path)
                 if seed is not None:
+                    path = shutil.copy(path, os.path.join(folder, "mutated"))
                     mutate(random.Random(seed), path)
-                said = check(name, path, text in damaged or seed is not None)
+                said = check(name, path, text in damaged or seed is not None, process if is_there(QCOW2FRAG) else None, begin)
                 print(f"ok {i + 1} - {name} {said}", flush=True)
             except (Bad, OSError, subprocess.SubprocessError) as error:
                 failed += 1
                 print(f"not ok {i + 1} - {name}\n# {error!r}", flush=True)
-            for left in (path, "new"):
-                if os.path.exists(left):
-                    os.unlink(left)
-        os.chdir("/")
+            new = os.path.join(os.path.dirname(path), "new")
+            if os.path.exists(new):
+                os.unlink(new)
+            if os.path.dirname(path) == long_folder:
+                os.unlink(path)
     return 1 if failed else 0
 
 
