@@ -69,9 +69,9 @@ bench:
 
 # make fuzz SECONDS=60: new inputs for a while, from the corpus under tests/fuzz.
 SECONDS ?= 60
-fuzz:
+fuzz: $(BUILD)/build.ninja
 	@tools/need-packages build fuzz
-	@tests/fuzz/run $(SECONDS)
+	@BUILD=$(BUILD) BUILD_FUZZ=$(BUILD)-fuzz tests/fuzz/run $(SECONDS)
 
 # make torture N=100 SEED=1: images with random histories, made by QEMU; defrag must lose nothing.
 N ?= 100
