@@ -491,6 +491,18 @@ def decode_l2_entry(image, guest, entry, bitmap):
 # ------------------------------------------------------------------------------------------------
 
 
+def nonzero_numbers(data, size=8):
+    """(index, number) of the big-endian numbers of so many bytes that are not zero: most of most tables are."""
+    form = {1: ">B", 2: ">H", 4: ">I", 8: ">Q"}[size]
+    for start in range(0, len(data), 512):
+        part = data[start:start + 512]
+        if part.count(0) == len(part):
+            continue
+        for index, (number,) in enumerate(struct.iter_unpack(form, part), start // size):
+            if number:
+                yield index, number
+
+
 def nonzero_l1_entries(image, l1_offset, count):
     """(index, entry) of the entries that are not zero. An empty disk of 2 EiB has four million others."""
     step = 64 * KIB
@@ -498,9 +510,8 @@ def nonzero_l1_entries(image, l1_offset, count):
         data = image.read(l1_offset + start, min(step, count * 8 - start))
         if data.count(0) == len(data):
             continue
-        for index, (entry,) in enumerate(struct.iter_unpack(">Q", data)):
-            if entry:
-                yield start // 8 + index, entry
+        for index, entry in nonzero_numbers(data):
+            yield start // 8 + index, entry
 
 
 def nonzero_l2_entries(image, l2_offset):
@@ -509,12 +520,12 @@ def nonzero_l2_entries(image, l2_offset):
     if data.count(0) == len(data):
         return
     if image.extended_l2:
-        pairs = struct.iter_unpack(">QQ", data)
+        for index, (entry, bitmap) in enumerate(struct.iter_unpack(">QQ", data)):
+            if entry or bitmap:
+                yield index, entry, bitmap
     else:
-        pairs = ((entry, 0) for (entry,) in struct.iter_unpack(">Q", data))
-    for index, (entry, bitmap) in enumerate(pairs):
-        if entry or bitmap:
-            yield index, entry, bitmap
+        for index, entry in nonzero_numbers(data):
+            yield index, entry, 0
 
 
 def metadata_extents(image):
@@ -536,7 +547,7 @@ def refcount_extents(image, others):
     if table[0] == 0 or table[1] > image.file_bytes or any(overlap(table, other) for other in others):
         return
     yield table
-    for (entry,) in struct.iter_unpack(">Q", image.read(table[0], table[1] - table[0])):
+    for _, entry in nonzero_numbers(image.read(table[0], table[1] - table[0])):
         block = entry & ~511
         if 0 < block < image.file_bytes and block % image.cluster == 0:
             yield block, block + image.cluster

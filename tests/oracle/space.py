@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Who owns the clusters of an image file, worked out the slow way: the witness for --space.
 
-Every reference is followed and counted, cluster by cluster, in dictionaries; the refcounts are picked
-out of their blocks one by one; and what deleting a snapshot frees is found by taking its references
+Every reference is followed and counted, cluster by cluster, in dictionaries; each refcount that is not 0
+is picked out of its block; and what deleting a snapshot frees is found by taking its references
 away. It shares nothing with the program; header, tables and entries come from oracle.py. It does not
 ask how much of the file the host stores, which changes while the host writes it back.
 
@@ -44,8 +44,7 @@ class Refcounts:
 
     def _read_table(self, image, others):
         named = {}
-        entries = struct.iter_unpack(">Q", image.read(self.table[0], self.table[1] - self.table[0]))
-        for number, (entry,) in enumerate(entries):
+        for number, entry in oracle.nonzero_numbers(image.read(self.table[0], self.table[1] - self.table[0])):
             block = entry & ~511
             if block == 0:
                 continue
@@ -68,20 +67,20 @@ class Refcounts:
 
     def _read_blocks(self, image):
         for number, block in self.blocks.items():
-            data = image.read(block, image.cluster)
-            if data.count(0) == len(data):
-                continue
-            for index in range(self.per_block):
-                count = self._pick(data, index)
-                if count:
-                    self.counts[number * self.per_block + index] = count
+            for index, count in self._counts_in(image.read(block, image.cluster)):
+                self.counts[number * self.per_block + index] = count
 
-    def _pick(self, data, index):
+    def _counts_in(self, block):
+        """(index, refcount) of those that are not 0."""
         if self.bits >= 8:
-            size = self.bits // 8
-            return int.from_bytes(data[index * size:(index + 1) * size], "big")
-        first = index * self.bits
-        return data[first // 8] >> first % 8 & ((1 << self.bits) - 1)
+            yield from oracle.nonzero_numbers(block, self.bits // 8)
+            return
+        in_byte = 8 // self.bits
+        for index, byte in oracle.nonzero_numbers(block, 1):
+            for part in range(in_byte):
+                count = byte >> part * self.bits & (1 << self.bits) - 1
+                if count:
+                    yield index * in_byte + part, count
 
 
 class Space:
