@@ -320,12 +320,20 @@ FIXTURE
 
 # ---- compressed ----
 
-# half_random BYTES: raw, that many bytes, of which about a half can be compressed away.
+# half_random BYTES: raw, that many bytes, of which about a half can be compressed away. Not to be written to: it is
+# the same file for all tests.
 half_random() {
-    python3 - "$1" <<'PYTHON'
+    local made=${BATS_FILE_TMPDIR:-$PWD}/raw.$1
+
+    [ -e "$made" ] || make_half_random "$1" "$made"
+    ln -s "$made" raw
+}
+
+make_half_random() {
+    python3 - "$@" <<'PYTHON'
 import random, sys
 r = random.Random(1)
-with open("raw", "wb") as file:
+with open(sys.argv[2], "wb") as file:
     for _ in range(int(sys.argv[1]) // 65536):
         n = r.randrange(65536)
         file.write(r.randbytes(n) + bytes(65536 - n))
@@ -334,7 +342,7 @@ PYTHON
 
 # rewrite IMAGE N: N writes of 4 KiB at random places of its first 24 MiB.
 rewrite() {
-    python3 - "$2" <<'PYTHON' | qemu-io -f qcow2 "$1" >io.log
+    python3 - "$2" <<'PYTHON' | qemu-io -t unsafe -f qcow2 "$1" >io.log
 import random, sys
 r = random.Random(2)
 for _ in range(int(sys.argv[1])):
@@ -344,8 +352,13 @@ PYTHON
 
 # compressed IMAGE OPTION=VALUE,... [MIB]: 24 MiB or so many, compressed in order.
 compressed() {
-    half_random $((${3:-24} << 20))
-    qemu-img convert -c -O qcow2 -o "$2" raw "$1"
+    local made=${BATS_FILE_TMPDIR:-$PWD}/compressed.$2.${3:-24}
+
+    if [ ! -e "$made" ]; then
+        half_random $((${3:-24} << 20))
+        qemu-img convert -c -O qcow2 -o "$2" raw "$made"
+    fi
+    cp "$made" "$1"
 }
 
 @test "compressed in order" {
@@ -379,8 +392,8 @@ compressed() {
 
 @test "compressed with clusters of 2 MiB, the last one in part: no request reads behind the disk" {
     half_random $((24 << 20))
-    truncate -s 23592960 raw
-    qemu-img convert -c -O qcow2 -o cluster_size=2M raw f
+    head -c 23592960 raw >short
+    qemu-img convert -c -f raw -O qcow2 -o cluster_size=2M short f
     witnesses f
     [ "$(json qemu.json 'd["data_reads"]')" = 23 ] # the last of 12 clusters has 512 KiB
     program f
@@ -392,7 +405,7 @@ compressed() {
         echo "write -q -c -P 7 $((n * 2))M 2M"
     done >writes
     echo "write -q 126M 2M" >>writes # so that the last sector of the blobs is in the file
-    qemu-io -f qcow2 f <writes >io.log
+    qemu-io -t unsafe -f qcow2 f <writes >io.log
     costs f
     # Some reach into a second sector, about 10 of 63. All of them would be 0.3 s.
     [ "$(json ours.json 'i[0]["tables"][0]["disk"]["seconds"] < 0.1')" = true ] || told "seeks:" ours.json
@@ -405,7 +418,7 @@ compressed() {
         echo "write -q -c -s part $((n << 21)) 2M"
     done >writes
     head -c 2M raw >part
-    qemu-io -f qcow2 f <writes >io.log
+    qemu-io -t unsafe -f qcow2 f <writes >io.log
     ours f
     qemu_reads f
     compare seconds qemu.json ours.json disk seconds
@@ -512,7 +525,7 @@ make_aged() {
 
     qemu-img create -q -f qcow2 "$1" 128M
     for round in 1 2 3 4; do
-        python3 - "$round" <<'PYTHON' | qemu-io -f qcow2 -d unmap "$1" >io.log
+        python3 - "$round" <<'PYTHON' | qemu-io -t unsafe -f qcow2 -d unmap "$1" >io.log
 import random, sys
 r = random.Random(int(sys.argv[1]))
 for n in range(250):
@@ -577,7 +590,7 @@ guest_ages() {
 
 @test "preallocated, then discarded in parts" {
     qemu-img create -q -f qcow2 -o preallocation=metadata,cluster_size=4k f 256M
-    python3 - <<'PYTHON' | qemu-io -f qcow2 -d unmap f >io.log
+    python3 - <<'PYTHON' | qemu-io -t unsafe -f qcow2 -d unmap f >io.log
 import random
 r = random.Random(3)
 for _ in range(500):

@@ -22,6 +22,33 @@ scattered() {
     io "$1" "${commands[@]}"
 }
 
+# lived IMAGE COMMAND ...: commands of qemu-io, and snapshot NAME, in one QEMU without a guest. Where there is none, each
+# takes one of its tools.
+lived() {
+    local image=$1 command
+
+    shift
+    for command; do
+        case $command in
+        snapshot\ *) echo "snapshot_blkdev_internal disk ${command#* }" ;;
+        *) echo "qemu-io disk \"$command\"" ;;
+        esac
+    done >monitor
+    echo quit >>monitor
+    if command -v qemu-system-x86_64 >/dev/null; then
+        qemu-system-x86_64 -machine none -nodefaults -display none -monitor stdio \
+            -drive "if=none,id=disk,file=$image,format=qcow2,cache=unsafe" <monitor >monitor.log 2>&1 &&
+            ! grep -qiE 'error|fail|unknown' monitor.log || told "QEMU failed:" monitor.log
+        return
+    fi
+    for command; do
+        case $command in
+        snapshot\ *) qemu-img snapshot -c "${command#* }" "$image" ;;
+        *) io "$image" "$command" ;;
+        esac
+    done
+}
+
 # has N KEY: there was something to be measured, and as much as meant.
 has() { [ "$(json ours.json "i[0]['tables'][0]['$2']")" = "$1" ] || told "$2 is not $1" ours.json; }
 
@@ -199,24 +226,26 @@ has() { [ "$(json ours.json "i[0]['tables'][0]['$2']")" = "$1" ] || told "$2 is 
 # ---- snapshots ----
 
 @test "ten snapshots with VM state on a disk of 1 MiB" {
-    local k
+    local k commands=()
     create f 1M
     for k in {1..10}; do
-        io f 'write -b 0 2M' "write $((k * 64))k 64k"
-        qemu-img snapshot -c "t$k" f
+        commands+=('write -b 0 2M' "write $((k * 64))k 64k" "snapshot t$k")
     done
+    lived f "${commands[@]}"
     agrees f
     snapshot_agrees f t4
 }
 
 @test "forty snapshots" {
-    local k
+    local k commands=('write 0 8M')
     create f 256M cluster_size=16k
-    io f 'write 0 8M'
     for k in {1..40}; do
-        [ $((k % 2)) = 0 ] || io f "write -P $k $((k * 37 % 120 * 64))k 80k" "write -P $k $(((k + 1) * 37 % 120 * 64))k 80k"
-        qemu-img snapshot -c "s$k" f
+        [ $((k % 2)) = 0 ] ||
+            commands+=("write -P $k $((k * 37 % 120 * 64))k 80k" "write -P $k $(((k + 1) * 37 % 120 * 64))k 80k")
+        commands+=("snapshot s$k")
     done
+    lived f "${commands[@]}"
+    [ "$(qemu-img snapshot -l f | grep -c " s[0-9]")" = 40 ]
     agrees f
     snapshot_agrees f s1
     snapshot_agrees f s33
@@ -481,8 +510,16 @@ has() { [ "$(json ours.json "i[0]['tables'][0]['$2']")" = "$1" ] || told "$2 is 
 
 # ---- compressed ----
 
-# text_disk FILE: a raw disk of 6 MiB whose clusters compress, each to another length.
+# text_disk FILE: a raw disk of 6 MiB whose clusters compress, each to another length. Not to be written to: it is the
+# same file for all tests.
 text_disk() {
+    local made=${BATS_FILE_TMPDIR:-$PWD}/text_disk
+
+    [ -e "$made" ] || make_text_disk "$made"
+    ln -s "$made" "$1"
+}
+
+make_text_disk() {
     python3 - "$1" <<'PYTHON'
 import random, sys
 random.seed(1)
@@ -493,9 +530,19 @@ with open(sys.argv[1], "wb") as f:
 PYTHON
 }
 
+# compressed IMAGE: that disk, with zlib.
+compressed() {
+    local made=${BATS_FILE_TMPDIR:-$PWD}/compressed
+
+    if [ ! -e "$made" ]; then
+        text_disk raw
+        qemu-img convert -c -f raw -O qcow2 raw "$made"
+    fi
+    cp "$made" "$1"
+}
+
 @test "compressed with zlib" {
-    text_disk raw
-    qemu-img convert -c -f raw -O qcow2 raw f
+    compressed f
     agrees f
     has 96 compressed_clusters
 }
@@ -539,22 +586,19 @@ PYTHON
 }
 
 @test "compressed, then partly written anew" {
-    text_disk raw
-    qemu-img convert -c -f raw -O qcow2 raw f
+    compressed f
     io f 'write 64k 64k' 'write 1M 300k' 'write 3M 4k' 'write -z 2M 128k'
     agrees f
 }
 
 @test "compressed, then partly discarded" {
-    text_disk raw
-    qemu-img convert -c -f raw -O qcow2 raw f
+    compressed f
     io f 'discard 64k 64k' 'discard 1M 1M' 'write -c -P 5 1M 64k' 'write -c -P 6 64k 64k'
     agrees f
 }
 
 @test "compressed, in a snapshot" {
-    text_disk raw
-    qemu-img convert -c -f raw -O qcow2 raw f
+    compressed f
     qemu-img snapshot -c one f
     io f 'write 0 1M' 'discard 2M 128k' 'write -c -P 1 2M 64k'
     agrees f

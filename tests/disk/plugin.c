@@ -181,8 +181,25 @@ static void read_extents(const struct file *file, uint64_t off, uint64_t len)
     }
 }
 
+/* How many of the bytes at @off are in a hole of the file. */
+static uint32_t hole_at(const struct file *file, uint32_t len, uint64_t off)
+{
+    off_t data = lseek(file->fd, (off_t)off, SEEK_DATA);
+
+    if (data < 0)
+        return errno == ENXIO && off + len <= file->bytes ? len : 0;
+    return (uint64_t)data - off < len ? (uint32_t)((uint64_t)data - off) : len;
+}
+
+/* Holes are not read: the kernel would keep pages of zeros for them, which costs more than all else. */
 static int fill(const struct file *file, char *buf, uint32_t len, uint64_t off)
 {
+    uint32_t hole = hole_at(file, len, off);
+
+    memset(buf, 0, hole);
+    buf += hole;
+    off += hole;
+    len -= hole;
     while (len > 0) {
         ssize_t n = pread(file->fd, buf, len, (off_t)off);
 

@@ -20,7 +20,7 @@ Both are brought to the same form first, since each joins and cuts runs for reas
    a short one.
 
 qemu-img map looks for holes in the host file where an image is preallocated, and calls them zero.
-Give it a copy without holes (cp --sparse=never).
+Give it a file without holes (dense.py).
 """
 
 import argparse
