@@ -62,7 +62,7 @@ def main():
         ways.record("in its place")
         ways.at()
         began = time.monotonic()
-        ways.run("in its place")
+        ways.start("in its place").communicate(timeout=120)
         seconds = time.monotonic() - began
         for n in range(10 * count):
             if found["old"] + found["new"] == count:
