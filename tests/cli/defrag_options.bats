@@ -401,7 +401,7 @@ while_copying() {
 import os, signal, subprocess, sys
 
 def usual():    # a shell may have set it to be ignored
-    for number in signal.SIGINT, signal.SIGTERM:
+    for number in signal.SIGHUP, signal.SIGINT, signal.SIGTERM:
         signal.signal(number, signal.SIG_DFL)
 
 deed, program = sys.argv[1:]
