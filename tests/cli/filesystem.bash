@@ -32,7 +32,7 @@ make_filesystem() {
 
 # privately COMMANDS: in a shell with the functions of this one, in a namespace of mounts of its own.
 privately() {
-    unshare -m bash -c "set -eE -o pipefail; $(declare -f); $1"
+    unshare -m bash -c "set -eE -o pipefail; enable -f '${SPAWN:-none}' spawn 2>/dev/null || true; $(declare -f); $1" # or it is a function
 }
 
 # free_in_pieces FOLDER LEAST MOST: fills the file system with small files of LEAST to MOST bytes,

@@ -37,20 +37,30 @@ leave_scratch() {
     [ -z "${own_scratch:-}" ] || rm -rf "$own_scratch"
 }
 
-qcow2frag() { "$QCOW2FRAG" "$@"; }
+# spawn FILE [ARGUMENT ...]: as the command alone, only without a copy of the shell (spawn.c). What is started often
+# is started so.
+if enable -f "${SPAWN:-none}" spawn 2>/dev/null; then
+    for name in chmod cmp cp dd diff grep ln mkdir mv rm touch truncate; do
+        ! hash "$name" 2>/dev/null || eval "$name() { spawn '${BASH_CMDS[$name]}' \"\$@\"; }"
+    done
+else
+    spawn() { "$@"; }
+fi
+
+qcow2frag() { spawn "$QCOW2FRAG" "$@"; }
 
 # fixture NAME: makes NAME.qcow2 of tests/images/NAME.txt in the test's folder.
-fixture() { "$MKQCOW2" "$TESTS/images/$1.txt" "$BATS_TEST_TMPDIR/$1.qcow2"; }
+fixture() { spawn "$MKQCOW2" "$TESTS/images/$1.txt" "$BATS_TEST_TMPDIR/$1.qcow2"; }
 
 # fixtures NAME ...: the same of many.
-fixtures() { local names=("${@/#/$TESTS/images/}"); "$MKQCOW2" --into "$BATS_TEST_TMPDIR" "${names[@]/%/.txt}"; }
+fixtures() { local names=("${@/#/$TESTS/images/}"); spawn "$MKQCOW2" --into "$BATS_TEST_TMPDIR" "${names[@]/%/.txt}"; }
 
 # placed FILE ...: their place on the device is known from now on, and is the same of each measurement:
 # a file system gives what is written a place some seconds later.
 placed() { sync "$@"; }
 
 # image FILE <<EOF ... EOF: makes an image of a fixture text given on standard input.
-image() { "$MKQCOW2" - "$1"; }
+image() { spawn "$MKQCOW2" - "$1"; }
 
 # needs PROGRAM ...: a named skip for what is not installed.
 needs() {
@@ -61,14 +71,16 @@ needs() {
 }
 
 # QEMU's tools do not wait for the disk, derive keys in no time and keep their memory (haste.c), here and in
-# the bashes that are started.
+# the bashes that are started, which know no spawn.
 if [ -r "${HASTE:-}" ]; then
-    if command -v qemu-img >/dev/null; then
-        qemu-img() { LD_PRELOAD=$HASTE command qemu-img "$@"; }
+    if hash qemu-img 2>/dev/null; then
+        start_qemu_img="spawn ${BASH_CMDS[qemu-img]}"
+        qemu-img() { LD_PRELOAD=$HASTE ${start_qemu_img:-command qemu-img} "$@"; }
         export -f qemu-img
     fi
-    if command -v qemu-io >/dev/null; then
-        qemu-io() { LD_PRELOAD=$HASTE command qemu-io "$@"; }
+    if hash qemu-io 2>/dev/null; then
+        start_qemu_io="spawn ${BASH_CMDS[qemu-io]}"
+        qemu-io() { LD_PRELOAD=$HASTE ${start_qemu_io:-command qemu-io} "$@"; }
         export -f qemu-io
     fi
 fi

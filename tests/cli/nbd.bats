@@ -322,7 +322,6 @@ qcow2frag: slow-reader: the server has not answered for 3 seconds"
     command=$(sed -n 's/^[.]Dl \(nbdkit .* file disk.qcow2 .*\)$/\1/p' "$SOURCE/doc/qcow2frag.1" |
         sed 's/\\(aq/'"'"'/g; s/\\(dq/"/g; s/\\-/-/g')
     [ -n "$command" ]
-    export -f qcow2frag
     mkdir bin
     ln -s "$QCOW2FRAG" bin/qcow2frag
     PATH=$PWD/bin:$PATH bash -c "$command" >out 2>err
