@@ -612,11 +612,9 @@ int defrag_plan_make(struct format_image *image, struct format_refcounts *refcou
         .err = err,
         .cluster_bits = header->cluster_bits,
         .cluster_bytes = header->cluster_bytes,
-        .l2_in_front = header->cluster_bytes >= FORMAT_L2_IN_FRONT_BYTES && !options->reserve,
+        .l2_in_front = format_l2_in_front(header->cluster_bytes) && !options->reserve,
         .compressed = {.cluster_bits = header->cluster_bits,
-                       .most_refs = header->refcount_bits < 64
-                                        ? (UINT64_C(1) << header->refcount_bits) - 1
-                                        : UINT64_MAX,
+                       .most_refs = format_refcount_max(header),
                        .refs_of_blob = 1 + (uint64_t)image->snapshots.n_list},
     };
     int ret;

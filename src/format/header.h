@@ -10,6 +10,8 @@
 #ifndef FORMAT_HEADER_H
 #define FORMAT_HEADER_H
 
+#include "entry.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -41,6 +43,11 @@ struct io;
 /* A rewrite puts L2 tables together in front from this cluster size on, below it each before what it
  * maps: those who plan one and those who foretell it agree on that. */
 #define FORMAT_L2_IN_FRONT_BYTES (UINT64_C(64) << 10)
+
+static inline bool format_l2_in_front(uint64_t cluster_bytes)
+{
+    return cluster_bytes >= FORMAT_L2_IN_FRONT_BYTES;
+}
 
 /* Where each field lies; all are big endian (QEMU docs/interop/qcow2.txt). */
 enum format_field {
@@ -141,6 +148,19 @@ const char *format_compression_name(enum format_compression compression);
 static inline uint64_t format_l2_span(const struct format_header *header)
 {
     return header->cluster_bytes << header->l2_bits;
+}
+
+/* Guest bytes of what can be mapped alone: a cluster or, with extended L2 entries, a part of one.
+ */
+static inline uint64_t format_unit_bytes(const struct format_header *header)
+{
+    return header->extended_l2 ? header->cluster_bytes / FORMAT_SUBCLUSTERS : header->cluster_bytes;
+}
+
+/* So many may refer to one cluster. */
+static inline uint64_t format_refcount_max(const struct format_header *header)
+{
+    return header->refcount_bits < 64 ? (UINT64_C(1) << header->refcount_bits) - 1 : UINT64_MAX;
 }
 
 /* L1 entries that a disk of @virtual_bytes needs. */

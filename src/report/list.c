@@ -184,9 +184,7 @@ static int list_alone(struct format_image *image, struct table *table, struct li
     if (ret < 0)
         return ret;
     span.end = span.end < table->virtual_bytes ? span.end : table->virtual_bytes;
-    set_span(list, span,
-             header->extended_l2 ? header->cluster_bytes / FORMAT_SUBCLUSTERS
-                                 : header->cluster_bytes);
+    set_span(list, span, format_unit_bytes(header));
     scan = tables_scan_new(plan);
     ret = scan == NULL ? err_no_memory(err)
                        : tables_scan_part(scan, tables_plan_first(plan), tables_plan_end(plan),

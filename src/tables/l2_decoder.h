@@ -55,11 +55,10 @@ static inline void l2_end_gap(struct tables_l2_decoder *decoder, bool counts)
     decoder->kept = 0;
 }
 
-/* In the file to come, tables of small clusters lie among the data: see FORMAT_L2_IN_FRONT_BYTES.
- */
+/* In the file to come, tables of small clusters lie among the data. */
 static inline bool l2_lies_among_data(const struct tables_l2_decoder *decoder)
 {
-    return decoder->rules->entry.cluster_bytes < FORMAT_L2_IN_FRONT_BYTES;
+    return !format_l2_in_front(decoder->rules->entry.cluster_bytes);
 }
 
 /* Data come. */
