@@ -57,8 +57,8 @@ static int walk_down(struct report_work *work, struct table *top, bool first,
         return ret;
     if (first)
         report_work_picture(work, &options);
-    return walk_chain(&backing->layers, (unsigned)backing->chain.n_files, meters, counts, &options,
-                      work->err);
+    return walk_chain(&backing->layers, &work->image->header, (unsigned)backing->chain.n_files,
+                      meters, counts, &options, work->err);
 }
 
 static int measure_table(struct report_work *work, size_t number, bool first)

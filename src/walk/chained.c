@@ -6,6 +6,7 @@
 #include "compose.h"
 #include "err.h"
 #include "fold.h"
+#include "shape.h"
 #include "stage.h"
 
 #include <errno.h>
@@ -19,6 +20,7 @@
 
 struct chained {
     const struct chain_layers *layers;
+    const struct format_header *top;
     const struct walk_options *options;
     unsigned n_files;
     struct tables_span span;  /* of the disk; of the top image's clusters, whole ones */
@@ -60,29 +62,11 @@ static void result_free(void *result)
     free(part);
 }
 
-/* Of a file like the uppermost one. */
-static struct meter_layout_shape rewritten(const struct chained *chained)
-{
-    const struct chain_layer *top = &chained->layers->list[0];
-    const struct format_entry_rules *rules = &top->rules.entry;
-
-    return (struct meter_layout_shape){
-        .cluster_bytes = rules->cluster_bytes,
-        .part_bytes =
-            rules->extended_l2 ? rules->cluster_bytes / FORMAT_SUBCLUSTERS : rules->cluster_bytes,
-        .slice_bytes = top->rules.slice_bytes,
-        .slice_bits = (unsigned)__builtin_ctzll(top->slice_span),
-        .table_bits = (unsigned)__builtin_ctzll(top->l1_span),
-        .begin = chained->span.begin,
-        .end = chained->span.end < chained->layers->virtual_bytes ? chained->span.end
-                                                                  : chained->layers->virtual_bytes,
-        .blobs_max = UINT16_MAX,
-    };
-}
-
 static int new_pair(const struct chained *chained, struct meter_pair *pair)
 {
-    const struct meter_layout_shape shape = rewritten(chained);
+    /* Reads go to other files between. */
+    struct meter_layout_shape shape =
+        walk_shape_of_converted(chained->top, &chained->span, chained->layers->virtual_bytes);
     const struct walk_options *options = chained->options;
     const struct meter_pair_wanted wanted = {
         .stage = options->stage,
@@ -92,6 +76,7 @@ static int new_pair(const struct chained *chained, struct meter_pair *pair)
         .zeros = walk_has_raster(options),
     };
 
+    shape.alone = false;
     return meter_pair_init(pair, chained->layers->unit_bytes, chained->n_files, &wanted);
 }
 
@@ -192,10 +177,11 @@ static void choose_span(struct chained *chained, const struct tables_span *wante
     chained->n_places = div_round_up(span->end, layers->part_bytes) - chained->first;
 }
 
-int walk_chain(const struct chain_layers *layers, unsigned n_files, struct meter_pair *meters,
-               struct piece_counts *counts, const struct walk_options *options, struct err *err)
+int walk_chain(const struct chain_layers *layers, const struct format_header *top, unsigned n_files,
+               struct meter_pair *meters, struct piece_counts *counts,
+               const struct walk_options *options, struct err *err)
 {
-    struct chained chained = {.layers = layers, .options = options, .n_files = n_files};
+    struct chained chained = {.layers = layers, .top = top, .options = options, .n_files = n_files};
     struct fold parts = {
         .context = &chained,
         .tool_new = tool_new,

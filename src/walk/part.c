@@ -5,7 +5,7 @@
 #include "entry.h"
 #include "err.h"
 #include "header.h"
-#include "l2.h"
+#include "shape.h"
 #include "stage.h"
 #include "walk.h"
 
@@ -19,41 +19,18 @@ struct walk_kept {
     uint64_t times[TABLES_SCAN_MAX]; /* that it has been joined to the meters of each table */
 };
 
-static uint64_t unit_bytes(const struct format_header *header)
+static struct meter_layout_shape converted(const struct walk_part *part, uint64_t virtual_bytes)
 {
-    return header->extended_l2 ? header->cluster_bytes / FORMAT_SUBCLUSTERS : header->cluster_bytes;
-}
-
-/* Of a file like the image. */
-static struct meter_layout_shape rewritten(const struct walk_part *part, uint64_t virtual_bytes)
-{
-    const struct format_header *header = part->header;
-    const struct tables_span *span = part->options->span;
-    uint64_t slice_bytes = tables_l2_slice_bytes(header, header->virtual_bytes);
-
-    return (struct meter_layout_shape){
-        .cluster_bytes = header->cluster_bytes,
-        .part_bytes = unit_bytes(header),
-        .slice_bytes = slice_bytes,
-        .slice_bits =
-            (unsigned)__builtin_ctzll(slice_bytes / header->l2_entry_bytes * header->cluster_bytes),
-        .table_bits = (unsigned)__builtin_ctzll(format_l2_span(header)),
-        .begin = span != NULL ? span->begin : 0,
-        .end = span != NULL && span->end < virtual_bytes ? span->end : virtual_bytes,
-        .blobs_max =
-            header->refcount_bits < 64 ? (UINT64_C(1) << header->refcount_bits) - 1 : UINT64_MAX,
-        .alone = true,
-    };
+    return walk_shape_of_converted(part->header, part->options->span, virtual_bytes);
 }
 
 static struct meter_ordered_shape ordered(const struct format_header *header)
 {
     return (struct meter_ordered_shape){
         .cluster_bytes = header->cluster_bytes,
-        .tables_in_front = header->cluster_bytes >= FORMAT_L2_IN_FRONT_BYTES,
+        .tables_in_front = format_l2_in_front(header->cluster_bytes),
         .blob_refs = 1 + (uint64_t)header->n_snapshots, /* perhaps they have it, too */
-        .refs_max =
-            header->refcount_bits < 64 ? (UINT64_C(1) << header->refcount_bits) - 1 : UINT64_MAX,
+        .refs_max = format_refcount_max(header),
     };
 }
 
@@ -65,7 +42,7 @@ static int new_pair(const struct walk_part *part, uint64_t virtual_bytes, bool a
                     bool pictured, struct meter_pair *pair)
 {
     const enum walk_rewrite by = part->options->rewrite;
-    const struct meter_layout_shape converted = rewritten(part, virtual_bytes);
+    const struct meter_layout_shape shape = converted(part, virtual_bytes);
     const struct meter_ordered_shape order = ordered(part->header);
     const struct walk_options *options = part->options;
     const struct meter_pair_wanted wanted = {
@@ -73,10 +50,10 @@ static int new_pair(const struct walk_part *part, uint64_t virtual_bytes, bool a
         .zeros = walk_has_raster(options),
         .raster = pictured ? options->raster : NULL,
         .staged_raster = pictured ? options->staged_raster : NULL,
-        .rewrite = by == WALK_CONVERT ? &converted : NULL,
+        .rewrite = by == WALK_CONVERT ? &shape : NULL,
         .ordered = by == WALK_DEFRAG && active ? &order : NULL};
 
-    return meter_pair_init(pair, unit_bytes(part->header), PIECE_N_FILES, &wanted);
+    return meter_pair_init(pair, format_unit_bytes(part->header), PIECE_N_FILES, &wanted);
 }
 
 static int take(void *context, const struct piece_batch *batch)
@@ -106,7 +83,7 @@ static struct piece_sink begin(void *context, struct tables_members members, siz
     else if (new_pair(part, virtual_bytes, true, true, &part->shared) < 0)
         return (struct piece_sink){refuse, NULL};
     if (part->into->rewrite != NULL)
-        part->into->rewrite->shape = rewritten(part, virtual_bytes);
+        part->into->rewrite->shape = converted(part, virtual_bytes);
     return (struct piece_sink){take, part};
 }
 

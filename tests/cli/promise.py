@@ -339,6 +339,12 @@ def overlay(name, options="", unit=64 * K, zeros=0):
     yield qemu_io(name, [f"write -q -z {number * 64 * K} 64k" for number in shuffled(zeros, 4096, 11)])
 
 
+def compressed_overlay(name):
+    """Refcounts of one bit: blobs cannot share a cluster, in a copy neither."""
+    yield from written(name + ".base", 64 * M, 64 * K, range(16))
+    yield from written(name, 64 * M, 64 * K, shuffled(768, 1024), "refcount_bits=1", "-c", name + ".base")
+
+
 def zero_tables(name):
     yield create(name + ".base", 200 * G)
     yield create(name, 200 * G, backing=name + ".base")
@@ -477,6 +483,7 @@ GROUPS = {
         "an overlay of small clusters": lambda name: overlay(name, "cluster_size=4k", 4 * K),
         "an overlay with subclusters": lambda name: overlay(name, "extended_l2=on", 4 * K),
         "three": three_layers,
+        "an overlay that is compressed, one to a cluster": compressed_overlay,
     },
 }
 

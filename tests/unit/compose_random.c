@@ -211,7 +211,9 @@ static void the_number_of_threads_changes_nothing(void **state)
             struct err err = {0};
 
             workers_init(&workers, threads);
-            assert_int_equal(walk_chain(&chain.run, LAYERS_MAX, &pair, &counts, &options, &err), 0);
+            assert_int_equal(walk_chain(&chain.run, &chain.layers[0].small.image.header, LAYERS_MAX,
+                                        &pair, &counts, &options, &err),
+                             0);
             assert_same_meter(pair.plain, whole);
             assert_memory_equal(&counts, &expected, sizeof(counts));
             meter_pair_free(&pair);
