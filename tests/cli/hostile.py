@@ -23,8 +23,9 @@ def header(cluster_bits, virtual, l1_entries, l1_off, snapshots=0, snapshots_off
 
 
 def words(values):
-    values = list(values)
-    return struct.pack(">%dQ" % len(values), *values)
+    found = array.array("Q", values)
+    found.byteswap()
+    return found.tobytes()
 
 
 def snapshot(number, l1_off, l1_entries, virtual):
@@ -212,11 +213,12 @@ def chain_tables(out, bits=21, n=4, entries=65536, order=lambda k, n: k):
     """Four images, each with 65,536 L2 tables of 2 MiB in a hole."""
     cluster = 1 << bits
     base = 1 << 26
+    l1 = words(COPIED | (base + order(k, entries) * cluster) for k in range(entries))
     for image, backing, behind in backed_by(out, n):
         image.write(header(bits, entries * (cluster // 8) * cluster, entries, 1 << 21, **backing))
         image.write(behind)
         image.seek(1 << 21)
-        image.write(words(COPIED | (base + order(k, entries) * cluster) for k in range(entries)))
+        image.write(l1)
         image.truncate(base + entries * cluster)
 
 
