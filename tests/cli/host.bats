@@ -34,11 +34,19 @@ export extents='i[0]["host"]["extents"]'
 export holes='i[0]["tables"][0]["end_to_end"]["hole_bytes"]'
 export more_breaks='i[0]["tables"][0]["end_to_end"]["breaks"] - i[0]["tables"][0]["breaks"]'
 
-# images_with_data: images of several kinds in the folder images/, with their data written.
+# images_with_data: images of several kinds in the folder images/, with their data written. Not to be written to: they
+# are the same for all tests.
 images_with_data() {
+    local made=${BATS_FILE_TMPDIR:-$PWD}/with-data
+
+    [ -e "$made" ] || make_images_with_data "$made"
+    ln -s "$made" images
+}
+
+make_images_with_data() {
     local text
 
-    mkdir -p images
+    mkdir "$1"
     image shuffled <<<'size 64M
 map 0..199 shuffled seed 3
 map 200..399'
@@ -56,7 +64,7 @@ feature extended-l2
 map 0..39 shuffled seed 1
 map 50..99 every 2 alloc 0..7,12..15 zero 16..31'
     for text in shuffled small-clusters blobs subclusters; do
-        cp --sparse=never "$text" "images/$text"
+        cp --sparse=never "$text" "$1/$text"
     done
 }
 

@@ -40,7 +40,7 @@ PYTHON
 
 # scattered IMAGE [SIZE-KIB]: 300 clusters in random order. Names need not be ones that qemu-io takes.
 scattered() {
-    at_random 1 300 "${2:-64}" | qemu-io -f qcow2 "$(realpath -s -- "$1")" >io.log || told "qemu-io:" io.log
+    at_random 1 300 "${2:-64}" | qemu-io -t unsafe -f qcow2 "$(realpath -s -- "$1")" >io.log || told "qemu-io:" io.log
 }
 
 # page IMAGE [OPTION ...]: into the file page, and the commands on it into the file commands.
@@ -146,7 +146,7 @@ compressed() {
     noise noise $((2 << 20))
     qemu-img convert -c -f raw -O qcow2 -o "compression_type=$2,cluster_size=4k" noise "$1" ||
         skip "this qemu-img has no $2"
-    at_random 1 512 4 | sed -n 1,200p | qemu-io "$1" >io.log
+    at_random 1 512 4 | sed -n 1,200p | qemu-io -t unsafe "$1" >io.log
 }
 
 @test "compression and its method are kept" {
@@ -176,7 +176,7 @@ snapshots() {
     scattered disk
     for name in one two; do
         qemu-img snapshot -c $name disk
-        at_random 3 300 | sed -n 1,20p | qemu-io disk >io.log
+        at_random 3 300 | sed -n 1,20p | qemu-io -t unsafe disk >io.log
     done
     cooked disk
     holds <(tr -s ' \n' ' ' <page) "it keeps everything, snapshots included."
@@ -190,7 +190,7 @@ snapshots() {
     scattered disk
     qemu-img snapshot -c one disk
     qemu-img snapshot -c two disk
-    at_random 3 300 | qemu-io disk >io.log
+    at_random 3 300 | qemu-io -t unsafe disk >io.log
     page disk
     cp disk original
     original=original
@@ -261,9 +261,9 @@ PYTHON
     create base 64M
     scattered base
     qemu-img create -q -f qcow2 -b base -F qcow2 middle
-    at_random 5 300 | sed -n 1,150p | qemu-io middle >io.log
+    at_random 5 300 | sed -n 1,150p | qemu-io -t unsafe middle >io.log
     qemu-img create -q -f qcow2 -b middle -F qcow2 disk
-    at_random 3 300 | sed -n 1,50p | qemu-io disk >io.log
+    at_random 3 300 | sed -n 1,50p | qemu-io -t unsafe disk >io.log
     cooked disk --chain
     holds commands "qcow2frag --device hdd --chain disk"
     done_and_same disk --chain
@@ -328,7 +328,7 @@ encrypted() {
             "$image" "$size" 2>log && created=yes && break
     done
     [ -n "${created:-}" ] || skip "this qemu-img makes no $method image"
-    at_random 1 300 | qemu-io "${key[@]}" --image-opts "$(spec "$image")" >io.log
+    at_random 1 300 | qemu-io -t unsafe "${key[@]}" --image-opts "$(spec "$image")" >io.log
 }
 
 @test "an encrypted image stays encrypted" {
@@ -425,7 +425,7 @@ opened() { echo "driver=qcow2,file.filename=$1"; }
 
 # filled OPTIONS FIRST N: N clusters in random order, in an image opened by these options.
 filled() {
-    at_random "$2" 300 | sed -n "1,$3p" | qemu-io "${secrets[@]}" --image-opts "$1" >io.log || told "qemu-io:" io.log
+    at_random "$2" 300 | sed -n "1,$3p" | qemu-io -t unsafe "${secrets[@]}" --image-opts "$1" >io.log || told "qemu-io:" io.log
 }
 
 # read_by OPTIONS: the sum of what a guest reads.
@@ -505,7 +505,7 @@ kept_below() {
 @test "a backing file that is a LUKS container has a passphrase of its own" {
     qemu-img create -q -f luks "${secrets[@]}" -o key-secret=b,iter-time=10 base 32M 2>log ||
         skip "this qemu-img makes no LUKS container: $(cat log)"
-    qemu-io "${secrets[@]}" --image-opts driver=luks,file.filename=base,key-secret=b -c "write -P 7 0 20M" >io.log
+    qemu-io -t unsafe "${secrets[@]}" --image-opts driver=luks,file.filename=base,key-secret=b -c "write -P 7 0 20M" >io.log
     locked disk a -b base -F luks
     how="$(opened disk),encrypt.key-secret=a,backing.key-secret=b"
     filled "$how" 3 300
@@ -608,7 +608,7 @@ PYTHON
 # and both that of this and the cache of refcounts.
 in_slices() {
     create disk 260G
-    python3 -c 'for n in range(640): print(f"write -q -P {n % 250 + 1} {n * 32}M 64k")' | qemu-io -f qcow2 disk >io.log
+    python3 -c 'for n in range(640): print(f"write -q -P {n % 250 + 1} {n * 32}M 64k")' | qemu-io -t unsafe -f qcow2 disk >io.log
     page disk
     size=$(sed -n 's/.*,l2-cache-size=\([0-9]*\)$/\1/p' commands)
     [ -n "$size" ] || told "no size:" page

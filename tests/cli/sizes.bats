@@ -61,20 +61,25 @@ map 100..109 at 134217700'
     is <(json ours.json 'i[0]["tables"][0]["breaks"]') 1
 }
 
+# full: its name, a full disk of 1 TiB in random order; the same file for all tests.
+full() {
+    local made=${BATS_FILE_TMPDIR:-$PWD}/full
+
+    [ -e "$made" ] || image "$made" <<<'size 1T
+map all shuffled seed 1 group 1'
+    echo "$made"
+}
+
 @test "a full disk of 1 TiB in random order is measured within 32 MiB" {
     needs_plain_memory
-    image f <<<'size 1T
-map all shuffled seed 1 group 1'
-    used=$(peak "$QCOW2FRAG" --json f)
+    used=$(peak "$QCOW2FRAG" --json "$(full)")
     is <(json out 'i[0]["tables"][0]["mapped_clusters"]') 16777216
     within_32_mib "$used"
 }
 
 @test "what its space is used for is measured with a window of 16 MiB" {
     needs_plain_memory
-    image f <<<'size 1T
-map all shuffled seed 1 group 1'
-    used=$(peak "$QCOW2FRAG" --json --space f)
+    used=$(peak "$QCOW2FRAG" --json --space "$(full)")
     is <(json out 'i[0]["space"]["active_bytes"]') 1099511627776
     is <(json out 'i[0]["findings"]') '[]'
     within_32_mib "$used"

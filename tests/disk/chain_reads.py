@@ -24,6 +24,7 @@ import oracle   # noqa: E402
 
 LINE = re.compile(r"p?read(?:64|v)\(\d+<(.*?)>, .*?, (\d+)\) = (\d+)$")
 KEY = "secret,id=key,data=secret"
+HASTE = ["-E", "LD_PRELOAD=" + os.environ["HASTE"]] if os.environ.get("HASTE") else []     # it keeps its memory
 
 
 def options(layers, depth=0):
@@ -44,7 +45,7 @@ def reads_of(layers, commands):
     """A Counter of (file, offset, length) that qemu-io read for some commands."""
     with tempfile.TemporaryDirectory(prefix="qcow2frag-") as folder:
         run = subprocess.run(
-            ["strace", "-ff", "-y", "-s0", "-e", "trace=pread64,preadv", "-e", "signal=none", "-o", folder + "/log",
+            ["strace", *HASTE, "-ff", "-y", "-s0", "-e", "trace=pread64,preadv", "-e", "signal=none", "-o", folder + "/log",
              "qemu-io", "--object", KEY, "-r", "json:" + json.dumps(options(layers))],
             input=commands, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
         if run.returncode != 0 or "failed" in run.stdout:
