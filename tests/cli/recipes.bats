@@ -43,6 +43,24 @@ scattered() {
     at_random 1 300 "${2:-64}" | qemu-io -t unsafe -f qcow2 "$(realpath -s -- "$1")" >io.log || told "qemu-io:" io.log
 }
 
+# once IMAGE COMMAND ...: a copy of what the command makes, which is given a name as its last word: once for all tests.
+once() {
+    local image=$1 made=${*:2} name
+
+    shift
+    name=${BATS_FILE_TMPDIR:-$PWD}/once.${made// /-}
+    [ -e "$name" ] || "$@" "$name"
+    cp "$name" "$image"
+}
+
+make_plain() {
+    create "$1" 64M
+    scattered "$1"
+}
+
+# plain IMAGE: 300 of 1,024 clusters, in random order.
+plain() { once "$1" make_plain; }
+
 # page IMAGE [OPTION ...]: into the file page, and the commands on it into the file commands.
 page() {
     local image=$1
@@ -98,8 +116,7 @@ qcow2='["format-specific"]["data"]'
 # ---- formats ----
 
 @test "a plain image" {
-    create disk 64M
-    scattered disk
+    plain disk
     cooked disk
     is commands "qcow2frag defrag --device hdd disk"
     done_and_same disk
@@ -172,8 +189,7 @@ snapshots() {
 }
 
 @test "snapshots are kept, and the page says so" {
-    create disk 64M
-    scattered disk
+    plain disk
     for name in one two; do
         qemu-img snapshot -c $name disk
         at_random 3 300 | sed -n 1,20p | qemu-io -t unsafe disk >io.log
@@ -186,8 +202,7 @@ snapshots() {
 }
 
 @test "where snapshots hold much, those that are needed are kept, and the image is put in order" {
-    create disk 64M
-    scattered disk
+    plain disk
     qemu-img snapshot -c one disk
     qemu-img snapshot -c two disk
     at_random 3 300 | qemu-io -t unsafe disk >io.log
@@ -274,8 +289,7 @@ PYTHON
 # ---- bitmaps ----
 
 @test "bitmaps are kept" {
-    create disk 64M
-    scattered disk
+    plain disk
     qemu-img bitmap --add disk b0
     cooked disk
     holds <(tr -s ' \n' ' ' <page) "it keeps everything, bitmaps included."
@@ -303,8 +317,7 @@ PYTHON
 }
 
 @test "bitmaps that were left in use stay so" {
-    create disk 64M
-    scattered disk
+    plain disk
     qemu-img bitmap --add disk first
     left_in_use disk
     qemu-img bitmap --add disk sound
@@ -315,13 +328,22 @@ PYTHON
 
 # ---- encryption ----
 
-# encrypted IMAGE METHOD SIZE [CREATE-OPTION ...]: with 60 clusters in random order.
+# encrypted IMAGE METHOD SIZE [CREATE-OPTION ...]: with 300 clusters in random order.
 encrypted() {
-    local image=$1 method=$2 size=$3 attempt
-
-    shift 3
     printf abc >KEYFILE
     key=(--object "secret,id=key,file=KEYFILE")
+    if [ $# = 3 ] && [ ! -b "$1" ]; then
+        once "$1" make_encrypted "$2" "$3"
+    else
+        make_encrypted "${@:2:2}" "$1" "${@:4}"
+    fi
+}
+
+# make_encrypted METHOD SIZE IMAGE [CREATE-OPTION ...]
+make_encrypted() {
+    local method=$1 size=$2 image=$3 attempt created=
+
+    shift 3
     for attempt in 1 2 3 4 5 6; do
         qemu-img create -q "${key[@]}" "$@" -f qcow2 \
             -o "encrypt.format=$method,encrypt.key-secret=key$([ "$method" = aes ] || echo ,encrypt.iter-time=10)" \
@@ -418,6 +440,14 @@ locked() {
     [ -n "$created" ] || skip "this qemu-img makes no LUKS image"
 }
 
+make_full_base() {
+    locked "$2" "$1"
+    filled "$(opened "$2"),encrypt.key-secret=$1" 1 300
+}
+
+# full_base ID: base, with 300 clusters in random order.
+full_base() { once base make_full_base "$1"; }
+
 # overlay IMAGE BACKING-FILE: a plain one.
 overlay() { qemu-img create -q -u -f qcow2 -b "$2" -F qcow2 "$1" 32M; }
 
@@ -435,8 +465,7 @@ read_by() {
 }
 
 @test "along a chain, each file that is encrypted has its passphrase, and the copy is one file" {
-    locked base b
-    filled "$(opened base),encrypt.key-secret=b" 1 300
+    full_base b
     overlay middle base
     filled "$(opened middle),backing.encrypt.key-secret=b" 5 150
     locked disk a -b middle -F qcow2
@@ -454,8 +483,7 @@ read_by() {
 }
 
 @test "what is encrypted below only is not so in the copy, and the page says so before" {
-    locked base b
-    filled "$(opened base),encrypt.key-secret=b" 1 300
+    full_base b
     overlay disk base
     filled "$(opened disk),backing.encrypt.key-secret=b" 3 50
     before=$(read_by "$(opened disk),backing.encrypt.key-secret=b")
@@ -488,8 +516,7 @@ kept_below() {
 }
 
 @test "of a chain that was not looked at, the backing file has the passphrase of the image" {
-    locked base a
-    filled "$(opened base),encrypt.key-secret=a" 1 300
+    full_base a
     locked disk a -b base -F qcow2
     how="$(opened disk),encrypt.key-secret=a,backing.encrypt.key-secret=a"
     filled "$how" 3 300
@@ -518,8 +545,7 @@ kept_below() {
 
 @test "on a block device, above a backing file that is encrypted" {
     devices 96M
-    locked base a
-    filled "$(opened base),encrypt.key-secret=a" 1 300
+    full_base a
     locked "$device" a -b "$PWD/base" -F qcow2
     how="encrypt.key-secret=a,backing.encrypt.key-secret=a"
     filled "$(opened "$device"),$how" 3 300
@@ -702,8 +728,7 @@ named() {
 # ---- files ----
 
 @test "a file that has the name of the copy is left alone" {
-    create disk 64M
-    scattered disk
+    plain disk
     echo mine >disk.new
     ln -s nowhere disk.new2
     cooked disk
@@ -714,8 +739,7 @@ named() {
 
 @test "behind a symbolic link, the target is replaced" {
     mkdir images
-    create images/real 64M
-    scattered images/real
+    plain images/real
     chmod 640 images/real
     ln -s images/real link
     cooked link
@@ -752,8 +776,7 @@ real" ]
 }
 
 @test "of a file with two names, the other one stays with the old image" {
-    create disk 64M
-    scattered disk
+    plain disk
     ln disk other
     cooked disk
     holds commands "--break-hard-links"
