@@ -7,6 +7,7 @@
 #include "clock.h"
 #include "cmd.h"
 #include "command.h"
+#include "cost.h"
 #include "defrag.h"
 #include "holder.h"
 #include "io.h"
@@ -28,9 +29,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define GAIN_MIN 0.02 /* of the seconds: less is not worth a rewrite */
 #define MEMORY_DEFAULT (UINT64_C(64) << 20)
-#define MEMORY_SPINNING_MAX (UINT64_C(1) << 30)
 
 /* ---- what is told on the way ---- */
 
@@ -318,7 +317,7 @@ static bool gains(const struct rewrite *rewrite)
 
     if (before == NULL || after == NULL || !before->disk.known || !after->disk.known)
         return false;
-    return after->disk.seconds <= (1 - GAIN_MIN) * before->disk.seconds;
+    return report_gains(before->disk.seconds, after->disk.seconds);
 }
 
 /* ---- the rewrite ---- */
@@ -364,8 +363,8 @@ static uint64_t memory_bytes(const struct rewrite *rewrite)
 
     if (bytes == 0 && may_spin(rewrite))
         bytes = available_bytes() / 8;
-    if (rewrite->options->memory_bytes == 0 && bytes > MEMORY_SPINNING_MAX)
-        bytes = MEMORY_SPINNING_MAX;
+    if (rewrite->options->memory_bytes == 0 && bytes > REPORT_REWRITE_WINDOW_BYTES)
+        bytes = REPORT_REWRITE_WINDOW_BYTES;
     if (rewrite->options->memory_bytes == 0 && bytes < MEMORY_DEFAULT)
         bytes = MEMORY_DEFAULT;
     return bytes / DEFRAG_BLOCK_BYTES * DEFRAG_BLOCK_BYTES;

@@ -11,18 +11,22 @@
 
 #define FELT_SECONDS 1.0
 #define FELT_FLASH_SECONDS 0.1
-#define HELP_PART 0.02 /* as defrag does nothing for less */
+#define GAIN_PART 0.02
 #define SHORT_STEP_SECONDS 5e-3
-#define WINDOW_BYTES (UINT64_C(1) << 30)
 
 double report_felt_seconds(enum meter_disk_kind kind)
 {
     return kind == METER_DISK_HDD ? FELT_SECONDS : FELT_FLASH_SECONDS;
 }
 
+bool report_gains(double before, double after)
+{
+    return after <= (1 - GAIN_PART) * before;
+}
+
 bool report_helps(enum meter_disk_kind kind, double before, double after)
 {
-    return after <= (1 - HELP_PART) * before && before - after >= report_felt_seconds(kind);
+    return report_gains(before, after) && before - after >= report_felt_seconds(kind);
 }
 
 /* Where nothing is known, the one that fragments hurt. */
@@ -161,7 +165,7 @@ double report_rewrite_seconds(const struct report_image *image, const struct rep
     double transfer = meter_disk_transfer_seconds(disk->profile, bytes);
     double file = meter_disk_transfer_seconds(disk->profile, image->format.file_bytes);
     double steps = (double)table->walk.breaks * SHORT_STEP_SECONDS;
-    double windows = (double)(bytes / WINDOW_BYTES + 1), reading;
+    double windows = (double)(bytes / REPORT_REWRITE_WINDOW_BYTES + 1), reading;
 
     if (!disk->known)
         return 0;

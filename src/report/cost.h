@@ -7,6 +7,9 @@
 #include "pair.h"
 #include "report.h"
 
+/* Memory in which a rewrite sorts its reads for a disk that spins, if there is as much. */
+#define REPORT_REWRITE_WINDOW_BYTES (UINT64_C(1) << 30)
+
 struct piece_counts;
 
 /* The disk to reckon with. */
@@ -21,7 +24,10 @@ struct report_profile report_profile(enum report_device device, const struct rep
 /* Seconds that somebody feels: less than that is no reason to do anything. */
 double report_felt_seconds(enum meter_disk_kind kind);
 
-/* Is it worth doing what brings @before down to @after? */
+/* Is reading in @after seconds faster than in @before, by as much as makes a rewrite worth it? */
+bool report_gains(double before, double after);
+
+/* Is it worth telling somebody to do what brings @before down to @after? It is felt, too. */
 bool report_helps(enum meter_disk_kind kind, double before, double after);
 
 /* @meter: of the pieces in the file. */
