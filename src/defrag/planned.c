@@ -86,11 +86,14 @@ static int move_l1_entry(const struct planned *planned, bool active, uint64_t *e
 static int move_bitmap_entry(const struct planned *planned, uint64_t *entry,
                              struct defrag_hint *hint, struct err *err)
 {
-    uint64_t off = *entry & FORMAT_ENTRY_OFFSET, to;
+    const struct format_bitmap_entry old =
+        format_bitmap_entry_of(planned->rules.cluster_bytes, planned->rules.file_bytes, *entry);
+    uint64_t to;
 
-    if (off == 0)
+    if (old.bits_off == 0 && old.problem == NULL)
         return 0;
-    to = defrag_moves_to(&planned->plan->data, off, hint);
+    to = old.problem != NULL ? UINT64_MAX
+                             : defrag_moves_to(&planned->plan->data, old.bits_off, hint);
     if (to == UINT64_MAX)
         return lost(err, "bitmap", *entry);
     *entry = store_entry_at(*entry, to);

@@ -23,8 +23,6 @@
 #define FLAG_IN_USE 1u
 #define FLAGS_KNOWN 3u
 #define TYPE_DIRTY_TRACKING 1
-#define TABLE_RESERVED UINT64_C(0xff000000000001fe)
-#define TABLE_OFFSET UINT64_C(0x00fffffffffffe00)
 #define WINDOW_ENTRIES 512
 
 struct entry {
@@ -93,16 +91,10 @@ static void report(struct reader *reader, uint64_t place, const char *problem)
 
 static void check_table_entry(struct reader *reader, uint64_t place, uint64_t raw)
 {
-    uint64_t off = raw & TABLE_OFFSET;
-    const char *problem = NULL;
+    const char *problem =
+        format_bitmap_entry_of(reader->header->cluster_bytes, reader->file_bytes, raw).problem;
     char where[64];
 
-    if ((raw & TABLE_RESERVED) != 0 || (off != 0 && (raw & 1) != 0))
-        problem = "has reserved bits set";
-    else if (!is_aligned(off, reader->header->cluster_bytes))
-        problem = "points to an offset that is not the start of a cluster";
-    else if (off >= reader->file_bytes)
-        problem = "points past the end of the file";
     if (problem == NULL || !format_findings_wants(reader->findings, FORMAT_FINDING_BITMAP_TABLE)) {
         format_findings_count(reader->findings, FORMAT_FINDING_BITMAP_TABLE, problem != NULL);
         return;

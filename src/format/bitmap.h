@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "checked.h"
 #include "header.h"
 
 struct err;
@@ -22,6 +23,31 @@ struct io;
 #define FORMAT_BITMAP_NAME_MAX 1023
 /* Our own: more than any sound image needs, and little enough to read at once. */
 #define FORMAT_BITMAP_TABLES_BYTES_MAX (UINT64_C(64) << 20)
+
+/*
+ * An entry of the table of a bitmap. Without an offset all of its bits are alike, and bit 0 says
+ * which.
+ */
+struct format_bitmap_entry {
+    uint64_t bits_off;   /* host offset of a cluster of bits; 0: none, or it makes no sense */
+    const char *problem; /* what is wrong with the entry, or NULL */
+};
+
+static inline struct format_bitmap_entry format_bitmap_entry_of(uint64_t cluster_bytes,
+                                                                uint64_t file_bytes, uint64_t entry)
+{
+    const uint64_t reserved = UINT64_C(0xff000000000001fe), offset = UINT64_C(0x00fffffffffffe00);
+    uint64_t off = entry & offset;
+
+    if ((entry & reserved) != 0 || (off != 0 && (entry & 1) != 0))
+        return (struct format_bitmap_entry){0, "has reserved bits set"};
+    if (!is_aligned(off, cluster_bytes))
+        return (struct format_bitmap_entry){
+            0, "points to an offset that is not the start of a cluster"};
+    if (off >= file_bytes)
+        return (struct format_bitmap_entry){0, "points past the end of the file"};
+    return (struct format_bitmap_entry){off, NULL};
+}
 
 struct format_bitmap {
     uint64_t entry_off; /* host offset of its entry in the directory */

@@ -6,6 +6,7 @@
 #include "refs.h"
 
 #include "be.h"
+#include "bitmap.h"
 #include "checked.h"
 #include "err.h"
 #include "fetch.h"
@@ -25,8 +26,6 @@
 #define L2_WORK_BYTES 64
 
 #define BITMAP_WINDOW_BYTES 65536
-#define BITMAP_OFFSET UINT64_C(0x00fffffffffffe00)
-#define BITMAP_RESERVED UINT64_C(0xff000000000001fe)
 
 /* An L2 table that waits for its bytes. */
 struct job {
@@ -96,16 +95,13 @@ static int give_bits(struct space_refs *refs, const struct format_reference *tab
 
         ret = io_read(refs->image->io, table->off + done, window, len, refs->err);
         for (size_t i = 0; i < len && ret == 0; i += 8) {
-            uint64_t entry = be64_load(window + i);
-            bool sound;
+            const struct format_bitmap_entry entry = format_bitmap_entry_of(
+                refs->rules.cluster_bytes, refs->rules.file_bytes, be64_load(window + i));
 
             bits.word = table->off + done + i;
-            bits.off = entry & BITMAP_OFFSET;
-            sound = (entry & BITMAP_RESERVED) == 0 && (bits.off == 0 || (entry & 1) == 0) &&
-                    is_aligned(bits.off, refs->rules.cluster_bytes) &&
-                    bits.off < refs->rules.file_bytes;
-            n_unsound += !sound;
-            if (sound && bits.off != 0)
+            bits.off = entry.bits_off;
+            n_unsound += entry.problem != NULL;
+            if (bits.off != 0)
                 ret = sink->metadata(sink->context, &bits);
         }
     }
