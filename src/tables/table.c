@@ -11,6 +11,7 @@ struct table table_of_active(const struct format_image *image)
     return (struct table){.l1_off = image->header.l1_off,
                           .l1_entries = image->header.l1_entries,
                           .virtual_bytes = image->header.virtual_bytes,
+                          .active = true,
                           .whole_l1 = true};
 }
 

@@ -22,6 +22,7 @@ struct table {
     uint64_t l1_off; /* host offset; the table lies inside the file */
     uint32_t l1_entries;
     uint64_t virtual_bytes; /* the walk ends there */
+    bool active;            /* of the active state; else of a snapshot, or of a layer below */
     bool whole_l1;          /* also count what lies beyond, for the formula of qemu-img check */
     char name[40];          /* "" or "snapshot[2] ": begins the place of a finding */
 

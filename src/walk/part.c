@@ -195,9 +195,7 @@ static int fill(struct walk_part *part, const struct table *tables)
         memset(&part->tables[i].counts, 0, sizeof(part->tables[i].counts));
         part->tables[i].lost = (struct piece_lost){.ranges = 0};
         memset(&part->tables[i].findings, 0, sizeof(part->tables[i].findings));
-        bool active = tables[i].name[0] == '\0';
-
-        if (new_pair(part, tables[i].virtual_bytes, active, i == 0, &part->meters[i]) < 0)
+        if (new_pair(part, tables[i].virtual_bytes, tables[i].active, i == 0, &part->meters[i]) < 0)
             return -ENOMEM;
     }
     return 0;

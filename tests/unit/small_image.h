@@ -170,6 +170,7 @@ static inline struct table small_image_table(const struct small_image *small)
     return (struct table){.l1_off = small->image.header.l1_off,
                           .l1_entries = small->image.header.l1_entries,
                           .virtual_bytes = small->image.header.virtual_bytes,
+                          .active = true,
                           .whole_l1 = true};
 }
 
