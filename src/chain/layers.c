@@ -99,11 +99,9 @@ static int judge_entry(struct judge *judge, uint32_t index, uint64_t raw)
 static int judge_all(struct judge *judge, struct format_image *image)
 {
     CLEANUP(tables_l1_free) struct tables_l1 l1 = {.n = 0};
-    struct table on_disk = *judge->table;
-    int ret;
+    const struct table on_disk = table_of_disk(*judge->table);
+    int ret = tables_l1_init(&l1, image, &on_disk, 1, judge->err);
 
-    on_disk.whole_l1 = false;
-    ret = tables_l1_init(&l1, image, &on_disk, 1, judge->err);
     while (ret == 0 && (ret = tables_l1_next(&l1, judge->err)) == 1) {
         ret = 0;
         for (uint32_t i = 0; i < l1.n && l1.n_live > 0 && ret == 0; i++)

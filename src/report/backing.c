@@ -52,14 +52,6 @@ void report_backing_close(struct report_backing *backing)
 
 /* ---- each layer alone ---- */
 
-static struct table active_table(const struct format_image *image)
-{
-    struct table table = table_of_active(image);
-
-    table.whole_l1 = false; /* VM state is no part of a layer */
-    return table;
-}
-
 /* Progress over all layers: each is one of so many. */
 struct progress {
     const struct walk_options *options;
@@ -129,7 +121,7 @@ static int look_at_image(struct report_backing *backing, size_t depth, struct fo
                          struct progress *progress, struct format_findings *findings,
                          struct err *err)
 {
-    struct table table = active_table(image);
+    struct table table = table_of_disk(table_of_active(image));
     int ret;
 
     snprintf(table.name, sizeof(table.name), "backing[%zu] ", depth);
@@ -177,7 +169,8 @@ int report_backing_look(struct report_backing *backing, struct format_image *top
 {
     struct progress progress = {.options = options, .n_layers = backing->chain.n_layers};
     const struct format_layer *layer = &backing->chain.layers[0];
-    struct table first = active_table(top); /* for now: chain_layers_set_top follows */
+    /* For now: chain_layers_set_top follows. */
+    struct table first = table_of_disk(table_of_active(top));
     int ret = chain_layers_begin(&backing->layers, top, &first, (uint16_t)layer->image_file,
                                  (uint16_t)layer->data_file, err);
 
@@ -197,7 +190,7 @@ static int hash_again(struct io *io, uint64_t *hash, struct err *err)
 
     if (ret < 0)
         return ret;
-    table = active_table(&image);
+    table = table_of_disk(table_of_active(&image));
     ret = tables_l1_hash(&image, &table, 1, hash, err);
     format_image_close(&image);
     return ret;

@@ -251,8 +251,7 @@ static int list_table(struct format_image *image, size_t chosen, struct list *li
 
     if (snapshot != NULL && !snapshot->readable)
         return err_set(err, EINVAL, "the L1 table of snapshot[%zu] cannot be read", chosen);
-    table = table_of_snapshot(image, chosen);
-    table.whole_l1 = false; /* VM state is not listed */
+    table = table_of_disk(table_of_snapshot(image, chosen));
     ret = list->backing != NULL ? list_chain(image, &table, list, findings, err)
                                 : list_alone(image, &table, list, err);
     if (ret == 0)

@@ -30,6 +30,12 @@ struct table table_of_snapshot(const struct format_image *image, size_t index)
     return table;
 }
 
+struct table table_of_disk(struct table whole)
+{
+    whole.whole_l1 = false;
+    return whole;
+}
+
 bool table_is_same(const struct table *one, const struct table *other)
 {
     return one->l1_off == other->l1_off && one->l1_entries == other->l1_entries &&

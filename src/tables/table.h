@@ -39,6 +39,9 @@ struct table table_of_active(const struct format_image *image);
 /* That of a readable snapshot, by its index in the image's list, or of TABLE_ACTIVE. */
 struct table table_of_snapshot(const struct format_image *image, size_t index);
 
+/* The same as far as the disk goes: without VM state, which is no part of a disk or a layer. */
+struct table table_of_disk(struct table whole);
+
 /* Would a walk through both give the same? Snapshots of an unchanged disk may have one table. */
 bool table_is_same(const struct table *one, const struct table *other);
 
