@@ -18,10 +18,6 @@
 #include <string.h>
 #include <time.h>
 
-/* Where there is no terminal. */
-#define WIDTH 80
-#define HEIGHT 24
-
 /* Bins for each cell: so many, that whole ones fill the room nearly. See raster.h for the memory.
  */
 #define BINS_PER_CELL 16
@@ -75,8 +71,10 @@ static struct render_map_options how_of(const struct options *options, FILE *str
         .colours = colours_of(options, stream),
         .ascii = options->ascii || !terminal_has_utf8(),
         .bytes = options->bytes,
-        .width = side_of(options->width, terminal_width(stream), WIDTH, RENDER_MAP_WIDTH_MIN),
-        .height = side_of(options->height, terminal_height(stream), HEIGHT, RENDER_MAP_HEIGHT_MIN),
+        .width = side_of(options->width, terminal_width(stream), TERMINAL_WIDTH_USUAL,
+                         RENDER_MAP_WIDTH_MIN),
+        .height = side_of(options->height, terminal_height(stream), TERMINAL_HEIGHT_USUAL,
+                          RENDER_MAP_HEIGHT_MIN),
     };
 }
 

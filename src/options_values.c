@@ -3,6 +3,7 @@
 #include "options_values.h"
 
 #include "checked.h"
+#include "copy.h"
 #include "duration.h"
 #include "err.h"
 #include "originals.h"
@@ -18,7 +19,6 @@
 #define THREADS_MAX 1024
 #define TIMEOUT_MAX (24u * 60 * 60)
 #define TOP_MAX 1000000
-#define MEMORY_MIN (UINT64_C(8) << 20)
 #define AMOUNT_MAX (UINT64_C(1) << 50)
 
 /* The index of @text among the words of an option, or an error that lists them. */
@@ -316,7 +316,7 @@ int options_values_apply(const struct options_spec *spec, const char *argument,
         options->no_verify = word == 1;
         break;
     case OPTIONS_ID_MEMORY:
-        return parse_amount(spec, "a size from 8M to 1024T", MEMORY_MIN, argument,
+        return parse_amount(spec, "a size from 8M to 1024T", DEFRAG_MEMORY_MIN, argument,
                             &options->memory_bytes, err);
     case OPTIONS_ID_RATE_LIMIT:
         return parse_amount(spec, "so many bytes a second, as in 20M", 1, argument, &options->rate,

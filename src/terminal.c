@@ -8,10 +8,6 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-/* Of a serial line, which cannot tell. */
-#define WIDTH_UNKNOWN 80
-#define HEIGHT_UNKNOWN 24
-
 static struct winsize size_of(FILE *stream)
 {
     struct winsize size = {0};
@@ -28,7 +24,7 @@ unsigned terminal_width(FILE *stream)
     if (!isatty(fileno(stream)))
         return 0;
     columns = size_of(stream).ws_col;
-    return columns > 0 ? columns : WIDTH_UNKNOWN;
+    return columns > 0 ? columns : TERMINAL_WIDTH_USUAL;
 }
 
 unsigned terminal_height(FILE *stream)
@@ -38,7 +34,7 @@ unsigned terminal_height(FILE *stream)
     if (!isatty(fileno(stream)))
         return 0;
     rows = size_of(stream).ws_row;
-    return rows > 0 ? rows : HEIGHT_UNKNOWN;
+    return rows > 0 ? rows : TERMINAL_HEIGHT_USUAL;
 }
 
 static const char *variable(const char *name)

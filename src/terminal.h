@@ -8,6 +8,10 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+/* Of a terminal that cannot tell, as on a serial line; and where there is none. */
+#define TERMINAL_WIDTH_USUAL 80
+#define TERMINAL_HEIGHT_USUAL 24
+
 /* The columns of the terminal behind @stream; 0: there is none. */
 unsigned terminal_width(FILE *stream);
 

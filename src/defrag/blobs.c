@@ -3,13 +3,13 @@
 #include "blobs.h"
 
 #include "search.h"
+#include "sector.h"
 #include "vec.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define SECTOR UINT64_C(512)
 #define UNPLACED (DEFRAG_OFFSET_END - 1)
 
 void defrag_blobs_free(struct defrag_blobs *blobs)
@@ -79,7 +79,7 @@ bool defrag_blobs_is_placed(const struct defrag_blobs *blobs, size_t i)
 /* Where the sectors of a blob of @len bytes at @to end, as its entry will have it. */
 static uint64_t sectors_end(uint64_t to, uint64_t len)
 {
-    return (to + len + SECTOR - 1) & ~(SECTOR - 1);
+    return (to + len + SECTOR_BYTES - 1) & ~(SECTOR_BYTES - 1);
 }
 
 static uint64_t last_cluster(const struct defrag_blobs *blobs, uint64_t to, uint64_t len)
@@ -127,11 +127,11 @@ static uint64_t fresh_cluster(const struct defrag_blobs *blobs)
 static uint64_t with_sectors(const struct defrag_blobs *blobs, uint64_t to, uint64_t from,
                              uint64_t len)
 {
-    uint64_t most = SECTOR << (blobs->cluster_bits - 8);
+    uint64_t most = SECTOR_BYTES << (blobs->cluster_bits - 8);
 
-    if (sectors_end(to, len) - (to & ~(SECTOR - 1)) <= most)
+    if (sectors_end(to, len) - (to & ~(SECTOR_BYTES - 1)) <= most)
         return to;
-    return ((to + SECTOR - 1) & ~(SECTOR - 1)) + (from & (SECTOR - 1));
+    return ((to + SECTOR_BYTES - 1) & ~(SECTOR_BYTES - 1)) + (from & (SECTOR_BYTES - 1));
 }
 
 uint64_t defrag_blobs_place(struct defrag_blobs *blobs, size_t i, uint64_t fresh)

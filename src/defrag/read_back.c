@@ -16,7 +16,6 @@
 #include <unistd.h>
 
 #define WINDOWS 4 /* of a share each */
-#define DIRECT_BYTES 4096
 
 struct reading {
     const struct defrag_read_back *read_back;
@@ -125,8 +124,8 @@ static int read_blocks(const struct reading *reading, uint64_t off, void *bytes,
                            reading->read_back->file->path, off + done,
                            n < 0 ? strerror(errno) : "it is shorter than what was written");
         done += (size_t)n;
-        if (done < want && done % DIRECT_BYTES != 0) /* a direct read goes on at a block */
-            done -= done % DIRECT_BYTES;
+        if (done < want && done % STORE_DIRECT_BYTES != 0) /* a direct read goes on at a block */
+            done -= done % STORE_DIRECT_BYTES;
     }
     return 0;
 }

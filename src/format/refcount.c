@@ -22,7 +22,6 @@
 #define PIECE_BYTES_MAX 65536
 #define WINDOW_BYTES_MAX (1u << 20) /* enough to keep the queue of a device full */
 #define WINDOW_PIECES_MAX 64
-#define FIELD_REFTABLE_OFF 48 /* of the header, for the findings */
 
 /* ---- counts out of bytes ---- */
 
@@ -85,7 +84,7 @@ static bool table_is_sound(const struct format_header *header,
 static void tell_table(const struct reader *reader)
 {
     const struct format_header *header = &reader->image->header;
-    uint64_t place = FIELD_REFTABLE_OFF;
+    uint64_t place = FORMAT_FIELD_REFTABLE_OFF;
     uint64_t len = (uint64_t)header->reftable_clusters << header->cluster_bits;
     const struct format_extent *extent;
 

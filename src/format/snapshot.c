@@ -93,7 +93,6 @@ static int read_bytes(struct reader *reader, uint64_t off, void *buf, size_t len
 }
 
 #define TABLE_ENDS 1 /* of read_entry: here the table can be followed no further */
-#define FIELD_SNAPSHOTS_OFF 64
 
 /* The active state does not need the table: it is measured, and this tells what is not. */
 static int end_table(const struct reader *reader, const char *problem)
@@ -424,7 +423,7 @@ static bool lies_on_l1(const struct format_header *header, uint64_t end)
 static void tell_misplaced(const struct format_header *header, const char *problem,
                            struct format_findings *findings)
 {
-    const uint64_t place = FIELD_SNAPSHOTS_OFF;
+    const uint64_t place = FORMAT_FIELD_SNAPSHOTS_OFF;
 
     format_findings_add(findings, FORMAT_FINDING_SNAPSHOT_TABLE, "header", &place,
                         "the snapshot table at offset 0x%" PRIx64 " %s; its %" PRIu32

@@ -27,7 +27,6 @@
 
 #define HIDE_MOMENTS 100 /* of 50 ms */
 
-#define DIRECT_ALIGN 4096            /* of the file, the memory and the length */
 #define DIRECT_BYTES_MIN (128 << 10) /* a shorter one waits longer for the disk than it writes */
 
 static int fail(const struct store_new_file *file, const char *what, struct err *err)
@@ -279,21 +278,21 @@ static size_t write_direct(struct store_new_file *file, uint64_t off, const void
     while (n < 0 && errno == EINTR);
     if (n < 0 && errno == EINVAL)
         atomic_store(&file->no_direct, true);
-    return n < 0 ? 0 : (size_t)n & ~(size_t)(DIRECT_ALIGN - 1);
+    return n < 0 ? 0 : (size_t)n & ~(size_t)(STORE_DIRECT_BYTES - 1);
 }
 
 /* What begins or ends inside a page, and what is short, the page cache collects better. */
 int store_new_file_write_through(struct store_new_file *file, uint64_t off, const void *bytes,
                                  size_t len, struct err *err)
 {
-    uint64_t begin = (off + DIRECT_ALIGN - 1) & ~(uint64_t)(DIRECT_ALIGN - 1);
-    uint64_t end = (off + len) & ~(uint64_t)(DIRECT_ALIGN - 1);
+    uint64_t begin = (off + STORE_DIRECT_BYTES - 1) & ~(uint64_t)(STORE_DIRECT_BYTES - 1);
+    uint64_t end = (off + len) & ~(uint64_t)(STORE_DIRECT_BYTES - 1);
     const char *from = bytes;
     size_t done;
     int ret;
 
     if (end <= begin || end - begin < DIRECT_BYTES_MIN ||
-        (uintptr_t)(from + (begin - off)) % DIRECT_ALIGN != 0)
+        (uintptr_t)(from + (begin - off)) % STORE_DIRECT_BYTES != 0)
         return write_by(file, file->fd, off, from, len, err);
     ret = write_by(file, file->fd, off, from, (size_t)(begin - off), err);
     done = (size_t)(begin - off);

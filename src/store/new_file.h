@@ -19,6 +19,10 @@ struct err;
 struct io;
 struct store_original;
 
+/* What goes past the page cache lies at multiples of this: in the file, in memory, and its length.
+ */
+#define STORE_DIRECT_BYTES 4096
+
 struct store_new_file {
     int fd;                /* to read and to write */
     int direct;            /* to write past the page cache; -1: cannot be done here */

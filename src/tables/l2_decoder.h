@@ -19,6 +19,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+_Static_assert(FORMAT_SUBCLUSTERS == PIECE_SUBCLUSTERS,
+               "the bits of an extended L2 entry are those of its piece");
+
 #define L2_BLOCK TABLES_BLOCK_ENTRIES
 #define L2_NONE UINT64_MAX
 
