@@ -146,6 +146,15 @@ static inline enum format_entry_kind format_kind_of(const struct format_entry_ru
     return has_cluster ? FORMAT_RESERVED : FORMAT_UNALLOCATED;
 }
 
+/* Does an entry that is not compressed have a host cluster? In a data file, at offset 0 as well. */
+static inline bool format_has_cluster(const struct format_entry_rules *rules, uint64_t entry)
+{
+    bool zero_flag = !rules->extended_l2 && (entry & FORMAT_ENTRY_ZERO);
+
+    return (entry & FORMAT_ENTRY_OFFSET) != 0 ||
+           (rules->external_data && !zero_flag && (entry & FORMAT_ENTRY_COPIED));
+}
+
 /*
  * @entry and @bitmap in host byte order; @bitmap (word 1) is 0 without extended L2. @guest_off is
  * where the cluster lies on the guest disk.
@@ -156,8 +165,7 @@ static inline struct format_entry format_entry_of(const struct format_entry_rule
 {
     uint64_t off = entry & FORMAT_ENTRY_OFFSET;
     bool zero_flag = !rules->extended_l2 && (entry & FORMAT_ENTRY_ZERO);
-    bool has_cluster =
-        off != 0 || (rules->external_data && !zero_flag && (entry & FORMAT_ENTRY_COPIED));
+    bool has_cluster = format_has_cluster(rules, entry);
     uint32_t alloc = rules->extended_l2 ? (uint32_t)bitmap : UINT32_MAX;
     uint32_t zero = rules->extended_l2 ? (uint32_t)(bitmap >> 32) : 0;
 

@@ -32,7 +32,7 @@ static inline struct format_holding format_holding_of(const struct format_entry_
         return blob.kind == FORMAT_INVALID ? (struct format_holding){0, 0, true}
                                            : (struct format_holding){blob.begin, blob.end, false};
     }
-    if (off == 0 || rules->external_data)
+    if (rules->external_data || !format_has_cluster(rules, entry))
         return (struct format_holding){0, 0, false};
     if (format_past_end(rules, begin, begin + rules->cluster_bytes))
         return (struct format_holding){0, 0, true};

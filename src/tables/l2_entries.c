@@ -88,7 +88,6 @@ static void count_check(struct tables_l2_decoder *decoder, uint64_t entry, uint6
     const struct format_entry_rules *rules = &decoder->rules->entry;
     struct piece_counts *counts = decoder->output.counts;
     uint64_t off = entry & FORMAT_ENTRY_OFFSET;
-    bool zero_flag = !rules->extended_l2 && (entry & FORMAT_ENTRY_ZERO);
 
     if (entry & FORMAT_ENTRY_COMPRESSED) {
         if (rules->external_data || bitmap != 0)
@@ -96,7 +95,7 @@ static void count_check(struct tables_l2_decoder *decoder, uint64_t entry, uint6
         counts->check_allocated++;
         counts->check_compressed++;
         counts->check_fragmented++;
-    } else if (off != 0 || (rules->external_data && (entry & FORMAT_ENTRY_COPIED) && !zero_flag)) {
+    } else if (format_has_cluster(rules, entry)) {
         counts->check_allocated++;
         counts->check_fragmented += decoder->check_next != 0 && off != decoder->check_next;
         decoder->check_next = off + rules->cluster_bytes;
