@@ -133,7 +133,7 @@ static uint64_t count_pieces(const struct chain_compose *compose, const struct c
 
 static int add_range(struct chain_compose *compose, const struct chain_range *range)
 {
-    bool mapped = range->kind == PIECE_DATA || range->kind == PIECE_COMPRESSED;
+    bool mapped = piece_is_mapped(range->kind);
     uint64_t end = range->guest_off + range->guest_bytes;
     struct piece piece = {.kind = (enum piece_kind)range->kind,
                           .guest_off = range->guest_off,

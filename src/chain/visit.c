@@ -34,7 +34,7 @@ int chain_visit_fill(struct chain_visit *visit, const struct chain_range *range,
 {
     struct chain_window *window = visit->window;
     uint64_t end = range->guest_off + range->guest_bytes;
-    bool zero = range->kind == PIECE_ZERO || range->kind == PIECE_ZERO_ALLOCATED;
+    bool zero = !piece_is_mapped(range->kind);
     struct chain_gap taken = {0, 0};
     int ret = 0;
 

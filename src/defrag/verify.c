@@ -49,7 +49,7 @@ static bool is_left_out(const struct digests *digests, const struct piece *piece
 
 static void take_piece(struct digests *digests, const struct piece *piece)
 {
-    bool is_zero = piece->kind == PIECE_ZERO || piece->kind == PIECE_ZERO_ALLOCATED;
+    bool is_zero = !piece_is_mapped(piece->kind);
     uint64_t index = piece->guest_off / digests->l2_span, begin = piece->begin, digest;
 
     if (index >= digests->n_list || (is_zero && !digests->zeros) || is_left_out(digests, piece))

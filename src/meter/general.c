@@ -126,7 +126,7 @@ static uint32_t count_alike(const struct piece_batch *batch, uint32_t first)
 {
     uint32_t i = first;
 
-    while (i < batch->n && batch->kind[i] <= PIECE_COMPRESSED &&
+    while (i < batch->n && piece_is_mapped(batch->kind[i]) &&
            batch->files[i] == batch->files[first])
         i++;
     return i - first;

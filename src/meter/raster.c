@@ -261,7 +261,7 @@ static void take_piece(struct meter_raster *raster, const struct piece_batch *ba
     uint64_t host_off = host_begin(raster, batch->files[i]) + batch->begin[i];
     struct meter_edge edge;
 
-    if (batch->kind[i] > PIECE_COMPRESSED) {
+    if (!piece_is_mapped(batch->kind[i])) {
         add_zeros(raster, guest_off, batch->guest_bytes[i]);
         return;
     }
@@ -422,7 +422,7 @@ void meter_raster_take(struct meter_raster *raster, const struct piece_batch *ba
 void meter_raster_take_zeros(struct meter_raster *raster, const struct piece_batch *batch)
 {
     for (uint32_t i = 0; i < batch->n && !batch->uniform; i++)
-        if (batch->kind[i] > PIECE_COMPRESSED)
+        if (!piece_is_mapped(batch->kind[i]))
             add_zeros(raster, batch->guest_off[i], batch->guest_bytes[i]);
 }
 

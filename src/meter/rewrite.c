@@ -141,7 +141,7 @@ static void add_pieces(struct meter_layout *layout, const struct meter_layout_sh
     for (uint32_t i = 0; i < batch->n; i++) {
         if (packed && batch->kind[i] == PIECE_COMPRESSED)
             meter_layout_add_blob(layout, shape, batch->guest_off[i], blob_bytes_of(batch, i));
-        else if (batch->kind[i] <= PIECE_COMPRESSED)
+        else if (piece_is_mapped(batch->kind[i]))
             add_data(layout, shape, batch, i);
     }
 }

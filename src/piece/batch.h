@@ -29,11 +29,18 @@
 #define PIECE_BATCH_MAX 512 /* a multiple of 64 */
 
 enum piece_kind {
-    PIECE_DATA,
-    PIECE_COMPRESSED,
+    PIECE_DATA = 0,
+    PIECE_COMPRESSED = 1, /* a blob */
     PIECE_ZERO,           /* reads as zeros, holds no host space; only where zeros are asked for */
     PIECE_ZERO_ALLOCATED, /* reads as zeros, keeps host space; likewise */
 };
+
+/* Guest bytes of it are in a file. Kinds are ordered so that this is one comparison, and of mapped
+ * ones bit 0 tells which are blobs. */
+static inline bool piece_is_mapped(enum piece_kind kind)
+{
+    return kind <= PIECE_COMPRESSED;
+}
 
 /* The files of an image without its backing files. */
 enum piece_file { PIECE_FILE_IMAGE, PIECE_FILE_DATA, PIECE_N_FILES };
@@ -144,14 +151,14 @@ static inline const struct piece_batch *piece_batch_without_zeros(const struct p
 {
     uint32_t n = 0;
 
-    while (n < batch->n && (batch->uniform || batch->kind[n] <= PIECE_COMPRESSED))
+    while (n < batch->n && (batch->uniform || piece_is_mapped(batch->kind[n])))
         n++;
     if (n == batch->n)
         return batch;
     memcpy(room, batch, offsetof(struct piece_batch, breaks));
     room->n = 0;
     for (uint32_t i = 0; i < batch->n; i++) {
-        if (batch->kind[i] > PIECE_COMPRESSED)
+        if (!piece_is_mapped(batch->kind[i]))
             continue;
         n = room->n++;
         room->begin[n] = batch->begin[i];
