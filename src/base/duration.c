@@ -30,6 +30,16 @@ void duration_format(char text[DURATION_TEXT_MAX], double seconds)
         snprintf(text, DURATION_TEXT_MAX, "%.0f h", whole(seconds / 3600));
 }
 
+bool duration_is_unit(const char *word, size_t len)
+{
+    static const char *const units[] = {"ms", "s", "min", "h", "d"};
+
+    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+        if (strlen(units[i]) == len && memcmp(word, units[i], len) == 0)
+            return true;
+    return false;
+}
+
 #define LONGEST (UINT64_C(100) * 366 * 24 * 3600)
 
 bool duration_parse(const char *text, uint64_t *seconds)

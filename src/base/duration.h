@@ -4,6 +4,7 @@
 #define BASE_DURATION_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define DURATION_TEXT_MAX 32
@@ -13,6 +14,9 @@
  * "40 h". Never more precise than a model can be. Not negative; rounds half up.
  */
 void duration_format(char text[DURATION_TEXT_MAX], double seconds);
+
+/* Is the word of so many bytes a unit of a duration that people read? */
+bool duration_is_unit(const char *word, size_t len);
 
 /*
  * Reads "90", "90s", "15m", "2h", "1h30m", "1d": numbers, each with s, m, h or d behind it, the

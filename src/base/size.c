@@ -51,6 +51,14 @@ void size_format(char text[SIZE_TEXT_MAX], uint64_t bytes)
                  hundredths % 100, units[unit]);
 }
 
+bool size_is_unit(const char *word, size_t len)
+{
+    if (len == 1)
+        return word[0] == units[0];
+    return len == 3 && word[0] != '\0' && strchr(units + 1, word[0]) != NULL && word[1] == 'i' &&
+           word[2] == 'B';
+}
+
 void size_format_mean(char text[SIZE_TEXT_MAX], double bytes)
 {
     /* 2^64 itself is not a uint64_t; a mean cannot reach it, a damaged input must not either. */

@@ -4,6 +4,7 @@
 #define BASE_SIZE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define SIZE_TEXT_MAX 32 /* enough for any result of the functions below, with the final NUL */
@@ -25,6 +26,9 @@ static inline const char *size_noun(uint64_t count, const char *one, const char 
 {
     return count == 1 ? one : many;
 }
+
+/* Is the word of so many bytes a unit that size_format writes behind a number? */
+bool size_is_unit(const char *word, size_t len);
 
 /*
  * Reads "4096", "64K", "1.5G", "2TiB", "2048s", "0x10000": a number, then optionally K, M, G, T, P

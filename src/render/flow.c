@@ -5,6 +5,8 @@
  */
 #include "flow.h"
 
+#include "duration.h"
+#include "size.h"
 #include "vec.h"
 
 #include <ctype.h>
@@ -33,15 +35,9 @@ static size_t columns_of(const char *text, size_t len)
 
 static bool is_unit(const char *word, size_t len)
 {
-    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB",
-                                        "%", "ms",  "s",   "min", "h",   "d"};
-
     while (len > 0 && strchr(",;:.)", word[len - 1]) != NULL)
         len--;
-    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
-        if (strlen(units[i]) == len && memcmp(word, units[i], len) == 0)
-            return true;
-    return false;
+    return (len == 1 && word[0] == '%') || size_is_unit(word, len) || duration_is_unit(word, len);
 }
 
 /* The length of what must stay together from @text on: a word, or a number with its unit. */

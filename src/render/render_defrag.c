@@ -18,6 +18,15 @@
 _Static_assert(CELL_MAX >= DURATION_TEXT_MAX, "a cell holds a duration");
 #define LINE "  %-24s %-16s %s\n"
 
+static const struct {
+    const char *name, *words; /* for programs, and for people */
+} states[] = {[RENDER_DEFRAG_DONE] = {"done", "done"},
+              [RENDER_DEFRAG_PLANNED] = {"planned", "planned"},
+              [RENDER_DEFRAG_IN_ORDER] = {"in_order", "in order"},
+              [RENDER_DEFRAG_REFUSED] = {"refused", "refused"},
+              [RENDER_DEFRAG_FAILED] = {"failed", "failed"},
+              [RENDER_DEFRAG_SKIPPED] = {"skipped", "skipped"}};
+
 /* ---- the page ---- */
 
 static void put_size(const struct render_defrag *defrag, char cell[CELL_MAX], uint64_t bytes)
@@ -230,11 +239,6 @@ static void put_notes(struct json *json, const struct render_defrag *defrag)
     json_close_array(json);
 }
 
-static const char *const states[] = {
-    [RENDER_DEFRAG_DONE] = "done",         [RENDER_DEFRAG_PLANNED] = "planned",
-    [RENDER_DEFRAG_IN_ORDER] = "in_order", [RENDER_DEFRAG_REFUSED] = "refused",
-    [RENDER_DEFRAG_FAILED] = "failed",     [RENDER_DEFRAG_SKIPPED] = "skipped"};
-
 void render_defrag_json_begin(struct json *json)
 {
     json_open_object(json, NULL);
@@ -250,7 +254,7 @@ void render_defrag_json(struct json *json, const struct render_defrag *defrag)
     json_open_object(json, NULL);
     json_string(json, "path", defrag->path);
     json_string(json, "output", defrag->output);
-    json_string(json, "state", states[defrag->state]);
+    json_string(json, "state", states[defrag->state].name);
     json_string(json, "error", defrag->error);
     put_table(json, "before", measured ? report_active_table(defrag->before) : NULL);
     put_table(json, "after", defrag->after != NULL ? report_active_table(defrag->after) : NULL);
@@ -324,8 +328,7 @@ static int fill_line(struct libscols_line *line, const struct render_defrag_row 
 
     if (path == NULL)
         return -ENOMEM;
-    snprintf(cells[STATE], CELL_MAX, "%s", states[row->state]);
-    cells[STATE][strcspn(cells[STATE], "_")] = row->state == RENDER_DEFRAG_IN_ORDER ? ' ' : '\0';
+    snprintf(cells[STATE], CELL_MAX, "%s", states[row->state].words);
     put_seconds(cells[BEFORE], row->seconds_before);
     put_seconds(cells[AFTER], row->seconds_after);
     put_opt_size(&how, cells[COPIED], (struct opt_u64){done, row->copied_bytes});
@@ -365,12 +368,9 @@ static int print_rows(FILE *stream, const struct render_defrag_row *rows, size_t
 /* "3 images: 1 done, 2 in order; 1.2 GiB copied in 8 s, 12 s less to read them all" */
 static void print_sum(FILE *stream, const struct render_defrag_row *rows, size_t n, bool bytes)
 {
-    static const struct {
-        enum render_defrag_state state;
-        const char *name;
-    } kinds[] = {{RENDER_DEFRAG_DONE, "done"},         {RENDER_DEFRAG_PLANNED, "planned"},
-                 {RENDER_DEFRAG_IN_ORDER, "in order"}, {RENDER_DEFRAG_SKIPPED, "skipped"},
-                 {RENDER_DEFRAG_REFUSED, "refused"},   {RENDER_DEFRAG_FAILED, "failed"}};
+    static const enum render_defrag_state kinds[] = {RENDER_DEFRAG_DONE,     RENDER_DEFRAG_PLANNED,
+                                                     RENDER_DEFRAG_IN_ORDER, RENDER_DEFRAG_SKIPPED,
+                                                     RENDER_DEFRAG_REFUSED,  RENDER_DEFRAG_FAILED};
     const struct render_defrag how = {.bytes = bytes};
     char copied[CELL_MAX], took[CELL_MAX], saved[CELL_MAX];
     double saved_seconds = 0, seconds = 0;
@@ -382,9 +382,9 @@ static void print_sum(FILE *stream, const struct render_defrag_row *rows, size_t
         size_t of_kind = 0;
 
         for (size_t i = 0; i < n; i++)
-            of_kind += rows[i].state == kinds[k].state;
+            of_kind += rows[i].state == kinds[k];
         if (of_kind > 0) {
-            fprintf(stream, "%s %zu %s", before, of_kind, kinds[k].name);
+            fprintf(stream, "%s %zu %s", before, of_kind, states[kinds[k]].words);
             before = ",";
         }
     }
@@ -433,7 +433,7 @@ static void print_notes(FILE *stream, const struct render_defrag_row *rows, size
                 continue;
             for (size_t other = i; other < n; other++)
                 times += has_note(&rows[other], note);
-            fprintf(stream, "%zu %s: %s\n", times, states[rows[i].state], note);
+            fprintf(stream, "%zu %s: %s\n", times, states[rows[i].state].words, note);
         }
 }
 
