@@ -478,9 +478,11 @@ static void end_original(struct rewrite *rewrite)
     }
 }
 
-static const char *verified_text(enum defrag_verified verified)
+static enum render_defrag_verified verified_of(enum defrag_verified verified)
 {
-    return verified == DEFRAG_DIRECT ? "direct" : verified == DEFRAG_CACHED ? "cached" : "none";
+    return verified == DEFRAG_DIRECT   ? RENDER_DEFRAG_DIRECT
+           : verified == DEFRAG_CACHED ? RENDER_DEFRAG_CACHED
+                                       : RENDER_DEFRAG_NOT_VERIFIED;
 }
 
 static int write_new(struct rewrite *rewrite, bool *named)
@@ -509,7 +511,7 @@ static int write_new(struct rewrite *rewrite, bool *named)
                  written.lost);
     rewrite->result.seconds = clock_seconds() - began;
     rewrite->result.copied_bytes = written.copied_bytes;
-    rewrite->result.verified = verified_text(written.verified);
+    rewrite->result.verified = verified_of(written.verified);
     return ret;
 }
 
@@ -610,7 +612,6 @@ static void begin(struct rewrite *rewrite)
                                                        : replaces(rewrite) ? rewrite->path
                                                                            : options->output,
                                              .original = rewrite->path,
-                                             .verified = "none",
                                              .bytes = options->bytes,
                                              .verbose = options->verbose};
 }

@@ -43,9 +43,10 @@ const struct report_picture_choice *rewrite_page_picture(const struct rewrite_pa
 
 /* ---- one image ---- */
 
-static const char *verified_words(const char *verified)
+static const char *verified_words(enum render_defrag_verified verified)
 {
-    return strcmp(verified, "none") == 0 ? "It was not verified." : "It was read back and proven.";
+    return verified == RENDER_DEFRAG_NOT_VERIFIED ? "It was not verified."
+                                                  : "It was read back and proven.";
 }
 
 /* How one became the other. */
@@ -98,14 +99,17 @@ static int add_one(struct rewrite_page *page, const struct render_defrag *result
 
 /* ---- many ---- */
 
-static const char *state_word(enum render_defrag_state state)
+static enum render_fleet_state fleet_state(enum render_defrag_state state)
 {
-    static const char *const words[] = {
-        [RENDER_DEFRAG_DONE] = "rewritten", [RENDER_DEFRAG_PLANNED] = "planned",
-        [RENDER_DEFRAG_IN_ORDER] = "none",  [RENDER_DEFRAG_REFUSED] = "refused",
-        [RENDER_DEFRAG_FAILED] = "failed",  [RENDER_DEFRAG_SKIPPED] = "skipped"};
+    static const enum render_fleet_state states[] = {
+        [RENDER_DEFRAG_DONE] = RENDER_FLEET_REWRITTEN,
+        [RENDER_DEFRAG_PLANNED] = RENDER_FLEET_PLANNED,
+        [RENDER_DEFRAG_IN_ORDER] = RENDER_FLEET_IN_ORDER,
+        [RENDER_DEFRAG_REFUSED] = RENDER_FLEET_REFUSED,
+        [RENDER_DEFRAG_FAILED] = RENDER_FLEET_FAILED,
+        [RENDER_DEFRAG_SKIPPED] = RENDER_FLEET_SKIPPED};
 
-    return words[state];
+    return states[state];
 }
 
 /* By the clock that knows no host, as the table of the command. */
@@ -140,7 +144,7 @@ static int add_row(struct rewrite_page *page, const struct render_defrag *result
             take_seconds(result, row);
     }
     row->path = result->path;
-    row->state = state_word(result->state);
+    row->state = fleet_state(result->state);
     if (ret == 0 && result->after != NULL && result->after->picture != NULL)
         ret = html_thumb_fill(&row->after, result->after->picture);
     return ret;

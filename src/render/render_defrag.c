@@ -125,9 +125,9 @@ static void print_figures(FILE *stream, const struct render_defrag *defrag)
 
 static const char *verified_text(const struct render_defrag *defrag)
 {
-    if (strcmp(defrag->verified, "direct") == 0)
+    if (defrag->verified == RENDER_DEFRAG_DIRECT)
         return "read back from the device and proven";
-    if (strcmp(defrag->verified, "cached") == 0)
+    if (defrag->verified == RENDER_DEFRAG_CACHED)
         return "read back and proven, through the memory of the host: its file system has no way "
                "past it";
     return "not verified";
@@ -239,6 +239,10 @@ static void put_notes(struct json *json, const struct render_defrag *defrag)
     json_close_array(json);
 }
 
+static const char *const ways_verified[] = {[RENDER_DEFRAG_NOT_VERIFIED] = "none",
+                                            [RENDER_DEFRAG_CACHED] = "cached",
+                                            [RENDER_DEFRAG_DIRECT] = "direct"};
+
 void render_defrag_json_begin(struct json *json)
 {
     json_open_object(json, NULL);
@@ -264,7 +268,7 @@ void render_defrag_json(struct json *json, const struct render_defrag *defrag)
     json_opt_count(json, "file_bytes_after", defrag->file_bytes_after);
     json_count(json, "copied_bytes", defrag->copied_bytes);
     json_count(json, "needed_bytes", defrag->needed_bytes);
-    json_string(json, "verified", defrag->verified);
+    json_string(json, "verified", ways_verified[defrag->verified]);
     json_real(json, "seconds", defrag->seconds);
     json_string(json, "original", defrag->original);
     put_notes(json, defrag);

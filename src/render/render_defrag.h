@@ -19,6 +19,13 @@ enum render_defrag_state {
     RENDER_DEFRAG_SKIPPED, /* by a limit that was given */
 };
 
+/* How the new image was read back: past the page cache, or through it. */
+enum render_defrag_verified {
+    RENDER_DEFRAG_NOT_VERIFIED,
+    RENDER_DEFRAG_CACHED,
+    RENDER_DEFRAG_DIRECT,
+};
+
 #define RENDER_DEFRAG_NOTES_MAX 3
 
 struct render_defrag {
@@ -32,7 +39,7 @@ struct render_defrag {
     const struct report_image *before, *after; /* NULL: not measured */
     struct opt_u64 file_bytes_after;
     uint64_t copied_bytes, needed_bytes; /* to be copied, and needed, if it is not done */
-    const char *verified;                /* "direct", "cached" or "none" */
+    enum render_defrag_verified verified;
     double seconds;                      /* that it took */
     bool bytes;                          /* sizes in bytes */
     bool verbose;                        /* each figure is explained */

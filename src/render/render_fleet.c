@@ -40,6 +40,32 @@ static void find_places(const struct report_image *image, double lost, struct re
     row->lost_where[place] += (1 - host) * lost;
 }
 
+static enum render_fleet_state state_of(const struct report_image *image,
+                                        const struct report_table *table)
+{
+    static const enum render_fleet_state of_action[] = {
+        [REPORT_NONE] = RENDER_FLEET_IN_ORDER,
+        [REPORT_IMAGE] = RENDER_FLEET_SLOW_IMAGE,
+        [REPORT_HOST] = RENDER_FLEET_SLOW_HOST,
+        [REPORT_BOTH] = RENDER_FLEET_SLOW_BOTH,
+        [REPORT_SNAPSHOTS] = RENDER_FLEET_SLOW_SNAPSHOTS,
+        [REPORT_L2_CACHE] = RENDER_FLEET_SLOW_L2_CACHE,
+        [REPORT_UNKNOWN] = RENDER_FLEET_UNKNOWN};
+
+    switch (report_state(image, table)) {
+    case REPORT_STATE_FAILED:
+        return RENDER_FLEET_FAILED;
+    case REPORT_STATE_DAMAGED:
+        return RENDER_FLEET_DAMAGED;
+    case REPORT_STATE_CHANGING:
+        return RENDER_FLEET_CHANGING;
+    case REPORT_STATE_JUDGED:
+        return of_action[image->verdict.action];
+    default:
+        return RENDER_FLEET_UNKNOWN;
+    }
+}
+
 int render_fleet_row(const struct report_image *image, struct render_fleet_row *row)
 {
     const struct report_table *table = image->error == NULL ? report_main_table(image) : NULL;
@@ -47,9 +73,7 @@ int render_fleet_row(const struct report_image *image, struct render_fleet_row *
 
     memset(row, 0, sizeof(*row));
     row->path = image->path;
-    row->state = report_state_name(image, table);
-    if (row->state == NULL)
-        row->state = "unknown";
+    row->state = state_of(image, table);
     if (table == NULL || !table->measured)
         return 0;
     seconds = report_seconds_of(table);
@@ -86,9 +110,7 @@ struct sum {
 
 static bool is_slow(const struct render_fleet_row *row)
 {
-    return strcmp(row->state, "image") == 0 || strcmp(row->state, "host") == 0 ||
-           strcmp(row->state, "both") == 0 || strcmp(row->state, "snapshots") == 0 ||
-           strcmp(row->state, "l2_cache") == 0;
+    return row->state >= RENDER_FLEET_SLOW_IMAGE && row->state <= RENDER_FLEET_SLOW_L2_CACHE;
 }
 
 static struct sum sum_of(const struct render_fleet *fleet)
@@ -99,10 +121,10 @@ static struct sum sum_of(const struct render_fleet *fleet)
         const struct render_fleet_row *row = &fleet->rows[i];
 
         sum.slow += is_slow(row);
-        sum.failed += strcmp(row->state, "failed") == 0;
-        sum.damaged += strcmp(row->state, "damaged") == 0;
-        sum.done += strcmp(row->state, "rewritten") == 0;
-        sum.planned += strcmp(row->state, "planned") == 0;
+        sum.failed += row->state == RENDER_FLEET_FAILED;
+        sum.damaged += row->state == RENDER_FLEET_DAMAGED;
+        sum.done += row->state == RENDER_FLEET_REWRITTEN;
+        sum.planned += row->state == RENDER_FLEET_PLANNED;
         if (row->seconds.known)
             sum.seconds += row->seconds.value;
         if (row->lost.known)
@@ -227,15 +249,22 @@ static const char *name_of(const struct render_fleet *fleet, const char *path)
     return path + strspn(path, "/");
 }
 
-static const char *state_words(const char *state)
-{
-    return strcmp(state, "none") == 0       ? "in order"
-           : strcmp(state, "image") == 0    ? "fragmented"
-           : strcmp(state, "host") == 0     ? "fragmented by the host"
-           : strcmp(state, "both") == 0     ? "fragmented twice"
-           : strcmp(state, "l2_cache") == 0 ? "cache too small"
-                                            : state;
-}
+static const char *const state_words[] = {
+    [RENDER_FLEET_UNKNOWN] = "unknown",
+    [RENDER_FLEET_FAILED] = "failed",
+    [RENDER_FLEET_DAMAGED] = "damaged",
+    [RENDER_FLEET_CHANGING] = "changing",
+    [RENDER_FLEET_IN_ORDER] = "in order",
+    [RENDER_FLEET_SLOW_IMAGE] = "fragmented",
+    [RENDER_FLEET_SLOW_HOST] = "fragmented by the host",
+    [RENDER_FLEET_SLOW_BOTH] = "fragmented twice",
+    [RENDER_FLEET_SLOW_SNAPSHOTS] = "snapshots",
+    [RENDER_FLEET_SLOW_L2_CACHE] = "cache too small",
+    [RENDER_FLEET_REWRITTEN] = "rewritten",
+    [RENDER_FLEET_PLANNED] = "planned",
+    [RENDER_FLEET_REFUSED] = "refused",
+    [RENDER_FLEET_SKIPPED] = "skipped",
+};
 
 static const char *score_text(struct opt_f64 score)
 {
@@ -264,7 +293,7 @@ static int put_row(struct html *html, const struct render_fleet *fleet,
     }
     html_put(html, "<th scope=row>");
     html_isolated(html, name, strlen(name), NAME_SHOWN_MAX);
-    html_format(html, "<td>%s<td>%s<td>%s", state_words(row->state),
+    html_format(html, "<td>%s<td>%s<td>%s", state_words[row->state],
                 row->lost.known ? render_number_duration(row->lost.value) : "-",
                 row->seconds.known ? render_number_duration(row->seconds.value) : "-");
     if (fleet->rewritten)

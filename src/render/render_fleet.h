@@ -20,10 +20,28 @@ enum render_fleet_place {
     RENDER_FLEET_N_PLACES,
 };
 
+/* How an image is, or what a rewrite made of it. */
+enum render_fleet_state {
+    RENDER_FLEET_UNKNOWN,
+    RENDER_FLEET_FAILED,
+    RENDER_FLEET_DAMAGED,
+    RENDER_FLEET_CHANGING,
+    RENDER_FLEET_IN_ORDER,
+    RENDER_FLEET_SLOW_IMAGE, /* from here on as the verdict's actions, */
+    RENDER_FLEET_SLOW_HOST,
+    RENDER_FLEET_SLOW_BOTH,
+    RENDER_FLEET_SLOW_SNAPSHOTS,
+    RENDER_FLEET_SLOW_L2_CACHE, /* up to here */
+    RENDER_FLEET_REWRITTEN,
+    RENDER_FLEET_PLANNED,
+    RENDER_FLEET_REFUSED,
+    RENDER_FLEET_SKIPPED,
+};
+
 /* What the page shows of one image. */
 struct render_fleet_row {
-    const char *path;  /* borrowed */
-    const char *state; /* a word of ours */
+    const char *path; /* borrowed */
+    enum render_fleet_state state;
     struct opt_f64 lost, seconds, slowdown, score;
     struct opt_f64 seconds_after; /* of a rewrite, done or planned */
     struct opt_u64 half_bytes, mapped_bytes;
