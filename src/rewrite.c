@@ -83,15 +83,17 @@ static struct defrag_watch watch_of(struct rewrite *rewrite)
     return (struct defrag_watch){stop, progress, rewrite};
 }
 
-/* Without memory it is not said. */
+/* Without memory, and without room, it is not said. */
 __attribute__((format(printf, 2, 3))) static void add_note(struct rewrite *rewrite, const char *fmt,
                                                            ...)
 {
     size_t n = 0;
     va_list args;
 
-    while (rewrite->notes[n] != NULL)
+    while (n < RENDER_DEFRAG_NOTES_MAX && rewrite->notes[n] != NULL)
         n++;
+    if (n == RENDER_DEFRAG_NOTES_MAX)
+        return;
     va_start(args, fmt);
     if (vasprintf(&rewrite->notes[n], fmt, args) < 0)
         rewrite->notes[n] = NULL;
