@@ -89,11 +89,6 @@ static int put_picture(struct html *html, const struct html_subject *subject, do
     return ret;
 }
 
-static uint64_t seeks_of(const struct report_cell *cell)
-{
-    return cell->bytes.breaks - cell->bytes.near_jumps;
-}
-
 static void put_numbers(struct html *html, const char *key, const struct html_subject *subject,
                         uint64_t (*number)(const struct html_subject *, const struct report_cell *))
 {
@@ -114,7 +109,7 @@ static uint64_t row_number(const struct html_subject *subject, const struct repo
 static uint64_t seek_number(const struct html_subject *subject, const struct report_cell *cell)
 {
     (void)subject;
-    return seeks_of(cell);
+    return report_picture_seeks(&cell->bytes);
 }
 
 static uint64_t mapped_number(const struct html_subject *subject, const struct report_cell *cell)
@@ -164,10 +159,10 @@ static void put_row(struct html *html, const struct report_picture *picture,
     html_format(html, "<tr><th scope=\"row\" class=\"n\">%s</th><td>%s</td><td class=\"n\">%s</td>",
                 render_number_size(cell->off), report_cell_name(cell->kind),
                 render_number_size(cell->bytes.mapped_bytes));
-    html_format(html, "<td>%s</td><td class=\"n\">%s</td><td class=\"n\">%s</td></tr>\n",
-                mapped ? orders[cell->order] : "-", render_number_count(seeks_of(cell)),
-                mapped ? render_number_size(host->origin + ((uint64_t)cell->row << host->shift))
-                       : "-");
+    html_format(
+        html, "<td>%s</td><td class=\"n\">%s</td><td class=\"n\">%s</td></tr>\n",
+        mapped ? orders[cell->order] : "-", render_number_count(report_picture_seeks(&cell->bytes)),
+        mapped ? render_number_size(host->origin + ((uint64_t)cell->row << host->shift)) : "-");
 }
 
 static int put_table(struct html *html, const struct html_subject *subject)

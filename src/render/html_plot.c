@@ -160,7 +160,11 @@ static unsigned density_of(uint64_t bytes, uint64_t most)
 static void find_orders(const struct dots *dots, const struct report_picture *picture,
                         uint8_t orders[WIDTH_MAX])
 {
-    double lost[WIDTH_MAX] = {0}, mapped[WIDTH_MAX] = {0};
+    static const uint8_t order_of[] = {[REPORT_CELL_WHOLE] = 0,
+                                       [REPORT_CELL_CRACKED] = 1,
+                                       [REPORT_CELL_BROKEN] = 1,
+                                       [REPORT_CELL_IN_PIECES] = 2};
+    uint64_t seeks[WIDTH_MAX] = {0}, mapped[WIDTH_MAX] = {0};
 
     for (uint32_t i = 0; i < picture->shape.guest.n; i++) {
         const uint64_t *rows;
@@ -169,14 +173,11 @@ static void find_orders(const struct dots *dots, const struct report_picture *pi
 
         if (bin == NULL)
             continue;
-        mapped[column] += (double)bin->mapped_bytes;
-        lost[column] += (double)(bin->breaks - bin->near_jumps) * PIECE_READ_OVER_BYTES;
+        mapped[column] += bin->mapped_bytes;
+        seeks[column] += report_picture_seeks(bin);
     }
-    for (uint32_t x = 0; x < dots->columns.n_dots; x++) {
-        double share = mapped[x] > 0 ? lost[x] / (lost[x] + mapped[x]) : 0;
-
-        orders[x] = share < 1. / 8 ? 0 : share < 2. / 3 ? 1 : 2;
-    }
+    for (uint32_t x = 0; x < dots->columns.n_dots; x++)
+        orders[x] = order_of[report_picture_order(seeks[x], mapped[x])];
 }
 
 /* Blue, amber and red, which are seen on a light and on a dark ground. */
@@ -235,10 +236,10 @@ static double mean_spread(const struct dots *dots)
     return all > 0 ? spread / all : 0;
 }
 
-/* What a spinning disk loses to seeks, of all its time; roughly. */
+/* What a spinning disk loses to seeks, of all its time. */
 static double lost_share(const struct report_picture *picture)
 {
-    double mapped = 0, lost = 0;
+    uint64_t mapped = 0, seeks = 0;
 
     for (uint32_t i = 0; i < picture->shape.guest.n; i++) {
         const uint64_t *rows;
@@ -246,10 +247,10 @@ static double lost_share(const struct report_picture *picture)
 
         if (bin == NULL)
             continue;
-        mapped += (double)bin->mapped_bytes;
-        lost += (double)(bin->breaks - bin->near_jumps) * PIECE_READ_OVER_BYTES;
+        mapped += bin->mapped_bytes;
+        seeks += report_picture_seeks(bin);
     }
-    return mapped > 0 ? lost / (lost + mapped) : 0;
+    return report_picture_lost(seeks, mapped);
 }
 
 /* In an attribute and in a caption: what is to be seen. */

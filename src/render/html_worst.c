@@ -16,17 +16,12 @@
 #define SHOWN 10
 #define COMMAND_MAX 8192
 
-static uint64_t seeks_of(const struct report_cell *cell)
-{
-    return cell->bytes.breaks - cell->bytes.near_jumps;
-}
-
 static int most_seeks_first(const void *a, const void *b)
 {
     const struct report_cell *left = a, *right = b;
 
-    if (seeks_of(left) != seeks_of(right))
-        return seeks_of(left) < seeks_of(right) ? 1 : -1;
+    if (report_picture_seeks(&left->bytes) != report_picture_seeks(&right->bytes))
+        return report_picture_seeks(&left->bytes) < report_picture_seeks(&right->bytes) ? 1 : -1;
     return (left->off > right->off) - (left->off < right->off);
 }
 
@@ -40,9 +35,9 @@ static void put_stretch(struct html *html, const struct report_cell *cell, uint6
         render_number_size(cell->off), render_number_size(cell->len_bytes), cell->off,
         render_number_size(cell->bytes.mapped_bytes));
     html_format(html, "<td class=\"n\">%s</td><td class=\"n\">%s</td>",
-                render_number_count(seeks_of(cell)),
-                html_percent((double)seeks_of(cell) / (double)all));
-    html_histogram_bar(html, (double)seeks_of(cell) / (double)most, "bad");
+                render_number_count(report_picture_seeks(&cell->bytes)),
+                html_percent((double)report_picture_seeks(&cell->bytes) / (double)all));
+    html_histogram_bar(html, (double)report_picture_seeks(&cell->bytes) / (double)most, "bad");
     html_format(html, "<td><code>%s:%s</code></td></tr>\n", html_exact(cell->off),
                 html_exact(cell->len_bytes));
 }
@@ -84,7 +79,7 @@ int html_worst(struct html *html, const struct html_subject *subject)
     if (n == 0)
         return -ENOMEM;
     for (size_t i = 0; i < n; i++)
-        all += seeks_of(&cells[i]);
+        all += report_picture_seeks(&cells[i].bytes);
     qsort(cells, n, sizeof(*cells), most_seeks_first);
     html_frame_section(
         html, "worst", "Worst stretches",
@@ -98,8 +93,8 @@ int html_worst(struct html *html, const struct html_subject *subject)
         "<th scope=\"col\" class=\"n\">from, in bytes</th><th scope=\"col\" class=\"n\">mapped</th>"
         "<th scope=\"col\" class=\"n\">seeks</th><th scope=\"col\" class=\"n\">of all</th><td></td>"
         "<th scope=\"col\">as --range</th></tr></thead>\n<tbody>\n");
-    for (size_t i = 0; i < n && i < SHOWN && seeks_of(&cells[i]) > 0; i++)
-        put_stretch(html, &cells[i], all, seeks_of(&cells[0]));
+    for (size_t i = 0; i < n && i < SHOWN && report_picture_seeks(&cells[i].bytes) > 0; i++)
+        put_stretch(html, &cells[i], all, report_picture_seeks(&cells[0].bytes));
     html_frame_table_end(html);
     if (put_command(html, subject, &cells[0]) < 0)
         return -ENOMEM;

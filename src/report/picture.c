@@ -49,13 +49,19 @@ static uint32_t largest_row(const uint64_t *rows, uint32_t n)
     return largest;
 }
 
-/* What a break costs is worth so many bytes of reading; a near jump is read over. */
-static enum report_cell_order order_of(const struct meter_raster_bin *bytes)
+/* What a seek costs is worth so many bytes of reading. */
+double report_picture_lost(uint64_t seeks, uint64_t mapped_bytes)
 {
-    double lost = (double)(bytes->breaks - bytes->near_jumps) * PIECE_READ_OVER_BYTES;
-    double share = lost / (lost + (double)bytes->mapped_bytes);
+    double lost = (double)seeks * PIECE_READ_OVER_BYTES;
 
-    if (bytes->mapped_bytes == 0 || share < 1. / 8)
+    return mapped_bytes > 0 ? lost / (lost + (double)mapped_bytes) : 0;
+}
+
+enum report_cell_order report_picture_order(uint64_t seeks, uint64_t mapped_bytes)
+{
+    double share = report_picture_lost(seeks, mapped_bytes);
+
+    if (share < 1. / 8)
         return REPORT_CELL_WHOLE;
     return share < 1. / 3   ? REPORT_CELL_CRACKED
            : share < 2. / 3 ? REPORT_CELL_BROKEN
@@ -108,7 +114,8 @@ static void fill_cell(const struct report_picture *picture, uint32_t first, uint
     cell->kind = kind_of(&cell->bytes);
     if (cell->kind == REPORT_CELL_EMPTY)
         cell->kind = largest_owner(owned);
-    cell->order = order_of(&cell->bytes);
+    cell->order =
+        report_picture_order(report_picture_seeks(&cell->bytes), cell->bytes.mapped_bytes);
     cell->row = largest_row(sums, n_rows);
     cell->place = n_rows > 1 ? (double)cell->row / (n_rows - 1) : 0;
     for (uint32_t k = 0; k < n_rows; k++)

@@ -74,6 +74,16 @@ struct report_cell {
 size_t report_picture_cells(const struct report_picture *picture, size_t most,
                             struct report_cell **cells);
 
+/* At which of the breaks a spinning disk seeks: what a near jump leaves out it reads over. */
+static inline uint64_t report_picture_seeks(const struct meter_raster_bin *bytes)
+{
+    return bytes->breaks - bytes->near_jumps;
+}
+
+/* The part of the time for so many bytes that goes into so many seeks, roughly; 0: no bytes. */
+double report_picture_lost(uint64_t seeks, uint64_t mapped_bytes);
+enum report_cell_order report_picture_order(uint64_t seeks, uint64_t mapped_bytes);
+
 const char *report_cell_name(enum report_cell_kind kind);
 
 #endif
