@@ -2,6 +2,7 @@
 /* Owns which figures can stand in a table. Getters only: nothing is computed here. */
 #include "column.h"
 
+#include "figures.h"
 #include "seconds.h"
 #include "state.h"
 
@@ -246,11 +247,12 @@ GET_SPACE(get_reclaimable, OPT_INTEGER, reclaimable_bytes)
 static struct render_value get_qemu(const struct report_image *image,
                                     const struct report_table *table)
 {
+    struct opt_f64 share = {.known = false};
+
     (void)image;
-    if (table == NULL || !table->has_check || table->check.allocated_clusters == 0)
-        return real(false, 0);
-    return real(true,
-                (double)table->check.fragmented_clusters / (double)table->check.allocated_clusters);
+    if (table != NULL)
+        share = report_figures_check(table);
+    return real(share.known, share.value);
 }
 
 const struct render_column render_columns[] = {

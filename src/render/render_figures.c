@@ -2,6 +2,7 @@
 /* Owns the lines of a table's figures, and what --verbose says of each. */
 #include "render_figures.h"
 
+#include "figures.h"
 #include "histogram.h"
 #include "seconds.h"
 #include "size.h"
@@ -170,15 +171,16 @@ static void print_end_to_end(const struct render_page *page, const struct report
 static void print_check(const struct render_page *page, const struct report_table *table)
 {
     const struct report_check *check = &table->check;
+    const struct opt_f64 fragmented = report_figures_check(table);
 
-    if (!page->options->verbose || !table->has_check || check->allocated_clusters == 0)
+    if (!page->options->verbose || !fragmented.known)
         return;
     fprintf(page->stream,
             RENDER_PAGE_LABEL "%s/%s = %.2f%% allocated, %.2f%% fragmented, %.2f%% compressed\n",
             "as qemu-img check says", render_number_count(check->allocated_clusters),
             render_number_count(check->total_clusters),
             100.0 * (double)check->allocated_clusters / (double)check->total_clusters,
-            100.0 * (double)check->fragmented_clusters / (double)check->allocated_clusters,
+            100.0 * fragmented.value,
             100.0 * (double)check->compressed_clusters / (double)check->allocated_clusters);
     render_page_explain(
         page, "Its \"fragmented\" counts every cluster that does not follow the one before, "

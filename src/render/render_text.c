@@ -3,6 +3,7 @@
  * Owns the order of the page for people, what it says of the image as such, and what figures mean
  * in plain words. The words state what was measured; they promise nothing.
  */
+#include "figures.h"
 #include "page.h"
 #include "render.h"
 #include "render_damage.h"
@@ -125,7 +126,7 @@ static void print_properties(const struct render_page *page, const struct report
 
 static void print_meaning(const struct render_page *page, const struct report_walk *walk)
 {
-    uint64_t far_jumps = walk->breaks - walk->near_jumps;
+    uint64_t far_jumps = report_figures_seeks(walk);
 
     putc('\n', page->stream);
     if (walk->contiguous_runs == 0) {

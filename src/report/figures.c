@@ -143,3 +143,17 @@ int report_figures(const struct meter *meter, uint64_t pieces, struct report_wal
     }
     return ret;
 }
+
+struct opt_f64 report_figures_check(const struct report_table *table)
+{
+    const struct report_check *check = &table->check;
+
+    if (!table->has_check || check->allocated_clusters == 0)
+        return (struct opt_f64){.known = false};
+    return opt_f64_of((double)check->fragmented_clusters / (double)check->allocated_clusters);
+}
+
+uint64_t report_figures_seeks(const struct report_walk *walk)
+{
+    return walk->breaks - walk->near_jumps;
+}
