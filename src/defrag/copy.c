@@ -3,6 +3,7 @@
 #include "copy.h"
 
 #include "clock.h"
+#include "counts.h"
 #include "err.h"
 #include "gather.h"
 #include "large.h"
@@ -23,6 +24,7 @@
 /* A gap that takes as long to be read over as a seek takes at least, or a command. */
 #define GAP_SPINNING (UINT64_C(768) << 10)
 #define GAP_FAST (UINT64_C(16) << 10)
+_Static_assert(GAP_SPINNING >= PIECE_READ_OVER_BYTES, "what the disk reads over is read");
 
 /* So much has been waited for, at less than so many bytes a second: then the disk may spin. */
 #define JUDGED_BYTES (UINT64_C(16) << 20)

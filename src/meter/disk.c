@@ -6,14 +6,22 @@
  */
 #include "disk.h"
 
+#include "counts.h"
+
 #include <math.h>
 #include <string.h>
 
 #define HDD_BYTES 4e12
-#define HDD_RATE 150e6 /* bytes a second */
-#define HALF_TURN_SECONDS 4.17e-3
+#define HDD_BYTES_A_MICROSECOND 150
+#define HDD_RATE (1e6 * HDD_BYTES_A_MICROSECOND) /* bytes a second */
+#define SHORTEST_MICROSECONDS 800
+#define HALF_TURN_MICROSECONDS 4170
 #define SHORT_SEEK 0.49       /* of the disk: the arm accelerates all the way */
 #define SWITCH_PART (1.0 / 3) /* of the disk, to another file: the mean of two random places */
+
+_Static_assert(PIECE_READ_OVER_BYTES ==
+                   (SHORTEST_MICROSECONDS + HALF_TURN_MICROSECONDS) * HDD_BYTES_A_MICROSECOND,
+               "the head reads over what takes no longer than the shortest seek");
 
 #define COMMANDS_AT_A_TIME 8.0
 
@@ -32,10 +40,11 @@ const char *meter_disk_name(enum meter_disk_kind kind)
 
 static double seek_seconds(double part_of_disk)
 {
-    double milliseconds =
-        part_of_disk < SHORT_SEEK ? 0.8 + 13.1 * sqrt(part_of_disk) : 5.4 + 9.3 * part_of_disk;
+    double milliseconds = part_of_disk < SHORT_SEEK
+                              ? SHORTEST_MICROSECONDS / 1e3 + 13.1 * sqrt(part_of_disk)
+                              : 5.4 + 9.3 * part_of_disk;
 
-    return milliseconds / 1e3 + HALF_TURN_SECONDS;
+    return milliseconds / 1e3 + HALF_TURN_MICROSECONDS / 1e6;
 }
 
 double meter_disk_jump_seconds(enum meter_direction direction, double distance_bytes)

@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-/* A spinning disk reads over so much rather than to seek: 4.97 ms at 150 MB/s. */
+/* A spinning disk reads over so much rather than to seek: 4.97 ms at 150 MB/s (meter/disk.c). */
 #define PIECE_READ_OVER_BYTES 745500
 
 struct piece_counts {
