@@ -117,15 +117,12 @@ static int fill_cluster(struct chain_visit *visit, const struct format_entry *en
     return chain_visit_fill(visit, &range, false, visible);
 }
 
-/* Damage that a longer file would heal is believed only after a look at the file. */
 static struct format_entry classify(struct chain_visit *visit, uint64_t word, uint64_t bitmap,
                                     uint64_t guest_off)
 {
     struct format_entry entry = format_entry_of(&visit->rules, word, bitmap, guest_off);
 
-    if ((entry.damage == FORMAT_FINDING_L2_PAST_END ||
-         entry.damage == FORMAT_FINDING_L2_COMPRESSED_PAST_END) &&
-        chain_visit_has_grown(visit))
+    if (format_may_be_growth(entry.damage) && chain_visit_has_grown(visit))
         entry = format_entry_of(&visit->rules, word, bitmap, guest_off);
     return entry;
 }

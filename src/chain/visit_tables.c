@@ -166,7 +166,7 @@ static struct format_l1_entry classify_l1(struct chain_visit *visit, uint64_t ra
 {
     struct format_l1_entry entry = format_l1_entry_of(&visit->rules, raw);
 
-    if (entry.damage == FORMAT_FINDING_L1_PAST_END && chain_visit_has_grown(visit))
+    if (format_may_be_growth(entry.damage) && chain_visit_has_grown(visit))
         entry = format_l1_entry_of(&visit->rules, raw);
     return entry;
 }

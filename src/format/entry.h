@@ -48,6 +48,14 @@ static inline bool format_past_end(const struct format_entry_rules *rules, uint6
            (end > rules->file_bytes && end - rules->file_bytes >= rules->cluster_bytes);
 }
 
+/* Damage that is none in a longer file: it is believed only after another look at how long it is.
+ */
+static inline bool format_may_be_growth(enum format_finding_code damage)
+{
+    return damage == FORMAT_FINDING_L1_PAST_END || damage == FORMAT_FINDING_L2_PAST_END ||
+           damage == FORMAT_FINDING_L2_COMPRESSED_PAST_END;
+}
+
 /*
  * QEMU writes an L2 table whole before it points to it (l2_allocate flushes the table first), so
  * one that the file ends in has been cut.

@@ -294,16 +294,14 @@ static void lose(struct tables_l2_decoder *decoder, uint64_t guest_off)
         piece_lost_add(decoder->output.lost, guest_off, guest_off + len_bytes);
 }
 
-/* Damage that a longer file would heal is believed only after a look at the file. */
 static struct format_entry classify(struct tables_l2_decoder *decoder, uint64_t word,
                                     uint64_t bitmap, uint64_t guest_off)
 {
     const struct format_entry_rules *rules = &decoder->rules->entry;
     struct format_entry entry = format_entry_of(rules, word, bitmap, guest_off);
 
-    if ((entry.damage != FORMAT_FINDING_L2_PAST_END &&
-         entry.damage != FORMAT_FINDING_L2_COMPRESSED_PAST_END) ||
-        decoder->asked_size || decoder->output.file_has_grown == NULL)
+    if (!format_may_be_growth(entry.damage) || decoder->asked_size ||
+        decoder->output.file_has_grown == NULL)
         return entry;
     decoder->asked_size = true;
     if (decoder->output.file_has_grown(decoder->output.context))

@@ -323,7 +323,7 @@ static struct tables_followed follow(struct tables_scan *scan, uint64_t raw)
     const struct tables_overlap *overlap = &scan->plan->overlap;
     struct tables_followed followed = tables_follow(overlap, &scan->entry_rules, raw);
 
-    if (followed.damage == FORMAT_FINDING_L1_PAST_END && !scan->asked_size) {
+    if (format_may_be_growth(followed.damage) && !scan->asked_size) {
         scan->asked_size = true;
         if (file_has_grown(scan))
             followed = tables_follow(overlap, &scan->entry_rules, raw);
