@@ -164,8 +164,8 @@ int chain_visit_entries(struct chain_visit *visit, uint64_t l2_off, uint64_t gue
 
     for (uint32_t at = first, n; at < end && ret == 0; at += n) {
         n = end - at < at_once ? end - at : at_once;
-        ret = chain_visit_read(visit, "L2", l2_off + (uint64_t)at * entry_bytes, visit->window->l2,
-                               (size_t)n * entry_bytes);
+        ret = chain_visit_read(visit, "an L2 table", l2_off + (uint64_t)at * entry_bytes,
+                               visit->window->l2, (size_t)n * entry_bytes);
         visit->asked_size = false;
         for (uint32_t i = 0; i < n && ret == 0; i++) {
             const unsigned char *raw = visit->window->l2 + (size_t)i * entry_bytes;

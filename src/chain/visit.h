@@ -63,7 +63,7 @@ int chain_visit_add(struct chain_visit *visit, struct chain_range range);
 int chain_visit_fill(struct chain_visit *visit, const struct chain_range *range, bool hides_only,
                      bool *visible);
 
-/* Reads of a table (@what: "L1" or "L2"); behind the end of the file are zeros. */
+/* Reads of a table (@what: "an L1 table"); behind the end of the file are zeros. */
 int chain_visit_read(struct chain_visit *visit, const char *what, uint64_t off, void *buf,
                      size_t len);
 

@@ -9,7 +9,7 @@
 #include "io.h"
 
 #include <errno.h>
-#include <inttypes.h>
+#include <stdio.h>
 
 /*
  * Slices in holes take nothing of a file, and a hostile one names them by the hundred million. From
@@ -45,11 +45,12 @@ int chain_visit_read(struct chain_visit *visit, const char *what, uint64_t off, 
     struct io_request request = {.off = off, .len = len, .buf = buf};
     int ret = io_read_batch(visit->layer->io, &request, 1, window->err);
 
-    if (ret == 0 && request.got < len && request.got < there)
-        ret = err_set(window->err, EIO,
-                      "backing[%u] became shorter while it was read: an %s table at offset "
-                      "0x%" PRIx64 " is gone; measure again when nobody changes it",
-                      visit->number, what, off);
+    if (ret == 0 && request.got < len && request.got < there) {
+        char layer[32];
+
+        snprintf(layer, sizeof(layer), "backing[%u]", visit->number);
+        ret = io_became_shorter(layer, what, off, window->err);
+    }
     return ret;
 }
 
@@ -239,7 +240,7 @@ static int read_l1(struct chain_visit *visit, uint64_t at)
         return 0;
     l1->n = 0;
     left = left < visit->window->l1_entries ? left : visit->window->l1_entries;
-    ret = chain_visit_read(visit, "L1", off, l1_bytes(visit), 8 * (size_t)left);
+    ret = chain_visit_read(visit, "an L1 table", off, l1_bytes(visit), 8 * (size_t)left);
     if (ret < 0)
         return ret;
     *l1 = (struct chain_window_l1){at, (uint32_t)left};

@@ -51,10 +51,8 @@ static int check_read(const struct reader *reader, bool whole)
 {
     if (whole)
         return 0;
-    return err_set(reader->err, EIO,
-                   "the file became shorter while it was read: the snapshot table at offset "
-                   "0x%" PRIx64 " is gone; measure again when nobody changes it",
-                   reader->header->snapshots_off);
+    return io_became_shorter("the file", "the snapshot table", reader->header->snapshots_off,
+                             reader->err);
 }
 
 /* Moves the window to the one that holds @off. */

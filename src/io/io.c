@@ -2,6 +2,11 @@
 /* Owns nothing but the dispatch to an implementation. */
 #include "io.h"
 
+#include "err.h"
+
+#include <errno.h>
+#include <inttypes.h>
+
 int io_size(struct io *io, uint64_t *bytes, struct err *err)
 {
     return io->ops->size(io, bytes, err);
@@ -91,4 +96,12 @@ void io_close(struct io *io)
 {
     if (io != NULL)
         io->ops->close(io);
+}
+
+int io_became_shorter(const char *file, const char *what, uint64_t off, struct err *err)
+{
+    return err_set(err, EIO,
+                   "%s became shorter while it was read: %s at offset 0x%" PRIx64
+                   " is gone; measure again when nobody changes it",
+                   file, what, off);
 }

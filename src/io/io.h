@@ -135,6 +135,12 @@ bool io_is_same(struct io *a, struct io *b);
 struct io_users io_users(struct io *io);
 struct io_stamp io_stamp(struct io *io);
 
+/*
+ * The error that less was there than the file had: somebody cuts it off. @file: "the file", or
+ * which of several; @what is gone, at @off. Returns it.
+ */
+int io_became_shorter(const char *file, const char *what, uint64_t off, struct err *err);
+
 /* Can what was read between the two stamps belong to several states? True if it is not known. */
 bool io_stamps_differ(const struct io_stamp *before, const struct io_stamp *after);
 int io_descriptor(struct io *io);

@@ -5,7 +5,6 @@
 #include "err.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -45,10 +44,7 @@ static int check_read(const struct tables_fetch *fetch, const struct io_request 
 
     if (request->got >= request->len || request->got >= there)
         return 0;
-    return err_set(fetch->err, EIO,
-                   "the file became shorter while it was read: an L2 table at offset 0x%" PRIx64
-                   " is gone; measure again when nobody changes it",
-                   request->off);
+    return io_became_shorter("the file", "an L2 table", request->off, fetch->err);
 }
 
 /* Without the memory it goes on as it is. The buffer is empty now. */

@@ -10,7 +10,6 @@
 #include "zeros.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -71,10 +70,7 @@ void tables_l1_set_range(struct tables_l1 *l1, uint32_t first, uint32_t end)
 
 static int became_shorter(const struct table *table, struct err *err)
 {
-    return err_set(err, EIO,
-                   "the file became shorter while it was read: the L1 table at offset "
-                   "0x%" PRIx64 " is gone; measure again when nobody changes it",
-                   table->l1_off);
+    return io_became_shorter("the file", "the L1 table", table->l1_off, err);
 }
 
 /* The hole at @at; tables lie beside one another, so what was found for one may do for the next. */
