@@ -224,6 +224,7 @@ static int add_snapshot(const char *text, struct options *options, struct err *e
     return 0;
 }
 
+/* Longer than a screen, since it is one switch: so the compiler tells which option is forgotten. */
 int options_values_apply(const struct options_spec *spec, const char *argument,
                          struct options *options, struct err *err)
 {
