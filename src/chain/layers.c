@@ -36,7 +36,7 @@ struct judge {
     struct chain_layers *layers;
     struct chain_layer *layer;
     const struct tables_overlap *overlap;
-    struct table *table;
+    struct tables_table *table;
     bool told;
     struct err *err;
 };
@@ -99,7 +99,7 @@ static int judge_entry(struct judge *judge, uint32_t index, uint64_t raw)
 static int judge_all(struct judge *judge, struct format_image *image)
 {
     CLEANUP(tables_l1_free) struct tables_l1 l1 = {.n = 0};
-    const struct table on_disk = table_of_disk(*judge->table);
+    const struct tables_table on_disk = table_of_disk(*judge->table);
     int ret = tables_l1_init(&l1, image, &on_disk, 1, judge->err);
 
     while (ret == 0 && (ret = tables_l1_next(&l1, judge->err)) == 1) {
@@ -111,7 +111,7 @@ static int judge_all(struct judge *judge, struct format_image *image)
 }
 
 static int find_skips(struct chain_layers *layers, struct chain_layer *layer,
-                      struct format_image *image, struct table *table, struct err *err)
+                      struct format_image *image, struct tables_table *table, struct err *err)
 {
     CLEANUP(tables_overlap_free) struct tables_overlap overlap = {.n_tables = 0};
     struct judge judge = {layers, layer, &overlap, table, false, err};
@@ -173,15 +173,15 @@ static void settle(struct chain_layers *layers)
 }
 
 /* By what a walk has found. */
-static bool has_no_overlap(const struct table *table)
+static bool has_no_overlap(const struct tables_table *table)
 {
     return table->walked && table->findings.per_code[FORMAT_FINDING_L2_SHARED] == 0 &&
            table->findings.per_code[FORMAT_FINDING_L2_OVERLAP] == 0 &&
            table->findings.per_code[FORMAT_FINDING_NOT_LOOKED_FOR] == 0;
 }
 
-static void fill_layer(struct format_image *image, const struct table *table, uint16_t image_file,
-                       uint16_t data_file, struct chain_layer *layer)
+static void fill_layer(struct format_image *image, const struct tables_table *table,
+                       uint16_t image_file, uint16_t data_file, struct chain_layer *layer)
 {
     const struct format_header *header = &image->header;
     const struct format_entry_rules entry = format_image_rules(image);
@@ -203,9 +203,9 @@ static void fill_layer(struct format_image *image, const struct table *table, ui
     layer->table_bytes = table->counts.l2_tables * header->cluster_bytes;
 }
 
-static int make_layer(struct chain_layers *layers, struct format_image *image, struct table *table,
-                      uint16_t image_file, uint16_t data_file, struct chain_layer *layer,
-                      struct err *err)
+static int make_layer(struct chain_layers *layers, struct format_image *image,
+                      struct tables_table *table, uint16_t image_file, uint16_t data_file,
+                      struct chain_layer *layer, struct err *err)
 {
     int ret = 0;
 
@@ -228,8 +228,9 @@ static int append(struct chain_layers *layers, struct chain_layer *layer, struct
     return 0;
 }
 
-int chain_layers_begin(struct chain_layers *layers, struct format_image *image, struct table *table,
-                       uint16_t image_file, uint16_t data_file, struct err *err)
+int chain_layers_begin(struct chain_layers *layers, struct format_image *image,
+                       struct tables_table *table, uint16_t image_file, uint16_t data_file,
+                       struct err *err)
 {
     struct chain_layer layer;
 
@@ -237,8 +238,9 @@ int chain_layers_begin(struct chain_layers *layers, struct format_image *image, 
     return append(layers, &layer, err);
 }
 
-int chain_layers_add(struct chain_layers *layers, struct format_image *image, struct table *table,
-                     uint16_t image_file, uint16_t data_file, struct err *err)
+int chain_layers_add(struct chain_layers *layers, struct format_image *image,
+                     struct tables_table *table, uint16_t image_file, uint16_t data_file,
+                     struct err *err)
 {
     struct chain_layer layer;
     int ret = make_layer(layers, image, table, image_file, data_file, &layer, err);
@@ -247,7 +249,7 @@ int chain_layers_add(struct chain_layers *layers, struct format_image *image, st
 }
 
 int chain_layers_set_top(struct chain_layers *layers, struct format_image *image,
-                         struct table *table, struct err *err)
+                         struct tables_table *table, struct err *err)
 {
     struct chain_layer *top = &layers->list[0], layer;
     int ret;

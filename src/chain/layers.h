@@ -16,7 +16,7 @@
 struct err;
 struct format_image;
 struct io;
-struct table;
+struct tables_table;
 
 /* L1 entries that name a table which cannot be one, though the entry alone looks sound. */
 struct chain_skip {
@@ -76,8 +76,9 @@ struct chain_layers {
  * The image itself, to begin with; chain_layers_set_top must follow before a walk, which looks at
  * its tables. Borrows as chain_layers_add.
  */
-int chain_layers_begin(struct chain_layers *layers, struct format_image *image, struct table *table,
-                       uint16_t image_file, uint16_t data_file, struct err *err);
+int chain_layers_begin(struct chain_layers *layers, struct format_image *image,
+                       struct tables_table *table, uint16_t image_file, uint16_t data_file,
+                       struct err *err);
 
 /*
  * Adds the next layer below: one table of an opened image. @image and @table are borrowed for the
@@ -85,12 +86,13 @@ int chain_layers_begin(struct chain_layers *layers, struct format_image *image, 
  * though a walk of the image alone does not, is told in the findings of @table. Where @table has
  * been walked and no L2 table overlaps anything, nothing is looked at again.
  */
-int chain_layers_add(struct chain_layers *layers, struct format_image *image, struct table *table,
-                     uint16_t image_file, uint16_t data_file, struct err *err);
+int chain_layers_add(struct chain_layers *layers, struct format_image *image,
+                     struct tables_table *table, uint16_t image_file, uint16_t data_file,
+                     struct err *err);
 
 /* Another table of the image itself takes the place of the one that was added first. */
 int chain_layers_set_top(struct chain_layers *layers, struct format_image *image,
-                         struct table *table, struct err *err);
+                         struct tables_table *table, struct err *err);
 
 /* Adds a raw layer: the last one. @virtual_bytes: its length in whole sectors. */
 int chain_layers_add_raw(struct chain_layers *layers, struct io *io, uint64_t file_bytes,

@@ -86,7 +86,7 @@ static int digest_table(struct format_image *image, size_t number, struct digest
                         struct format_findings *findings, struct err *err)
 {
     const struct tables_visitor visitor = {.context = digests, .begin = begin, .pieces = TABLES_PIECES_DETAIL};
-    struct table table = table_of_snapshot(image, number);
+    struct tables_table table = tables_table_of_snapshot(image, number);
     int ret;
 
     table.virtual_bytes = table.l1_entries * format_l2_span(&image->header);
@@ -128,7 +128,7 @@ static int compare_table(const struct defrag_plan *plan, struct format_image *so
         ret = err_set(err, EIO, "the new image is damaged: %s %s", of_new.list[0].where,
                       of_new.list[0].message);
     if (ret == 0)
-        ret = compare(&old, &new, number == TABLE_ACTIVE ? "active" : "a snapshot", err);
+        ret = compare(&old, &new, number == TABLES_TABLE_ACTIVE ? "active" : "a snapshot", err);
     format_findings_free(&of_old);
     format_findings_free(&of_new);
     free(old.list);
@@ -168,7 +168,7 @@ int defrag_verify_mapping(const struct defrag_plan *plan, struct format_image *s
         image.findings.total > source->findings.total)
         ret = err_set(err, EIO, "the new image has other snapshots or bitmaps than the old one");
     if (ret == 0)
-        ret = compare_table(plan, source, &image, TABLE_ACTIVE, err);
+        ret = compare_table(plan, source, &image, TABLES_TABLE_ACTIVE, err);
     for (size_t i = 0; i < image.snapshots.n_list && ret == 0; i++)
         ret = compare_table(plan, source, &image, i, err);
     if (ret == 0)

@@ -66,8 +66,8 @@ static void show_progress(void *context, double done)
                                 ((double)progress->number + done) / (double)progress->n_layers);
 }
 
-static int walk_alone(struct format_image *image, struct table *table, struct progress *progress,
-                      struct err *err)
+static int walk_alone(struct format_image *image, struct tables_table *table,
+                      struct progress *progress, struct err *err)
 {
     const struct walk_options options = {
         .workers = progress->options->workers,
@@ -80,7 +80,7 @@ static int walk_alone(struct format_image *image, struct table *table, struct pr
     return walk_tables(image, table, 1, &meters, &options, err);
 }
 
-static int keep_lost(struct report_held *held, const struct table *table, struct err *err)
+static int keep_lost(struct report_held *held, const struct tables_table *table, struct err *err)
 {
     if (table->lost.ranges == 0)
         return 0;
@@ -93,7 +93,7 @@ static int keep_lost(struct report_held *held, const struct table *table, struct
 
 /* @table becomes that of the layer's active state, walked. */
 static int look_at_table(struct report_backing *backing, size_t depth, struct format_image *image,
-                         struct table *table, struct progress *progress, struct err *err)
+                         struct tables_table *table, struct progress *progress, struct err *err)
 {
     const struct format_layer *layer = &backing->chain.layers[depth];
     struct report_held *held = &backing->held[depth];
@@ -121,7 +121,7 @@ static int look_at_image(struct report_backing *backing, size_t depth, struct fo
                          struct progress *progress, struct format_findings *findings,
                          struct err *err)
 {
-    struct table table = table_of_disk(table_of_active(image));
+    struct tables_table table = table_of_disk(tables_table_of_active(image));
     int ret;
 
     snprintf(table.name, sizeof(table.name), "backing[%zu] ", depth);
@@ -170,7 +170,7 @@ int report_backing_look(struct report_backing *backing, struct format_image *top
     struct progress progress = {.options = options, .n_layers = backing->chain.n_layers};
     const struct format_layer *layer = &backing->chain.layers[0];
     /* For now: chain_layers_set_top follows. */
-    struct table first = table_of_disk(table_of_active(top));
+    struct tables_table first = table_of_disk(tables_table_of_active(top));
     int ret = chain_layers_begin(&backing->layers, top, &first, (uint16_t)layer->image_file,
                                  (uint16_t)layer->data_file, err);
 
@@ -185,12 +185,12 @@ int report_backing_look(struct report_backing *backing, struct format_image *top
 static int hash_again(struct io *io, uint64_t *hash, struct err *err)
 {
     struct format_image image;
-    struct table table;
+    struct tables_table table;
     int ret = format_image_open(io, &image, err);
 
     if (ret < 0)
         return ret;
-    table = table_of_disk(table_of_active(&image));
+    table = table_of_disk(tables_table_of_active(&image));
     ret = tables_l1_hash(&image, &table, 1, hash, err);
     format_image_close(&image);
     return ret;
@@ -292,7 +292,7 @@ int report_backing_fill(struct report_backing *backing, const struct meter *mete
 }
 
 int report_backing_set_top(struct report_backing *backing, struct format_image *top,
-                           struct table *table, struct err *err)
+                           struct tables_table *table, struct err *err)
 {
     return chain_layers_set_top(&backing->layers, top, table, err);
 }

@@ -20,7 +20,7 @@ struct format_findings;
 struct format_image;
 struct meter;
 struct report_table;
-struct table;
+struct tables_table;
 
 struct report_backing {
     struct format_chain chain;
@@ -47,7 +47,7 @@ int report_backing_look(struct report_backing *backing, struct format_image *top
  * left out along the chain alone is added to the findings of @table.
  */
 int report_backing_set_top(struct report_backing *backing, struct format_image *top,
-                           struct table *table, struct err *err);
+                           struct tables_table *table, struct err *err);
 
 /*
  * Fills in the layers of a table from the meter of its walk along the chain. @alone_bytes: the

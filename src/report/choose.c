@@ -95,7 +95,7 @@ int report_choose(const struct format_image *image, const struct report_choice *
     *chosen = calloc(n, sizeof(**chosen));
     if (*chosen == NULL)
         return err_no_memory(err);
-    (*chosen)[0] = TABLE_ACTIVE;
+    (*chosen)[0] = TABLES_TABLE_ACTIVE;
     for (size_t i = 0; choice->all_snapshots && i < image->snapshots.n_list; i++)
         (*chosen)[i + 1] = i;
     for (size_t i = 0; i < choice->n_snapshots; i++) {
@@ -117,7 +117,7 @@ int report_choose_span(const struct format_image *image, const struct tables_spa
     uint64_t largest = 0;
 
     for (size_t i = 0; i < n_chosen; i++) {
-        uint64_t bytes = table_of_snapshot(image, chosen[i]).virtual_bytes;
+        uint64_t bytes = tables_table_of_snapshot(image, chosen[i]).virtual_bytes;
 
         largest = bytes > largest ? bytes : largest;
     }

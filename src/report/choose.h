@@ -11,10 +11,9 @@ struct report_choice;
 struct tables_span;
 
 /*
- * Sets *@chosen (free it, also on failure) to the tables, indices of snapshots or TABLE_ACTIVE (see
- * tables/table.h), in the order of the choice: nothing
- * chosen is the active one. A text that fits no snapshot, or more than one, is an error that lists
- * what there is.
+ * Sets *@chosen (free it, also on failure) to the tables, indices of snapshots or
+ * TABLES_TABLE_ACTIVE (see tables/table.h), in the order of the choice: nothing chosen is the
+ * active one. A text that fits no snapshot, or more than one, is an error that lists what there is.
  */
 int report_choose(const struct format_image *image, const struct report_choice *choice,
                   size_t **chosen, size_t *n_chosen, struct err *err);

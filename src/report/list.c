@@ -170,7 +170,7 @@ static struct piece_sink begin(void *context, struct tables_members members, siz
     return (struct piece_sink){take, context};
 }
 
-static int list_alone(struct format_image *image, struct table *table, struct list *list,
+static int list_alone(struct format_image *image, struct tables_table *table, struct list *list,
                       struct err *err)
 {
     const struct tables_visitor visitor = {
@@ -208,7 +208,7 @@ static struct tables_span span_of_chain(const struct list *list, const struct fo
 }
 
 /* Each image has been walked alone before, so that its damage is known. */
-static int list_chain(struct format_image *image, struct table *table, struct list *list,
+static int list_chain(struct format_image *image, struct tables_table *table, struct list *list,
                       struct format_findings *findings, struct err *err)
 {
     const struct walk_options options = {
@@ -245,13 +245,13 @@ static int list_table(struct format_image *image, size_t chosen, struct list *li
                       struct format_findings *findings, struct err *err)
 {
     const struct format_snapshot *snapshot =
-        chosen == TABLE_ACTIVE ? NULL : &image->snapshots.list[chosen];
-    struct table table;
+        chosen == TABLES_TABLE_ACTIVE ? NULL : &image->snapshots.list[chosen];
+    struct tables_table table;
     int ret;
 
     if (snapshot != NULL && !snapshot->readable)
         return err_set(err, EINVAL, "the L1 table of snapshot[%zu] cannot be read", chosen);
-    table = table_of_disk(table_of_snapshot(image, chosen));
+    table = table_of_disk(tables_table_of_snapshot(image, chosen));
     ret = list->backing != NULL ? list_chain(image, &table, list, findings, err)
                                 : list_alone(image, &table, list, err);
     if (ret == 0)

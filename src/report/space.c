@@ -120,7 +120,7 @@ static bool *told_tables(const struct format_image *image, const size_t *chosen,
     bool *told = calloc(image->snapshots.n_list + 1, sizeof(*told));
 
     for (size_t i = 0; told != NULL && i < n_chosen; i++)
-        told[chosen[i] == TABLE_ACTIVE ? 0 : chosen[i] + 1] = true;
+        told[chosen[i] == TABLES_TABLE_ACTIVE ? 0 : chosen[i] + 1] = true;
     return told;
 }
 

@@ -18,7 +18,7 @@
 /* The active L1 table changes whenever QEMU moves an L2 table. Snapshots' tables do not. */
 static int hash_l1(struct format_image *image, uint64_t *hash, struct err *err)
 {
-    const struct table active = table_of_active(image);
+    const struct tables_table active = tables_table_of_active(image);
 
     return tables_l1_hash(image, &active, 1, hash, err);
 }

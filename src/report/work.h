@@ -24,7 +24,7 @@ struct report_work {
     struct report_host_maps host;
     struct report_profile profile;
     struct opt_u64 copy_bytes; /* of data that a rewrite of the active state copies */
-    size_t *chosen;            /* what to walk: TABLE_ACTIVE, or the index of a snapshot */
+    size_t *chosen;            /* what to walk: TABLES_TABLE_ACTIVE, or the index of a snapshot */
     size_t n_chosen;
 };
 

@@ -41,7 +41,7 @@ static int fill_chained(struct report_work *work, const struct piece_counts *cou
  * @top: the table of the topmost image. The others are looked at once, before the @first walk, which
  * the pictures are of.
  */
-static int walk_down(struct report_work *work, struct table *top, bool first,
+static int walk_down(struct report_work *work, struct tables_table *top, bool first,
                      struct meter_pair *meters, struct piece_counts *counts)
 {
     struct walk_options options = report_work_options(work);
@@ -64,7 +64,7 @@ static int walk_down(struct report_work *work, struct table *top, bool first,
 static int measure_table(struct report_work *work, size_t number, bool first)
 {
     CLEANUP(meter_pair_free) struct meter_pair meters = {.plain = NULL};
-    struct table top = table_of_snapshot(work->image, work->chosen[number]);
+    struct tables_table top = tables_table_of_snapshot(work->image, work->chosen[number]);
     struct piece_counts counts;
     int ret = walk_down(work, &top, first, &meters, &counts);
 

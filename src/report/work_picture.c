@@ -97,7 +97,7 @@ static int begin(struct report_work *work, bool device, struct report_picture **
     const struct report_picture_choice *choice = work->choice->picture;
     const struct tables_span *span = work->choice->walk.span;
     uint64_t unit_bytes = largest_cluster(work);
-    uint64_t disk_bytes = table_of_snapshot(work->image, work->chosen[0]).virtual_bytes;
+    uint64_t disk_bytes = tables_table_of_snapshot(work->image, work->chosen[0]).virtual_bytes;
     size_t n_files = work->backing != NULL ? work->backing->chain.n_files : 1;
     struct report_picture *picture = calloc(1, sizeof(*picture));
 

@@ -17,16 +17,16 @@
 
 /* Tables that are walked at once. Those that are the same share a walk. */
 struct group {
-    size_t n;                      /* tables chosen, readable or not */
-    size_t walked[GROUP_TABLES];   /* [i]: index of the i-th one below, or NOT_WALKED */
-    struct table of[GROUP_TABLES]; /* the different ones, */
+    size_t n;                             /* tables chosen, readable or not */
+    size_t walked[GROUP_TABLES];          /* [i]: index of the i-th one below, or NOT_WALKED */
+    struct tables_table of[GROUP_TABLES]; /* the different ones, */
     struct meter_pair meters[GROUP_TABLES];
     size_t n_of;
 };
 
 static const struct format_snapshot *snapshot_of(const struct report_work *work, size_t chosen)
 {
-    return chosen == TABLE_ACTIVE ? NULL : &work->image->snapshots.list[chosen];
+    return chosen == TABLES_TABLE_ACTIVE ? NULL : &work->image->snapshots.list[chosen];
 }
 
 /* ---- before the walk ---- */
@@ -70,12 +70,12 @@ static int begin_table(struct report_work *work, const struct format_snapshot *s
 }
 
 /* The index of @table among those to be walked; a new one if none of them is the same. */
-static size_t join_group(struct group *group, const struct table *table)
+static size_t join_group(struct group *group, const struct tables_table *table)
 {
     size_t i = 0;
 
     /* Snapshots of an unchanged disk, or of a hostile image, may have the same table. */
-    while (i < group->n_of && !table_is_same(&group->of[i], table))
+    while (i < group->n_of && !tables_table_is_same(&group->of[i], table))
         i++;
     if (i == group->n_of)
         group->of[group->n_of++] = *table;
@@ -90,7 +90,7 @@ static int gather(struct report_work *work, size_t first, struct group *group)
     for (size_t i = 0; i < n; i++) {
         size_t chosen = work->chosen[first + i];
         const struct format_snapshot *snapshot = snapshot_of(work, chosen);
-        const struct table table = table_of_snapshot(work->image, chosen);
+        const struct tables_table table = tables_table_of_snapshot(work->image, chosen);
         int ret;
 
         work->report->n_tables++;
@@ -105,7 +105,7 @@ static int gather(struct report_work *work, size_t first, struct group *group)
 
 /* ---- after it ---- */
 
-static int fill_lost(const struct report_work *work, const struct table *walked,
+static int fill_lost(const struct report_work *work, const struct tables_table *walked,
                      struct report_table *table)
 {
     if (walked->lost.ranges == 0)
@@ -128,7 +128,7 @@ static void fill_image(struct report_work *work, const struct piece_counts *coun
     work->copy_bytes = opt_u64_of(head->read_bytes - head->table_bytes - head->again_bytes);
 }
 
-static int fill_table(struct report_work *work, const struct table *walked,
+static int fill_table(struct report_work *work, const struct tables_table *walked,
                       const struct meter_pair *meters, struct report_table *table)
 {
     const struct format_header *header = &work->image->header;

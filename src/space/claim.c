@@ -55,7 +55,7 @@ static void tell_overlap(struct space_claims *claims, const struct space_refs_da
     }
     extent = format_metadata_find(&claims->image->metadata, entry.holding.begin,
                                   entry.holding.end - entry.holding.begin);
-    if (table->snapshot != TABLE_ACTIVE)
+    if (table->snapshot != TABLES_TABLE_ACTIVE)
         snprintf(name, sizeof(name), "snapshot[%zu] ", table->snapshot);
     snprintf(where, sizeof(where), "%sl2[%" PRIu32 "][%" PRIu32 "]", name, data->l1_index, index);
     format_findings_add(claims->findings, FORMAT_FINDING_DATA_OVERLAP, where, &entry.word,

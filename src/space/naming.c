@@ -26,7 +26,7 @@ int space_naming_open(struct space_naming *naming, struct format_image *image,
         hash_reserve(&naming->found, n_tables) < 0)
         return err_no_memory(err);
     for (size_t t = 0; t < n_tables; t++)
-        naming->l1_tables[t] = (struct table){
+        naming->l1_tables[t] = (struct tables_table){
             .l1_off = tables[t].l1_off, .l1_entries = tables[t].l1_entries, .whole_l1 = true};
     if (tables_l1_init(&naming->l1, image, naming->l1_tables, n_tables, err) < 0)
         return -ENOMEM;
@@ -112,7 +112,7 @@ static void add_name(struct space_naming *naming, struct space_named_l2 *l2, siz
 
     if (l2->weight++ == 0) {
         l2->first = number;
-        l2->owner = naming->tables[t].snapshot == TABLE_ACTIVE ? SPACE_CELLS_MANY : number;
+        l2->owner = naming->tables[t].snapshot == TABLES_TABLE_ACTIVE ? SPACE_CELLS_MANY : number;
         l2->class = class;
     } else {
         naming->others[l2->last - naming->first_number] = number;
@@ -137,9 +137,9 @@ static void add_entry(struct space_naming *naming, size_t t, uint32_t index, uin
         return;
     }
     add_name(naming, l2, t,
-             !on_disk                          ? SPACE_CLASS_VM_STATE
-             : table->snapshot == TABLE_ACTIVE ? SPACE_CLASS_ACTIVE
-                                               : SPACE_CLASS_SNAPSHOT);
+             !on_disk                                 ? SPACE_CLASS_VM_STATE
+             : table->snapshot == TABLES_TABLE_ACTIVE ? SPACE_CLASS_ACTIVE
+                                                      : SPACE_CLASS_SNAPSHOT);
     told = table->told ? entries_on_disk(naming, table, index) : 0;
     l2->told = told > l2->told ? told : l2->told;
 }

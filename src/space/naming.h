@@ -19,7 +19,7 @@
 
 struct err;
 struct format_image;
-struct table;
+struct tables_table;
 
 #define SPACE_NAMING_TABLES_MAX 1024 /* at a time */
 #define SPACE_NAMING_END UINT32_MAX
@@ -30,7 +30,7 @@ struct space_l1_table {
     uint32_t l1_entries;
     uint32_t on_disk; /* entries of the disk; what the others name is VM state */
     uint64_t disk_clusters;
-    size_t snapshot; /* number in the image's list, or TABLE_ACTIVE */
+    size_t snapshot; /* number in the image's list, or TABLES_TABLE_ACTIVE */
     bool told;       /* damage on the disk is told by others */
 };
 
@@ -52,7 +52,7 @@ struct space_naming {
     const struct space_l1_table *tables; /* of this group, borrowed */
     size_t n_tables;
     size_t first_number; /* of tables[0], among those of all groups */
-    struct table *l1_tables;
+    struct tables_table *l1_tables;
     struct tables_l1 l1;
     struct tables_overlap overlap;
 

@@ -437,7 +437,7 @@ const struct space_l1_table *space_refs_table(const struct space_refs *refs, siz
 
 static struct space_l1_table l1_table_of(const struct space_refs *refs, size_t snapshot)
 {
-    struct table table = table_of_snapshot(refs->image, snapshot);
+    struct tables_table table = tables_table_of_snapshot(refs->image, snapshot);
     uint64_t on_disk = format_l1_needed(&refs->image->header, table.virtual_bytes);
     const bool *told = refs->options.told;
 
@@ -447,7 +447,7 @@ static struct space_l1_table l1_table_of(const struct space_refs *refs, size_t s
         .on_disk = on_disk < table.l1_entries ? (uint32_t)on_disk : table.l1_entries,
         .disk_clusters = div_round_up(table.virtual_bytes, refs->image->header.cluster_bytes),
         .snapshot = snapshot,
-        .told = told != NULL && told[snapshot == TABLE_ACTIVE ? 0 : snapshot + 1],
+        .told = told != NULL && told[snapshot == TABLES_TABLE_ACTIVE ? 0 : snapshot + 1],
     };
 }
 
@@ -459,7 +459,7 @@ static int list_tables(struct space_refs *refs, struct err *err)
     refs->tables = calloc(snapshots->n_list + 1, sizeof(*refs->tables));
     if (refs->tables == NULL)
         return err_no_memory(err);
-    refs->tables[refs->n_tables++] = l1_table_of(refs, TABLE_ACTIVE);
+    refs->tables[refs->n_tables++] = l1_table_of(refs, TABLES_TABLE_ACTIVE);
     for (size_t i = 0; i < snapshots->n_list; i++) {
         const struct format_snapshot *snapshot = &snapshots->list[i];
 

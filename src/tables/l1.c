@@ -17,7 +17,7 @@
 #define WINDOW_ENTRIES_MIN 8u
 #define WINDOWS_BYTES (1u << 20) /* of all tables together, as far as possible */
 
-uint32_t tables_l1_entries(const struct format_image *image, const struct table *table)
+uint32_t tables_l1_entries(const struct format_image *image, const struct tables_table *table)
 {
     uint64_t needed = format_l1_needed(&image->header, table->virtual_bytes);
 
@@ -26,8 +26,8 @@ uint32_t tables_l1_entries(const struct format_image *image, const struct table 
     return (uint32_t)needed;
 }
 
-int tables_l1_init(struct tables_l1 *l1, struct format_image *image, const struct table *tables,
-                   size_t n_tables, struct err *err)
+int tables_l1_init(struct tables_l1 *l1, struct format_image *image,
+                   const struct tables_table *tables, size_t n_tables, struct err *err)
 {
     size_t fair = WINDOWS_BYTES / 8 / n_tables;
 
@@ -68,7 +68,7 @@ void tables_l1_set_range(struct tables_l1 *l1, uint32_t first, uint32_t end)
     l1->end = end;
 }
 
-static int became_shorter(const struct table *table, struct err *err)
+static int became_shorter(const struct tables_table *table, struct err *err)
 {
     return io_became_shorter("the file", "the L1 table", table->l1_off, err);
 }
@@ -89,7 +89,7 @@ static int find_hole(struct tables_l1 *l1, uint64_t at, struct err *err)
  */
 static int check_end(const struct tables_l1 *l1, size_t t, struct err *err)
 {
-    const struct table *table = &l1->tables[t];
+    const struct tables_table *table = &l1->tables[t];
 
     if (table->l1_off + 8 * (uint64_t)l1->places[t].entries <= l1->file_bytes)
         return 0;
@@ -183,7 +183,7 @@ uint64_t tables_l1_entry(const struct tables_l1 *l1, size_t table, uint32_t inde
     return be64_load(l1->bytes + 8 * (table * l1->window_entries + (index - l1->first)));
 }
 
-int tables_l1_hash(struct format_image *image, const struct table *tables, size_t n_tables,
+int tables_l1_hash(struct format_image *image, const struct tables_table *tables, size_t n_tables,
                    uint64_t *hash, struct err *err)
 {
     struct tables_l1 l1;

@@ -8,7 +8,7 @@
 
 struct err;
 struct format_image;
-struct table;
+struct tables_table;
 
 /* Where the walk through one table is. */
 struct tables_l1_place {
@@ -19,7 +19,7 @@ struct tables_l1_place {
 
 struct tables_l1 {
     struct format_image *image;
-    const struct table *tables; /* borrowed */
+    const struct tables_table *tables; /* borrowed */
     size_t n_tables;
     uint32_t end;                   /* of the walk: no table has an entry from here on */
     uint32_t first, n;              /* the window */
@@ -33,12 +33,12 @@ struct tables_l1 {
 };
 
 /* Release with tables_l1_free, also on failure. */
-int tables_l1_init(struct tables_l1 *l1, struct format_image *image, const struct table *tables,
-                   size_t n_tables, struct err *err);
+int tables_l1_init(struct tables_l1 *l1, struct format_image *image,
+                   const struct tables_table *tables, size_t n_tables, struct err *err);
 void tables_l1_free(struct tables_l1 *l1);
 
 /* L1 entries of @table that a walk looks at: those of the disk, or all of them. */
-uint32_t tables_l1_entries(const struct format_image *image, const struct table *table);
+uint32_t tables_l1_entries(const struct format_image *image, const struct tables_table *table);
 
 /* Begins anew, over [first, end) only; @end is at most that of the longest table. */
 void tables_l1_set_range(struct tables_l1 *l1, uint32_t first, uint32_t end);
@@ -50,7 +50,7 @@ void tables_l1_set_range(struct tables_l1 *l1, uint32_t first, uint32_t end);
 int tables_l1_next(struct tables_l1 *l1, struct err *err);
 
 /* A hash of all entries of the tables that a walk would look at: to notice a change. */
-int tables_l1_hash(struct format_image *image, const struct table *tables, size_t n_tables,
+int tables_l1_hash(struct format_image *image, const struct tables_table *tables, size_t n_tables,
                    uint64_t *hash, struct err *err);
 
 /* The entry of a live table at an index inside the window, in host byte order; 0 behind its end. */

@@ -101,7 +101,7 @@ static void begin_sets(struct offsets *offsets, const struct format_entry_rules 
 }
 
 static int collect(struct format_image *image, const struct format_entry_rules *rules,
-                   const struct table *walked, size_t n_tables, struct offsets *offsets,
+                   const struct tables_table *walked, size_t n_tables, struct offsets *offsets,
                    struct err *err)
 {
     struct tables_l1 l1;
@@ -155,8 +155,8 @@ static void find_repeated(struct offsets *offsets, struct tables_overlap *overla
 }
 
 int tables_overlap_find(struct format_image *image, const struct format_entry_rules *rules,
-                        const struct table *walked, size_t n_tables, struct tables_overlap *overlap,
-                        struct err *err)
+                        const struct tables_table *walked, size_t n_tables,
+                        struct tables_overlap *overlap, struct err *err)
 {
     struct offsets offsets = {.list = NULL};
     bool all_refblocks;

@@ -16,7 +16,7 @@
 struct err;
 struct format_entry_rules;
 struct format_image;
-struct table;
+struct tables_table;
 
 #define TABLES_NOT_REPEATED SIZE_MAX
 
@@ -33,8 +33,8 @@ struct tables_overlap {
  * as repeated. Release with tables_overlap_free, also on failure.
  */
 int tables_overlap_find(struct format_image *image, const struct format_entry_rules *rules,
-                        const struct table *tables, size_t n_tables, struct tables_overlap *overlap,
-                        struct err *err);
+                        const struct tables_table *tables, size_t n_tables,
+                        struct tables_overlap *overlap, struct err *err);
 
 void tables_overlap_free(struct tables_overlap *overlap);
 

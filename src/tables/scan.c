@@ -46,7 +46,7 @@ struct kept {
 struct tables_plan {
     struct format_image *image;
     struct format_entry_rules entry_rules;
-    const struct table *tables;
+    const struct tables_table *tables;
     size_t n_tables;
     enum tables_pieces pieces;
     struct tables_span span;
@@ -59,7 +59,7 @@ struct tables_scan {
     struct format_entry_rules entry_rules; /* of our own: the file may grow under us */
     struct tables_l2_rules rules;
     const struct tables_visitor *visitor;
-    struct table *tables;
+    struct tables_table *tables;
     struct err *err;
     struct kept *kept; /* [TABLES_KEPT_MAX], or NULL if nothing is named twice */
 
@@ -109,7 +109,7 @@ static bool file_has_grown(void *context)
 
 static void begin_table(struct tables_scan *scan, const struct job *job)
 {
-    struct table *table = &scan->tables[scan->members[job->first_member]];
+    struct tables_table *table = &scan->tables[scan->members[job->first_member]];
     struct tables_l2_output output = {
         .sink = scan->visitor->begin(scan->visitor->context, members_of(scan, job), job->kept),
         .counts = &scan->counts,
@@ -135,7 +135,7 @@ static void add_walk(struct tables_scan *scan, const struct job *job,
                      uint64_t shift)
 {
     for (size_t i = 0; i < job->n_members; i++) {
-        struct table *table = &scan->tables[scan->members[job->first_member + i]];
+        struct tables_table *table = &scan->tables[scan->members[job->first_member + i]];
 
         piece_counts_add(&table->counts, counts);
         if (lost->ranges > 0)
@@ -264,13 +264,14 @@ static int add_job(struct tables_scan *scan, uint32_t l1_index, uint64_t l2_off,
 
 /* ---- L1 tables ---- */
 
-static bool on_disk(const struct tables_scan *scan, const struct table *table, uint32_t index)
+static bool on_disk(const struct tables_scan *scan, const struct tables_table *table,
+                    uint32_t index)
 {
     return index < format_l1_needed(&scan->plan->image->header, table->virtual_bytes);
 }
 
 /* Where in the file, and in words, an L1 entry is. */
-static uint64_t place_of(const struct table *table, uint32_t index, char where[64])
+static uint64_t place_of(const struct tables_table *table, uint32_t index, char where[64])
 {
     snprintf(where, 64, "%sl1[%" PRIu32 "]", table->name, index);
     return table->l1_off + 8 * (uint64_t)index;
@@ -280,7 +281,7 @@ static uint64_t place_of(const struct table *table, uint32_t index, char where[6
  * Findings stand in the order of the disk: what waits for its bytes lies before this entry. So the
  * list does not depend on how much is read at a time.
  */
-static void report_damage(struct tables_scan *scan, struct table *table, uint32_t index,
+static void report_damage(struct tables_scan *scan, struct tables_table *table, uint32_t index,
                           uint64_t entry, enum format_finding_code damage, const char *meaning)
 {
     char where[64];
@@ -356,7 +357,7 @@ static const char *what_is_under(struct tables_scan *scan, const struct tables_f
 static void leave_out(struct tables_scan *scan, size_t t, uint32_t index, uint64_t raw,
                       enum format_finding_code damage, const char *under)
 {
-    struct table *table = &scan->tables[t];
+    struct tables_table *table = &scan->tables[t];
     char meaning[160];
 
     table->counts.corrupt_entries += damage == FORMAT_SOUND; /* else it was counted */
@@ -369,7 +370,7 @@ static void leave_out(struct tables_scan *scan, size_t t, uint32_t index, uint64
 static struct named_l2 l2_to_walk(struct tables_scan *scan, size_t t, uint32_t index)
 {
     const struct named_l2 none = {0, TABLES_NOT_REPEATED};
-    struct table *table = &scan->tables[t];
+    struct tables_table *table = &scan->tables[t];
     uint64_t raw = tables_l1_entry(&scan->l1, t, index);
     struct tables_followed followed;
     const char *under;
@@ -459,7 +460,7 @@ static int scan_range(struct tables_scan *scan)
 
 /* ---- parts and the whole ---- */
 
-int tables_plan_new(struct format_image *image, const struct table *tables, size_t n_tables,
+int tables_plan_new(struct format_image *image, const struct tables_table *tables, size_t n_tables,
                     struct tables_span span, enum tables_pieces pieces, struct tables_plan **made,
                     struct err *err)
 {
@@ -557,8 +558,9 @@ void tables_scan_free(struct tables_scan *scan)
     free(scan);
 }
 
-int tables_scan_part(struct tables_scan *scan, uint32_t first, uint32_t end, struct table *tables,
-                     const struct tables_visitor *visitor, struct err *err)
+int tables_scan_part(struct tables_scan *scan, uint32_t first, uint32_t end,
+                     struct tables_table *tables, const struct tables_visitor *visitor,
+                     struct err *err)
 {
     scan->tables = tables;
     scan->visitor = visitor;
@@ -572,7 +574,7 @@ int tables_scan_part(struct tables_scan *scan, uint32_t first, uint32_t end, str
     return scan_range(scan);
 }
 
-int tables_scan(struct format_image *image, struct table *tables, size_t n_tables,
+int tables_scan(struct format_image *image, struct tables_table *tables, size_t n_tables,
                 const struct tables_visitor *visitor, struct err *err)
 {
     struct tables_plan *plan;

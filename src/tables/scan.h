@@ -56,7 +56,7 @@ struct tables_visitor {
  */
 struct tables_plan;
 
-int tables_plan_new(struct format_image *image, const struct table *tables, size_t n_tables,
+int tables_plan_new(struct format_image *image, const struct tables_table *tables, size_t n_tables,
                     struct tables_span span, enum tables_pieces pieces, struct tables_plan **plan,
                     struct err *err);
 void tables_plan_free(struct tables_plan *plan);
@@ -77,11 +77,12 @@ void tables_scan_free(struct tables_scan *scan);
  * The L1 indices [first, end). Adds to the counts, losses and findings of @tables, which are like
  * those of the plan. Numbers of kept tables mean the same within a part, and nothing in another.
  */
-int tables_scan_part(struct tables_scan *scan, uint32_t first, uint32_t end, struct table *tables,
-                     const struct tables_visitor *visitor, struct err *err);
+int tables_scan_part(struct tables_scan *scan, uint32_t first, uint32_t end,
+                     struct tables_table *tables, const struct tables_visitor *visitor,
+                     struct err *err);
 
 /* All of it, in one part. Reads the image only through its io. */
-int tables_scan(struct format_image *image, struct table *tables, size_t n_tables,
+int tables_scan(struct format_image *image, struct tables_table *tables, size_t n_tables,
                 const struct tables_visitor *visitor, struct err *err);
 
 #endif

@@ -16,9 +16,9 @@
 
 struct format_image;
 
-#define TABLE_ACTIVE SIZE_MAX /* in place of the index of a snapshot */
+#define TABLES_TABLE_ACTIVE SIZE_MAX /* in place of the index of a snapshot */
 
-struct table {
+struct tables_table {
     uint64_t l1_off; /* host offset; the table lies inside the file */
     uint32_t l1_entries;
     uint64_t virtual_bytes; /* the walk ends there */
@@ -34,15 +34,15 @@ struct table {
 };
 
 /* The table of the active state; the whole of it, saved VM state included. */
-struct table table_of_active(const struct format_image *image);
+struct tables_table tables_table_of_active(const struct format_image *image);
 
-/* That of a readable snapshot, by its index in the image's list, or of TABLE_ACTIVE. */
-struct table table_of_snapshot(const struct format_image *image, size_t index);
+/* That of a readable snapshot, by its index in the image's list, or of TABLES_TABLE_ACTIVE. */
+struct tables_table tables_table_of_snapshot(const struct format_image *image, size_t index);
 
 /* The same as far as the disk goes: without VM state, which is no part of a disk or a layer. */
-struct table table_of_disk(struct table whole);
+struct tables_table table_of_disk(struct tables_table whole);
 
 /* Would a walk through both give the same? Snapshots of an unchanged disk may have one table. */
-bool table_is_same(const struct table *one, const struct table *other);
+bool tables_table_is_same(const struct tables_table *one, const struct tables_table *other);
 
 #endif

@@ -179,7 +179,7 @@ void walk_part_clear(struct walk_part *part)
     }
 }
 
-static int fill(struct walk_part *part, const struct table *tables)
+static int fill(struct walk_part *part, const struct tables_table *tables)
 {
     part->tables = calloc(part->n_tables, sizeof(*part->tables));
     part->meters = calloc(part->n_tables, sizeof(*part->meters));
@@ -201,8 +201,9 @@ static int fill(struct walk_part *part, const struct table *tables)
     return 0;
 }
 
-struct walk_part *walk_part_new(const struct format_header *header, const struct table *tables,
-                                size_t n_tables, const struct walk_options *options)
+struct walk_part *walk_part_new(const struct format_header *header,
+                                const struct tables_table *tables, size_t n_tables,
+                                const struct walk_options *options)
 {
     struct walk_part *part = calloc(1, sizeof(*part));
 

@@ -18,7 +18,7 @@ struct piece_stage;
 struct walk_part {
     const struct format_header *header;
     size_t n_tables;
-    struct table *tables; /* with the counts and findings of this part */
+    struct tables_table *tables; /* with the counts and findings of this part */
     const struct walk_options *options;
     const struct piece_stage *stage; /* of them; may be NULL */
     void *stage_state;
@@ -29,8 +29,9 @@ struct walk_part {
 };
 
 /* NULL without memory. @options: stage, rewrite and span are looked at; borrowed. */
-struct walk_part *walk_part_new(const struct format_header *header, const struct table *tables,
-                                size_t n_tables, const struct walk_options *options);
+struct walk_part *walk_part_new(const struct format_header *header,
+                                const struct tables_table *tables, size_t n_tables,
+                                const struct walk_options *options);
 void walk_part_free(struct walk_part *part);
 
 /* Forgets everything, keeps the memory. */

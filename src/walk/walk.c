@@ -22,7 +22,7 @@ struct walk {
     const struct tables_plan *plan;
     const struct walk_options *options;
     const struct format_header *header;
-    const struct table *tables;
+    const struct tables_table *tables;
     size_t n_tables;
     uint32_t n_parts;
 };
@@ -97,7 +97,8 @@ static void merge(void *left, void *right)
 /* ---- the whole ---- */
 
 /* Hands the results over to the caller's tables and meters. */
-static void hand_over(struct walk_part *whole, struct table *tables, struct meter_pair *meters)
+static void hand_over(struct walk_part *whole, struct tables_table *tables,
+                      struct meter_pair *meters)
 {
     for (size_t i = 0; i < whole->n_tables; i++) {
         tables[i].walked = true;
@@ -110,7 +111,7 @@ static void hand_over(struct walk_part *whole, struct table *tables, struct mete
 }
 
 static int walk_parts(struct format_image *image, const struct tables_plan *plan,
-                      struct table *tables, size_t n_tables, struct meter_pair *meters,
+                      struct tables_table *tables, size_t n_tables, struct meter_pair *meters,
                       const struct walk_options *options, struct err *err)
 {
     struct walk walk = {.plan = plan,
@@ -142,7 +143,7 @@ static int walk_parts(struct format_image *image, const struct tables_plan *plan
     return ret;
 }
 
-int walk_tables(struct format_image *image, struct table *tables, size_t n_tables,
+int walk_tables(struct format_image *image, struct tables_table *tables, size_t n_tables,
                 struct meter_pair *meters, const struct walk_options *options, struct err *err)
 {
     struct tables_plan *plan;

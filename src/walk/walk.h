@@ -49,7 +49,7 @@ static inline bool walk_is_by_host(const struct walk_options *options)
  * be empty), and fills the counts and findings of the tables. An L2 table that several of them
  * share is walked once, and its result merged into each.
  */
-int walk_tables(struct format_image *image, struct table *tables, size_t n_tables,
+int walk_tables(struct format_image *image, struct tables_table *tables, size_t n_tables,
                 struct meter_pair *meters, const struct walk_options *options, struct err *err);
 
 #endif

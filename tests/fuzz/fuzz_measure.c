@@ -115,9 +115,9 @@ static void compose(const uint8_t *bytes, size_t len)
         struct chain_compose *walk = NULL;
 
         for (uint16_t file = 0; file < 2 && ret == 0; file++) {
-            struct table table = {.l1_off = image.header.l1_off,
-                                  .l1_entries = image.header.l1_entries,
-                                  .virtual_bytes = image.header.virtual_bytes};
+            struct tables_table table = {.l1_off = image.header.l1_off,
+                                         .l1_entries = image.header.l1_entries,
+                                         .virtual_bytes = image.header.virtual_bytes};
 
             ret = chain_layers_add(&layers, &image, &table, file, file, &err);
             format_findings_free(&table.findings);

@@ -72,7 +72,7 @@ struct piece {
     uint32_t first, n_items;    // first entry of the table
 };
 
-struct table {
+struct tables_table {
     uint64_t host;
     uint32_t n_refs;            // L1 entries that point here
     bool active;                // one of them in the active L1
@@ -177,7 +177,7 @@ struct image {
     uint64_t n_blobs_in_cluster;
     struct space active, *target;
     uint64_t *front_hosts;      // l2 front: place of the table of each L1 entry
-    struct table *tables;       // [0] unused
+    struct tables_table *tables; // [0] unused
     size_t n_tables, room_tables;
     struct snapshot **snapshots;
     size_t n_snapshots;
@@ -233,7 +233,7 @@ bool parse_guest_symbol(struct image *image, int line, const char **at, uint64_t
 
 // layout
 void layout_image(struct image *image);
-void layout_paint(struct image *image, const struct table *table);
+void layout_paint(struct image *image, const struct tables_table *table);
 
 // refs: how often each host cluster is referenced
 void refs_add(struct image *image, uint64_t first, uint64_t n_clusters, uint64_t weight);

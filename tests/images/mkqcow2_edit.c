@@ -48,8 +48,8 @@ static uint64_t must_index(struct image *image, int line, const char **at, line_
     return index;
 }
 
-static const struct table *table_at(struct image *image, int line, const struct space *space,
-                                    uint64_t guest)
+static const struct tables_table *table_at(struct image *image, int line, const struct space *space,
+                                           uint64_t guest)
 {
     uint64_t slot = guest >> image->l2_bits;
 
@@ -76,7 +76,7 @@ static bool space_symbol(struct image *image, int line, const char **at,
     if (!table && !data && !skip_word(at, "l2"))
         return false;
     uint64_t guest = must_index(image, line, at, parse_guest_symbol, UINT64_MAX);
-    const struct table *found = table_at(image, line, space, guest);
+    const struct tables_table *found = table_at(image, line, space, guest);
 
     guest &= (1ull << image->l2_bits) - 1;
     *value = found->host << cluster_bits;

@@ -142,14 +142,14 @@ static uint32_t table_new(struct image *image, uint64_t host)
         image->room_tables = image->room_tables ? image->room_tables * 2 : 64;
         image->tables = need(realloc(image->tables, image->room_tables * sizeof(*image->tables)));
     }
-    image->tables[image->n_tables] = (struct table){.host = host, .n_refs = 1};
+    image->tables[image->n_tables] = (struct tables_table){.host = host, .n_refs = 1};
     return (uint32_t)image->n_tables++;
 }
 
 static uint32_t table_copy(struct image *image, uint32_t from)
 {
     uint32_t to = table_new(image, allocate_one(image));
-    struct table *old = &image->tables[from], *new = &image->tables[to];
+    struct tables_table *old = &image->tables[from], *new = &image->tables[to];
 
     old->n_refs--;
     if (old->n_pieces) {
@@ -181,7 +181,7 @@ static uint32_t table_for(struct image *image, const struct step *step, uint64_t
 
 static void piece_add(struct image *image, uint32_t table_number, struct piece piece)
 {
-    struct table *table = &image->tables[table_number];
+    struct tables_table *table = &image->tables[table_number];
 
     if (piece.n_items == 1u << image->l2_bits)
         table->n_pieces = 0;    // nothing older shows through
@@ -652,7 +652,7 @@ static void paint_piece(struct image *image, struct piece piece)
     }
 }
 
-void layout_paint(struct image *image, const struct table *table)
+void layout_paint(struct image *image, const struct tables_table *table)
 {
     size_t n_entries = 1u << image->l2_bits;
 
@@ -674,7 +674,7 @@ static void count_blob(struct image *image, uint64_t entry, uint64_t weight)
     refs_add(image, first, last - first + 1, weight);
 }
 
-static void count_table(struct image *image, const struct table *table)
+static void count_table(struct image *image, const struct tables_table *table)
 {
     bool data_file = image->incompatible >> INCOMPATIBLE_DATA_FILE & 1;
     const struct paint *paint = &image->paint;

@@ -208,7 +208,7 @@ static void write_l1(const struct image *image, int fd, const struct space *spac
     unsigned char *bytes = need(calloc(1, n_bytes + 1));
 
     for (uint32_t i = 0; i < space->n_l1; i++) {
-        const struct table *table = &image->tables[space->l1[i]];
+        const struct tables_table *table = &image->tables[space->l1[i]];
         uint64_t entry = table->host << image->cluster_bits;
 
         if (space->l1[i] && space == &image->active &&
@@ -222,7 +222,7 @@ static void write_l1(const struct image *image, int fd, const struct space *spac
 
 // COPIED is set where the active table alone references a cluster. A snapshot's own tables lost
 // the bit when the snapshot was taken.
-static bool is_copied(const struct image *image, const struct table *table, uint64_t entry)
+static bool is_copied(const struct image *image, const struct tables_table *table, uint64_t entry)
 {
     if (!table->active)
         return false;
@@ -233,7 +233,7 @@ static bool is_copied(const struct image *image, const struct table *table, uint
     return refs_get((entry & ENTRY_OFFSET_MASK) >> image->cluster_bits) == 1;
 }
 
-static void write_table(struct image *image, int fd, const struct table *table,
+static void write_table(struct image *image, int fd, const struct tables_table *table,
                         unsigned char *bytes)
 {
     const struct paint *paint = &image->paint;
@@ -256,7 +256,7 @@ static void write_table(struct image *image, int fd, const struct table *table,
 }
 
 // fill: a text with the number of the host cluster, 32 bytes a line, all over each data cluster.
-static void fill_table(struct image *image, int fd, const struct table *table,
+static void fill_table(struct image *image, int fd, const struct tables_table *table,
                        unsigned char *bytes)
 {
     char text[40];

@@ -298,7 +298,7 @@ static void a_table_named_very_often_is_left_out(void **state)
 {
     struct chain chain = {.layers = calloc(LAYERS_MAX, sizeof(struct layer))};
     struct layer *layer = &chain.layers[0];
-    struct table table;
+    struct tables_table table;
     struct piece_counts counts;
     struct log log = {NULL, 0, 0};
     struct err err = {0};
@@ -421,7 +421,7 @@ static void the_top_may_change(void **state)
     struct layer *layers = calloc(2, sizeof(*layers));
     struct chain chain = {.layers = layers};
     struct small_image *small = &layers[0].small;
-    struct table table;
+    struct tables_table table;
     struct piece_counts counts;
     struct log log = {NULL, 0, 0};
     struct err err = {0};

@@ -130,7 +130,7 @@ static struct piece_sink begin(void *context, struct tables_members members, siz
 
 static void scan(struct small_image *small, struct batches *batches)
 {
-    struct table table = small_image_table(small);
+    struct tables_table table = small_image_table(small);
     const struct tables_visitor visitor = {.context = batches, .begin = begin};
     struct err err = {0};
 
@@ -640,7 +640,7 @@ static void threads_do_not_matter(void **state)
     small_image_open(&small, FILE_BYTES);
     assert_int_equal(host_placing_new(maps, 1, CLUSTER, NULL, &stage), 0);
     for (int n = 0; n < 3; n++) {
-        struct table table = small_image_table(&small);
+        struct tables_table table = small_image_table(&small);
         struct walk_options options = {.stage = &stage};
         struct workers workers;
         struct err err = {0};

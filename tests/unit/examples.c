@@ -628,7 +628,7 @@ static void images_give_the_figures(void **state)
         struct walk_options options = {.workers = NULL};
         bool on_device = example->n_extents > 0;
         struct small_image small;
-        struct table table;
+        struct tables_table table;
         struct meter_pair meters;
         struct device device;
         struct err err = {0};

@@ -47,15 +47,16 @@ static void open_image(struct small_image *small)
     small_image_open(small, FAR);
 }
 
-static struct table table_at(uint64_t l1_off, uint32_t l1_entries)
+static struct tables_table table_at(uint64_t l1_off, uint32_t l1_entries)
 {
-    return (struct table){.l1_off = l1_off, .l1_entries = l1_entries, .whole_l1 = true};
+    return (struct tables_table){.l1_off = l1_off, .l1_entries = l1_entries, .whole_l1 = true};
 }
 
 static void tables_in_holes_are_not_read(void **state)
 {
     struct small_image small;
-    struct table tables[2] = {table_at(1 << 20, ENTRIES_MAX), table_at(1 << 30, ENTRIES_MAX)};
+    struct tables_table tables[2] = {table_at(1 << 20, ENTRIES_MAX),
+                                     table_at(1 << 30, ENTRIES_MAX)};
     struct tables_l1 l1;
     struct err err = {0};
     uint64_t before;
@@ -73,7 +74,8 @@ static void tables_in_holes_are_not_read(void **state)
 static void what_lies_before_a_hole_is_read(void **state)
 {
     struct small_image small;
-    struct table tables[2] = {table_at(15 * CLUSTER, ENTRIES_MAX), table_at(4 * CLUSTER, 64)};
+    struct tables_table tables[2] = {table_at(15 * CLUSTER, ENTRIES_MAX),
+                                     table_at(4 * CLUSTER, 64)};
     struct tables_l1 l1;
     struct err err = {0};
     uint64_t before;
@@ -91,7 +93,7 @@ static void what_lies_before_a_hole_is_read(void **state)
 static void a_range_begins_where_it_was_told_to(void **state)
 {
     struct small_image small;
-    struct table tables[2] = {table_at(2 * CLUSTER, 64), table_at(15 * CLUSTER, 64)};
+    struct tables_table tables[2] = {table_at(2 * CLUSTER, 64), table_at(15 * CLUSTER, 64)};
     struct tables_l1 l1;
     struct err err = {0};
 
@@ -112,7 +114,7 @@ static void a_range_begins_where_it_was_told_to(void **state)
 static void a_file_that_became_shorter_is_no_hole(void **state)
 {
     struct small_image small;
-    struct table table = table_at(1 << 20, 64);
+    struct tables_table table = table_at(1 << 20, 64);
     struct tables_l1 l1;
     struct err err = {0};
 

@@ -30,7 +30,7 @@ static void slices_shrink_when_the_cache_does_not_cover_the_disk(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
-        struct table table = table_of(cases[i].cluster_bits, cases[i].extended_l2);
+        struct tables_table table = table_of(cases[i].cluster_bits, cases[i].extended_l2);
         struct tables_l2_rules rules;
 
         assert_int_equal(tables_l2_slice_bytes(&table.header, cases[i].virtual_bytes),
@@ -47,7 +47,7 @@ static void slices_shrink_when_the_cache_does_not_cover_the_disk(void **state)
 
 static void clusters_and_cache_are_rounded_up(void **state)
 {
-    struct table table = table_of(16, false), extended = table_of(16, true);
+    struct tables_table table = table_of(16, false), extended = table_of(16, true);
 
     (void)state;
     assert_int_equal(tables_l2_clusters(&table.header, 0), 0);
@@ -68,7 +68,7 @@ static void clusters_and_cache_are_rounded_up(void **state)
 
 static void an_empty_table_gives_nothing(void **state)
 {
-    struct table table = table_of(16, false);
+    struct tables_table table = table_of(16, false);
     struct outcome outcome = walk_whole(&table);
     const struct piece_counts none = {0};
 
@@ -81,7 +81,7 @@ static void an_empty_table_gives_nothing(void **state)
 
 static void a_table_in_order_is_one_read_a_mebibyte(void **state)
 {
-    struct table table = table_of(16, false);
+    struct tables_table table = table_of(16, false);
     struct outcome outcome;
 
     (void)state;
@@ -102,7 +102,7 @@ static void a_table_in_order_is_one_read_a_mebibyte(void **state)
 
 static void a_reversed_table_is_one_read_a_cluster(void **state)
 {
-    struct table table = table_of(16, false);
+    struct tables_table table = table_of(16, false);
     struct outcome outcome;
 
     (void)state;
@@ -119,7 +119,7 @@ static void a_reversed_table_is_one_read_a_cluster(void **state)
 /* A request of 1 MiB begins in the middle of each. */
 static void a_cluster_of_2_mib_is_two_reads(void **state)
 {
-    struct table table = table_of(21, false);
+    struct tables_table table = table_of(21, false);
     struct outcome outcome;
 
     (void)state;
@@ -150,7 +150,7 @@ static void encrypted_clusters_are_read_32_at_a_time(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
-        struct table table = table_of(cases[i].cluster_bits, false);
+        struct tables_table table = table_of(cases[i].cluster_bits, false);
         struct outcome outcome;
 
         table.header.crypt = i % 2 ? FORMAT_CRYPT_LUKS : FORMAT_CRYPT_AES;
@@ -174,7 +174,7 @@ static void the_last_cluster_of_2_mib_may_be_one_read(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
-        struct table table = table_of(21, false);
+        struct tables_table table = table_of(21, false);
         struct outcome outcome;
 
         table.words[0] = COPIED | cluster(&table, 5);
@@ -204,7 +204,7 @@ static void a_blob_is_read_for_each_request_that_touches_it(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
-        struct table table = table_of(cases[i].cluster_bits, false);
+        struct tables_table table = table_of(cases[i].cluster_bits, false);
         uint64_t reads = cases[i].cluster_bits == 21 ? 2 : 1; /* of the 70 others */
         unsigned shift = 62 - (cases[i].cluster_bits - 8);
         struct outcome outcome;
@@ -231,7 +231,7 @@ static void a_blob_is_read_for_each_request_that_touches_it(void **state)
 /* Also where the 63 before it lie in the same block. */
 static void the_last_cluster_of_a_block_may_be_one_read(void **state)
 {
-    struct table table = table_of(21, false);
+    struct tables_table table = table_of(21, false);
     struct outcome outcome;
 
     (void)state;
@@ -269,7 +269,7 @@ static void the_last_extended_cluster_is_read_up_to_the_end(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
-        struct table table = table_of(16, true);
+        struct tables_table table = table_of(16, true);
         struct outcome outcome;
 
         table.words[0] = COPIED | cluster(&table, 5);
@@ -301,7 +301,7 @@ static void a_read_goes_on_from_subcluster_31_to_0(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
-        struct table table = table_of(16, true);
+        struct tables_table table = table_of(16, true);
         struct outcome outcome;
 
         table.words[0] = COPIED | cluster(&table, 5);
@@ -319,7 +319,7 @@ static void a_read_goes_on_from_subcluster_31_to_0(void **state)
 /* 512 bytes a cluster, 64 entries a table and a slice; a request is 32 slices. */
 static void a_slice_border_ends_a_read(void **state)
 {
-    struct table table = table_of(13, false);
+    struct tables_table table = table_of(13, false);
     struct outcome outcome;
 
     (void)state;
@@ -348,7 +348,7 @@ static void a_slice_border_ends_a_read(void **state)
 /* The formula of qemu-img check, by hand: see "What qemu-img check counts". */
 static void check_counts_as_qemu_img_does(void **state)
 {
-    struct table table = table_of(16, false);
+    struct tables_table table = table_of(16, false);
     struct outcome outcome;
 
     (void)state;
@@ -374,7 +374,7 @@ static void check_counts_as_qemu_img_does(void **state)
 
 static void detail_adds_pieces_of_zeros(void **state)
 {
-    struct table table = table_of(16, false);
+    struct tables_table table = table_of(16, false);
     struct outcome plain, detail;
 
     (void)state;
@@ -401,7 +401,7 @@ static void detail_adds_pieces_of_zeros(void **state)
 
 static void detail_cuts_clusters_into_stretches(void **state)
 {
-    struct table table = table_of(16, true);
+    struct tables_table table = table_of(16, true);
     struct outcome plain, detail;
 
     (void)state;
@@ -434,7 +434,7 @@ static void detail_cuts_clusters_into_stretches(void **state)
 
 static void damage_is_told_with_its_place(void **state)
 {
-    struct table table = table_of(16, false);
+    struct tables_table table = table_of(16, false);
     struct outcome outcome;
 
     (void)state;
@@ -486,7 +486,7 @@ static void every_kind_of_damage_has_words_of_its_own(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
-        struct table table = table_of(16, cases[i].extended_l2);
+        struct tables_table table = table_of(16, cases[i].extended_l2);
         struct outcome outcome;
         const char *words;
 
@@ -510,7 +510,7 @@ static void every_kind_of_damage_has_words_of_its_own(void **state)
 
 static void damage_behind_the_disk_is_not_told(void **state)
 {
-    struct table table = table_of(16, false);
+    struct tables_table table = table_of(16, false);
     struct outcome outcome;
 
     (void)state;
@@ -529,7 +529,7 @@ static void damage_behind_the_disk_is_not_told(void **state)
 
 static void a_snapshot_is_named_and_no_list_is_needed(void **state)
 {
-    struct table table = table_of(9, false);
+    struct tables_table table = table_of(9, false);
     struct tables_l2_rules rules =
         tables_l2_rules_of(&table.header, &table.entry_rules, table.virtual_bytes, TABLES_PIECES_MAPPED);
     struct outcome outcome = {0};
@@ -582,7 +582,7 @@ static bool ask(void *context)
 /* One entry in each of 16 chunks lies behind the end as it was first known. */
 static struct outcome walk_growing(uint64_t file_bytes, uint64_t word, unsigned *n_asked)
 {
-    struct table table = table_of(16, false);
+    struct tables_table table = table_of(16, false);
     struct tables_l2_rules rules =
         tables_l2_rules_of(&table.header, &table.entry_rules, table.virtual_bytes, TABLES_PIECES_MAPPED);
     struct growth growth = {&rules, file_bytes, 0};
@@ -670,7 +670,7 @@ static int stop(void *context, const struct piece_batch *batch)
 
 static void what_the_sink_returns_stops_the_walk(void **state)
 {
-    struct table table = table_of(16, false);
+    struct tables_table table = table_of(16, false);
     struct tables_l2_rules rules =
         tables_l2_rules_of(&table.header, &table.entry_rules, table.virtual_bytes, TABLES_PIECES_MAPPED);
     struct piece_batch *batch = calloc(1, sizeof(*batch));

@@ -12,7 +12,7 @@
 enum style { IN_ORDER, IN_STEP, SHUFFLED, HOLE, ZEROS, PACKED, NOISE, DAMAGED, N_STYLES };
 
 /* An entry, and, in @at, the host cluster that a sequence goes on with. */
-static uint64_t random_word(const struct table *table, struct dice *dice, enum style style,
+static uint64_t random_word(const struct tables_table *table, struct dice *dice, enum style style,
                             uint32_t index, uint64_t *at)
 {
     uint64_t n_host = table->entry_rules.file_bytes / table->header.cluster_bytes;
@@ -72,7 +72,7 @@ static uint64_t random_bitmap(struct dice *dice)
 }
 
 /* Stretches of one style, some of many blocks, some shorter than one. */
-static void fill_at_random(struct table *table, struct dice *dice, unsigned n_styles)
+static void fill_at_random(struct tables_table *table, struct dice *dice, unsigned n_styles)
 {
     uint64_t at = 4;
 
@@ -92,7 +92,7 @@ static void fill_at_random(struct table *table, struct dice *dice, unsigned n_st
 }
 
 /* The disk ends somewhere in this table, at its end, or behind it. */
-static void choose_size(struct table *table, struct dice *dice)
+static void choose_size(struct tables_table *table, struct dice *dice)
 {
     uint64_t span = format_l2_span(&table->header), inside;
 
@@ -108,7 +108,7 @@ static void choose_size(struct table *table, struct dice *dice)
     table->slices_for_bytes = dice_once_in(dice, 2) ? UINT64_C(1) << 52 : 0;
 }
 
-static void check_against_naive(const struct table *table)
+static void check_against_naive(const struct tables_table *table)
 {
     static const size_t chunks[] = {4096, 3 * 4096, 64 << 10, SIZE_MAX / 2};
 
@@ -139,7 +139,7 @@ static void check_random_tables(unsigned n_rounds, unsigned n_styles, bool versi
 
     for (unsigned bits = extended_l2 ? 14 : 9; bits <= 21; bits++)
         for (unsigned round = 0; round < (bits < 18 ? n_rounds : 1); round++) {
-            struct table table = table_of(bits, extended_l2);
+            struct tables_table table = table_of(bits, extended_l2);
 
             table.header.crypt = encrypted ? FORMAT_CRYPT_LUKS : FORMAT_CRYPT_NONE;
             table.entry_rules.version_2 = version_2;
@@ -210,7 +210,7 @@ static void both_ways_give_the_same(void **state)
 
     (void)state;
     for (unsigned bits = 9; bits <= 21; bits++) {
-        struct table table = table_of(bits, false);
+        struct tables_table table = table_of(bits, false);
         uint64_t n_host = table.entry_rules.file_bytes / table.header.cluster_bytes, at = 4;
         uint32_t n_blocks = table.header.l2_entries / 64;
         struct outcome fast, slow;
@@ -254,7 +254,7 @@ static uint64_t sound_bitmap(struct dice *dice, uint64_t word)
     }
 }
 
-static void fill_soundly(struct table *table, struct dice *dice)
+static void fill_soundly(struct tables_table *table, struct dice *dice)
 {
     uint64_t at = 4;
 
@@ -283,7 +283,7 @@ static void both_ways_give_the_same_of_every_kind(void **state)
     (void)state;
     for (unsigned extended = 0; extended < 2; extended++)
         for (unsigned bits = extended ? 14 : 9; bits <= 21; bits++) {
-            struct table table = table_of(bits, extended);
+            struct tables_table table = table_of(bits, extended);
             uint32_t n_blocks = table.header.l2_entries / 64;
             struct outcome fast, slow;
 
@@ -318,7 +318,7 @@ static void random_tables_without_damage(void **state)
     for (unsigned extended = 0; extended < 2; extended++)
         for (unsigned bits = extended ? 14 : 9; bits <= 17; bits++)
             for (unsigned round = 0; round < 6; round++) {
-                struct table table = table_of(bits, extended);
+                struct tables_table table = table_of(bits, extended);
 
                 choose_size(&table, &dice);
                 fill_soundly(&table, &dice);
@@ -332,7 +332,7 @@ static void one_odd_entry_anywhere_in_a_block(void **state)
 {
     static const uint64_t odd[] = {
         0, ZERO, COPIED, COMPRESSED | 0x123456, 0x7200, TIB, UINT64_C(1) << 61 | 0x5000};
-    struct table table = table_of(12, false);
+    struct tables_table table = table_of(12, false);
 
     (void)state;
     fill_in_order(&table, 5);
@@ -351,7 +351,7 @@ static void one_odd_entry_anywhere_in_a_block(void **state)
 /* What lies behind the end of the disk, in the same block as the last entry or not, is no piece. */
 static void the_disk_ends_anywhere_in_a_block(void **state)
 {
-    struct table table = table_of(12, false);
+    struct tables_table table = table_of(12, false);
 
     (void)state;
     fill_in_order(&table, 5);
@@ -374,7 +374,7 @@ static void the_disk_ends_anywhere_in_a_block(void **state)
 /* The fast way must not take a cluster that begins at or behind the end of the file. */
 static void the_file_ends_anywhere_in_a_block(void **state)
 {
-    struct table table = table_of(12, false);
+    struct tables_table table = table_of(12, false);
 
     (void)state;
     fill_in_order(&table, 5);

@@ -11,7 +11,7 @@ static void l1_entries_that_lead_into_metadata_are_skipped(void **state)
 {
     struct chain_layers layers = {0};
     struct small_image small;
-    struct table table;
+    struct tables_table table;
     struct err err = {0};
 
     (void)state;
@@ -22,7 +22,7 @@ static void l1_entries_that_lead_into_metadata_are_skipped(void **state)
     small_image_l1(&small, 2, 3, 5);
     small_image_l1(&small, 2, 4, 2);
     small_image_open(&small, 12 * CLUSTER);
-    table = table_of_active(&small.image);
+    table = tables_table_of_active(&small.image);
     assert_int_equal(chain_layers_add(&layers, &small.image, &table, 0, 0, &err), 0);
     assert_int_equal(layers.n_list, 1);
     assert_true(chain_layer_skips(&layers.list[0], 1));

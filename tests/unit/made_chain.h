@@ -215,7 +215,7 @@ static inline void chain_add(struct chain *chain)
                          0);
         return;
     }
-    struct table table = small_image_table(&layer->small);
+    struct tables_table table = small_image_table(&layer->small);
     assert_int_equal(chain_layers_add(&chain->run, &layer->small.image, &table, file, file, &err),
                      0);
     format_findings_free(&table.findings);

@@ -38,7 +38,7 @@
 
 /* ---- a table, and what a walk makes of it ---- */
 
-struct table {
+struct tables_table {
     struct format_header header;
     struct format_entry_rules entry_rules;
     uint64_t virtual_bytes;
@@ -47,9 +47,9 @@ struct table {
     uint64_t *words, *bitmaps; /* host byte order; header.l2_entries of each */
 };
 
-static inline struct table table_of(unsigned cluster_bits, bool extended_l2)
+static inline struct tables_table table_of(unsigned cluster_bits, bool extended_l2)
 {
-    struct table table = {0};
+    struct tables_table table = {0};
 
     table.header.version = 3;
     table.header.cluster_bits = cluster_bits;
@@ -70,18 +70,18 @@ static inline struct table table_of(unsigned cluster_bits, bool extended_l2)
     return table;
 }
 
-static inline void table_free(struct table *table)
+static inline void table_free(struct tables_table *table)
 {
     free(table->words);
     free(table->bitmaps);
 }
 
-static inline uint64_t cluster(const struct table *table, uint64_t n)
+static inline uint64_t cluster(const struct tables_table *table, uint64_t n)
 {
     return n * table->header.cluster_bytes;
 }
 
-static inline uint64_t guest_off_of(const struct table *table, uint32_t index)
+static inline uint64_t guest_off_of(const struct tables_table *table, uint32_t index)
 {
     return table->l1_index * format_l2_span(&table->header) + cluster(table, index);
 }
@@ -173,7 +173,7 @@ static inline int collect(void *context, const struct piece_batch *batch)
 }
 
 /* The bytes of the table, as they lie in the file. */
-static inline uint64_t *raw_of(const struct table *table)
+static inline uint64_t *raw_of(const struct tables_table *table)
 {
     uint64_t *raw = malloc(table->header.cluster_bytes);
 
@@ -189,7 +189,7 @@ static inline uint64_t *raw_of(const struct table *table)
     return raw;
 }
 
-static inline struct outcome walk(const struct table *table, enum tables_pieces pieces,
+static inline struct outcome walk(const struct tables_table *table, enum tables_pieces pieces,
                                   size_t chunk_bytes)
 {
     struct tables_l2_rules rules = tables_l2_rules_of(
@@ -220,12 +220,12 @@ static inline struct outcome walk(const struct table *table, enum tables_pieces 
     return outcome;
 }
 
-static inline struct outcome walk_whole(const struct table *table)
+static inline struct outcome walk_whole(const struct tables_table *table)
 {
     return walk(table, TABLES_PIECES_MAPPED, table->header.cluster_bytes);
 }
 
-static inline void fill_in_order(struct table *table, uint64_t first)
+static inline void fill_in_order(struct tables_table *table, uint64_t first)
 {
     for (uint32_t i = 0; i < table->header.l2_entries; i++)
         table->words[i] = COPIED | cluster(table, first + i);
@@ -236,7 +236,7 @@ static inline void fill_in_order(struct table *table, uint64_t first)
 #define PARTS 32 /* of a cluster: subclusters, or as fine */
 
 struct naive {
-    const struct table *table;
+    const struct tables_table *table;
     enum tables_pieces pieces;
     uint32_t slice_entries;
     bool reading;                   /* the part before is data of the same read, but for a break */
@@ -274,7 +274,7 @@ static inline void naive_check(struct naive *naive, uint64_t word, uint64_t bitm
 static inline void naive_reads(struct naive *naive, const struct format_entry *entry,
                                uint32_t index)
 {
-    const struct table *table = naive->table;
+    const struct tables_table *table = naive->table;
     struct piece_counts *counts = &naive->outcome->counts;
     uint64_t part_bytes = table->header.cluster_bytes / PARTS;
     bool encrypted = table->header.crypt != FORMAT_CRYPT_NONE;
@@ -371,7 +371,7 @@ static inline void naive_gap_ends(struct naive *naive, bool among)
 
 static inline void naive_entry(struct naive *naive, uint32_t index)
 {
-    const struct table *table = naive->table;
+    const struct tables_table *table = naive->table;
     struct piece_counts *counts = &naive->outcome->counts;
     uint64_t cluster_bytes = table->header.cluster_bytes, held = 0;
     bool by_subclusters = naive->pieces == TABLES_PIECES_DETAIL && table->header.extended_l2;
@@ -426,7 +426,7 @@ static inline void naive_entry(struct naive *naive, uint32_t index)
     naive->reading = false;
 }
 
-static inline struct outcome walk_naive(const struct table *table, enum tables_pieces pieces)
+static inline struct outcome walk_naive(const struct tables_table *table, enum tables_pieces pieces)
 {
     struct outcome outcome = {0};
     struct naive naive = {.table = table, .pieces = pieces, .outcome = &outcome};

@@ -24,7 +24,7 @@ static void finds_what_is_repeated(uint64_t seed, uint64_t n, uint64_t step)
     struct format_entry_rules rules;
     struct tables_overlap overlap;
     struct small_image small;
-    struct table table;
+    struct tables_table table;
     struct err err = {0};
     size_t expected = 0;
 

@@ -11,7 +11,7 @@
 static void l2_tables_come_in_guest_order(void **state)
 {
     struct small_image small;
-    struct table table;
+    struct tables_table table;
     struct log log = {.begun = 0};
 
     (void)state;
@@ -53,7 +53,7 @@ static void no_tables_are_no_work(void **state)
 static void an_empty_l1_table_gives_nothing(void **state)
 {
     struct small_image small;
-    struct table table;
+    struct tables_table table;
     struct log log = {.begun = 0};
 
     (void)state;
@@ -72,7 +72,7 @@ static void a_long_l1_table_is_read_to_its_end(void **state)
     static const uint32_t indices[] = {0, 2047, 2048, 8191, 8192, 8193, 16383, 16384, 20000};
     const uint32_t n_entries = 20001, first_l2 = 2 + (20001 * 8 + CLUSTER - 1) / CLUSTER;
     struct small_image small;
-    struct table table;
+    struct tables_table table;
     struct log log = {.begun = 0};
 
     (void)state;
@@ -97,7 +97,7 @@ static void a_long_l1_table_is_read_to_its_end(void **state)
 static void an_l1_table_longer_than_the_disk(void **state)
 {
     struct small_image small;
-    struct table whole, rest;
+    struct tables_table whole, rest;
     struct log log = {.begun = 0}, short_log = {.begun = 0};
 
     (void)state;
@@ -129,7 +129,7 @@ static void an_l1_table_longer_than_the_disk(void **state)
 static void an_l1_table_shorter_than_the_disk(void **state)
 {
     struct small_image small;
-    struct table table;
+    struct tables_table table;
     struct log log = {.begun = 0};
 
     (void)state;
@@ -152,7 +152,7 @@ static void large_l2_tables_come_whole(void **state)
 {
     const uint64_t cluster = UINT64_C(2) << 20;
     struct small_image small;
-    struct table table;
+    struct tables_table table;
     struct log log = {.begun = 0};
 
     (void)state;
@@ -182,7 +182,7 @@ static void large_l2_tables_come_whole(void **state)
 static void a_shared_l2_table_is_walked_once_for_all(void **state)
 {
     struct small_image small;
-    struct table tables[3];
+    struct tables_table tables[3];
     struct log log = {.begun = 0};
 
     (void)state;
@@ -218,7 +218,7 @@ static void a_shared_l2_table_is_walked_once_for_all(void **state)
 static void tables_of_other_disk_sizes_share_nothing(void **state)
 {
     struct small_image small;
-    struct table tables[3];
+    struct tables_table tables[3];
     struct log log = {.begun = 0};
 
     (void)state;
@@ -242,7 +242,7 @@ static void tables_of_other_disk_sizes_share_nothing(void **state)
 static void as_many_tables_as_a_scan_takes(void **state)
 {
     struct small_image small;
-    struct table tables[TABLES_SCAN_MAX];
+    struct tables_table tables[TABLES_SCAN_MAX];
     struct log log = {.begun = 0};
     const uint32_t n_l1 = 3000; /* more than a window of so many tables */
 
@@ -270,7 +270,7 @@ static void as_many_tables_as_a_scan_takes(void **state)
 static void damage_in_a_shared_table_is_told_once(void **state)
 {
     struct small_image small;
-    struct table tables[2];
+    struct tables_table tables[2];
     struct log log = {.begun = 0};
 
     (void)state;
@@ -313,7 +313,7 @@ static void damaged_l1_entries_are_told_and_left_out(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct small_image small;
-        struct table table;
+        struct tables_table table;
         struct log log = {.begun = 0};
 
         small_image_init(&small, 9, 4 * SPAN, 4, 20);
@@ -344,7 +344,7 @@ static void damaged_l1_entries_are_told_and_left_out(void **state)
 static void an_unaligned_l1_entry_is_told_and_left_out(void **state)
 {
     struct small_image small;
-    struct table table;
+    struct tables_table table;
     struct log log = {.begun = 0};
 
     (void)state;
@@ -366,7 +366,7 @@ static void an_unaligned_l1_entry_is_told_and_left_out(void **state)
 static void damage_behind_the_disk_is_not_told(void **state)
 {
     struct small_image small;
-    struct table table;
+    struct tables_table table;
     struct log log = {.begun = 0};
 
     (void)state;
@@ -402,7 +402,7 @@ static void make_repeated(struct small_image *small)
 static void a_table_named_again_is_walked_again_or_known(void **state)
 {
     struct small_image small;
-    struct table walked, known;
+    struct tables_table walked, known;
     struct log log = {.begun = 0}, knowing = {.again = true};
 
     (void)state;
@@ -435,7 +435,7 @@ static void a_failing_read_is_passed_on_wherever_it_fails(void **state)
     (void)state;
     for (bool failed = true; failed;) {
         struct small_image small;
-        struct table table;
+        struct tables_table table;
         struct log log = {.begun = 0};
         struct err err = {0};
         int ret;
@@ -469,7 +469,7 @@ static void a_failing_read_is_passed_on_wherever_it_fails(void **state)
 static void what_end_returns_stops_the_scan(void **state)
 {
     struct small_image small;
-    struct table table;
+    struct tables_table table;
     struct log log = {.end_returns = -77};
     struct err err = {0};
 
@@ -487,7 +487,7 @@ static void what_end_returns_stops_the_scan(void **state)
 static void a_file_that_became_shorter_is_an_error(void **state)
 {
     struct small_image small;
-    struct table table;
+    struct tables_table table;
     struct log log = {.begun = 0};
     struct err err = {0};
 
@@ -511,7 +511,7 @@ static void a_file_that_became_shorter_is_an_error(void **state)
 static void a_file_that_has_grown_is_read_to_its_new_end(void **state)
 {
     struct small_image small;
-    struct table table;
+    struct tables_table table;
     struct log log = {.begun = 0};
 
     (void)state;
@@ -536,7 +536,7 @@ static void a_file_that_has_grown_is_read_to_its_new_end(void **state)
 static void tables_in_holes_are_empty(void **state)
 {
     struct small_image small;
-    struct table table;
+    struct tables_table table;
     struct log log = {.begun = 0};
 
     (void)state;
@@ -578,7 +578,7 @@ static void a_hole_ends_with_the_file_as_it_was(void **state)
     struct small_image small;
     struct growing growing;
     struct io_ops ops;
-    struct table table;
+    struct tables_table table;
     struct log log = {.begun = 0};
     enum { N = 201 };
 

@@ -14,7 +14,7 @@
 #define N_INDICES 40
 
 /* The tables one after another, each L2 table read and walked for itself. */
-static void naive_scan(struct small_image *small, struct table *table, struct log *log)
+static void naive_scan(struct small_image *small, struct tables_table *table, struct log *log)
 {
     struct format_entry_rules entry = format_image_rules(&small->image);
     struct tables_l2_rules rules = tables_l2_rules_of(
@@ -44,7 +44,8 @@ static void naive_scan(struct small_image *small, struct table *table, struct lo
     free(batch);
 }
 
-static void random_image(struct small_image *small, struct table tables[N_L1], struct dice *dice)
+static void random_image(struct small_image *small, struct tables_table tables[N_L1],
+                         struct dice *dice)
 {
     uint64_t first_l2 = 2 + N_L1, n_l2 = 3 * N_INDICES;
 
@@ -72,13 +73,13 @@ static void random_tables_agree_with_a_naive_scan(void **state)
     (void)state;
     for (unsigned round = 0; round < 50; round++) {
         struct small_image small;
-        struct table tables[N_L1];
+        struct tables_table tables[N_L1];
         struct log log = {.begun = 0};
 
         random_image(&small, tables, &dice);
         scan(&small, tables, N_L1, &log);
         for (size_t t = 0; t < N_L1; t++) {
-            struct table alone = tables[t];
+            struct tables_table alone = tables[t];
             struct log naive = {.begun = 0};
 
             memset(&alone.counts, 0, sizeof(alone.counts));
@@ -101,8 +102,8 @@ static void random_tables_agree_with_a_naive_scan(void **state)
 /* ---- parts ---- */
 
 /* The L1 indices [0, cut) and [cut, end), one after the other. */
-static void scan_in_two(struct small_image *small, struct table *tables, size_t n, uint32_t cut,
-                        struct log *log)
+static void scan_in_two(struct small_image *small, struct tables_table *tables, size_t n,
+                        uint32_t cut, struct log *log)
 {
     struct tables_visitor visitor = {.context = log, .begin = begin, .end = end};
     struct err err = {0};
@@ -126,7 +127,7 @@ static void a_scan_may_be_cut_at_every_index(void **state)
 {
     struct dice dice = dice_of(51);
     struct small_image small;
-    struct table tables[N_L1];
+    struct tables_table tables[N_L1];
     struct log whole = {.begun = 0};
 
     (void)state;
@@ -139,7 +140,7 @@ static void a_scan_may_be_cut_at_every_index(void **state)
     small_image_l1(&small, 2, 25, 2 + N_L1);
     scan(&small, tables, N_L1, &whole);
     for (uint32_t cut = 0; cut <= N_INDICES; cut++) {
-        struct table parts[N_L1];
+        struct tables_table parts[N_L1];
         struct log log = {.begun = 0};
 
         memcpy(parts, tables, sizeof(parts));
@@ -179,7 +180,7 @@ static void a_part_does_not_depend_on_the_part_before(void **state)
     (void)state;
     for (unsigned warm = 0; warm < 2; warm++) {
         struct small_image small;
-        struct table table;
+        struct tables_table table;
         struct tables_plan *plan;
         struct tables_scan *scan;
         struct log log = {.begun = 0};

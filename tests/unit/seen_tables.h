@@ -112,7 +112,7 @@ static inline void log_free(struct log *log)
         free(log->pieces[i].list);
 }
 
-static inline int scan_with(struct small_image *small, struct table *tables, size_t n,
+static inline int scan_with(struct small_image *small, struct tables_table *tables, size_t n,
                             struct log *log, struct err *err)
 {
     struct tables_visitor visitor = {
@@ -122,7 +122,8 @@ static inline int scan_with(struct small_image *small, struct table *tables, siz
 }
 
 /* A scan that must not fail. */
-static inline void scan(struct small_image *small, struct table *tables, size_t n, struct log *log)
+static inline void scan(struct small_image *small, struct tables_table *tables, size_t n,
+                        struct log *log)
 {
     struct err err = {0};
 
@@ -130,16 +131,16 @@ static inline void scan(struct small_image *small, struct table *tables, size_t 
         fail_msg("%s", err.text);
 }
 
-static inline void tables_free(struct table *tables, size_t n)
+static inline void tables_free(struct tables_table *tables, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         format_findings_free(&tables[i].findings);
 }
 
 /* An L1 table at a cluster; the disk has as many L2 tables as it has entries. */
-static inline struct table table_at(uint64_t l1, uint32_t l1_entries)
+static inline struct tables_table table_at(uint64_t l1, uint32_t l1_entries)
 {
-    return (struct table){
+    return (struct tables_table){
         .l1_off = l1 * CLUSTER, .l1_entries = l1_entries, .virtual_bytes = l1_entries * SPAN};
 }
 

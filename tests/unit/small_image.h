@@ -165,13 +165,13 @@ static inline void small_image_free(struct small_image *small)
 }
 
 /* The active table. */
-static inline struct table small_image_table(const struct small_image *small)
+static inline struct tables_table small_image_table(const struct small_image *small)
 {
-    return (struct table){.l1_off = small->image.header.l1_off,
-                          .l1_entries = small->image.header.l1_entries,
-                          .virtual_bytes = small->image.header.virtual_bytes,
-                          .active = true,
-                          .whole_l1 = true};
+    return (struct tables_table){.l1_off = small->image.header.l1_off,
+                                 .l1_entries = small->image.header.l1_entries,
+                                 .virtual_bytes = small->image.header.virtual_bytes,
+                                 .active = true,
+                                 .whole_l1 = true};
 }
 
 #endif

@@ -60,7 +60,7 @@ static size_t put_entry(size_t at, const struct entry *entry)
     return (at + 40 + entry->extra_bytes + id_len + name_len + 7) / 8 * 8;
 }
 
-struct table {
+struct tables_table {
     struct format_snapshots snapshots;
     struct format_findings findings;
     struct err err;
@@ -80,11 +80,11 @@ static struct format_header header_of(uint32_t version, uint32_t n_snapshots)
                                   .n_snapshots = n_snapshots};
 }
 
-static struct table read_table(uint32_t version, uint32_t n_snapshots, uint64_t file_bytes)
+static struct tables_table read_table(uint32_t version, uint32_t n_snapshots, uint64_t file_bytes)
 {
     struct format_header header = header_of(version, n_snapshots);
     struct io_memory memory = io_memory_of(image, sizeof(image));
-    struct table table = {.ret = 0};
+    struct tables_table table = {.ret = 0};
 
     memory.file_bytes = file_bytes;
     table.ret = format_snapshots_read(&memory.io, file_bytes, &header, &table.snapshots,
@@ -92,21 +92,22 @@ static struct table read_table(uint32_t version, uint32_t n_snapshots, uint64_t 
     return table;
 }
 
-static struct table read_one(uint32_t version, const struct entry *entry)
+static struct tables_table read_one(uint32_t version, const struct entry *entry)
 {
     memset(image, 0, sizeof(image));
     put_entry(TABLE, entry);
     return read_table(version, 1, FILE_BYTES);
 }
 
-static void release(struct table *table)
+static void release(struct tables_table *table)
 {
     format_snapshots_free(&table->snapshots);
     format_findings_free(&table->findings);
 }
 
 /* It was read up to @n_kept entries, and one finding, with these words, tells why not further. */
-static void assert_ends(struct table *table, size_t n_kept, const char *where, const char *words)
+static void assert_ends(struct tables_table *table, size_t n_kept, const char *where,
+                        const char *words)
 {
     const struct format_finding *finding = table->findings.list;
 
@@ -134,7 +135,7 @@ static void assert_name(const struct format_name *name, const char *text)
 
 static void no_snapshots(void **state)
 {
-    struct table table = read_table(3, 0, FILE_BYTES);
+    struct tables_table table = read_table(3, 0, FILE_BYTES);
 
     (void)state;
     assert_int_equal(table.ret, 0);
@@ -146,7 +147,7 @@ static void no_snapshots(void **state)
 static void one_snapshot(void **state)
 {
     static const struct entry entry = {L1, 2, "1", "before update", 24, VIRTUAL / 2, 0};
-    struct table table = read_one(3, &entry);
+    struct tables_table table = read_one(3, &entry);
 
     (void)state;
     assert_int_equal(table.ret, 0);
@@ -167,7 +168,7 @@ static void entries_are_aligned_to_eight(void **state)
     enum { N = 40 };
     char ids[N][16], names[N][64];
     size_t at = TABLE;
-    struct table table;
+    struct tables_table table;
 
     (void)state;
     memset(image, 0, sizeof(image));
@@ -196,7 +197,7 @@ static void entries_are_aligned_to_eight(void **state)
 static void names_are_kept_byte_by_byte(void **state)
 {
     static const struct entry entry = {L1, 2, "\x1b[2J", "%s%n\xff\n", 24, VIRTUAL, 0};
-    struct table table = read_one(3, &entry);
+    struct tables_table table = read_one(3, &entry);
 
     (void)state;
     assert_int_equal(table.ret, 0);
@@ -222,7 +223,7 @@ static void long_names_are_cut_and_told(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
         static const struct entry entry = {L1, 2, id, name, 24, VIRTUAL, 0};
-        struct table table;
+        struct tables_table table;
 
         memset(id, 'i', 65535);
         memset(name, 'n', 65535);
@@ -246,7 +247,7 @@ static void long_names_are_cut_and_told(void **state)
 static void the_length_of_the_table_is_told(void **state)
 {
     size_t end;
-    struct table table;
+    struct tables_table table;
 
     (void)state;
     memset(image, 0, sizeof(image));
@@ -274,7 +275,7 @@ static void short_extra_data_has_no_disk_size(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct entry entry = {L1, 2, "7", "name", cases[i].extra_bytes, VIRTUAL / 4, 0};
-        struct table table = read_one(cases[i].version, &entry);
+        struct tables_table table = read_one(cases[i].version, &entry);
 
         assert_int_equal(table.ret, 0);
         assert_int_equal(table.findings.total,
@@ -289,7 +290,7 @@ static void short_extra_data_has_no_disk_size(void **state)
 static void a_disk_size_is_rounded_down_to_sectors(void **state)
 {
     static const struct entry entry = {L1, 2, "1", "odd", 24, VIRTUAL - 1, 0};
-    struct table table = read_one(3, &entry);
+    struct tables_table table = read_one(3, &entry);
 
     (void)state;
     assert_int_equal(table.snapshots.list[0].virtual_bytes, VIRTUAL - 512);
@@ -303,7 +304,7 @@ static void an_impossible_disk_size_is_told(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT(sizes); i++) {
         struct entry entry = {L1, 2, "1", "huge", 24, sizes[i], 0};
-        struct table table = read_one(3, &entry);
+        struct tables_table table = read_one(3, &entry);
 
         assert_int_equal(table.ret, 0);
         assert_int_equal(table.snapshots.list[0].virtual_bytes, VIRTUAL);
@@ -320,7 +321,7 @@ static void an_impossible_disk_size_is_told(void **state)
 static void an_impossible_vm_state_size_is_told(void **state)
 {
     static const struct entry entry = {L1, 2, "1", "huge", 24, VIRTUAL / 2, UINT64_C(1) << 63};
-    struct table table = read_one(3, &entry);
+    struct tables_table table = read_one(3, &entry);
 
     (void)state;
     assert_int_equal(table.ret, 0);
@@ -335,7 +336,7 @@ static void an_impossible_vm_state_size_is_told(void **state)
 static void the_largest_disk_size_is_taken(void **state)
 {
     static const struct entry entry = {L1, 2, "1", "large", 24, UINT64_C(1) << 51, 0};
-    struct table table = read_one(3, &entry);
+    struct tables_table table = read_one(3, &entry);
 
     (void)state;
     assert_int_equal(table.findings.total, 0);
@@ -349,7 +350,7 @@ static void the_largest_disk_size_is_taken(void **state)
 static void assert_extra(uint32_t extra_bytes, enum format_finding_code code, const char *words)
 {
     struct entry entry = plain;
-    struct table table;
+    struct tables_table table;
 
     entry.extra_bytes = extra_bytes;
     memset(image, 0, sizeof(image));
@@ -395,7 +396,7 @@ static void the_length_of_an_entry_is_that_of_a_new_one(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct entry entry = plain;
-        struct table table;
+        struct tables_table table;
 
         entry.extra_bytes = cases[i].extra_bytes;
         table = read_one(3, &entry);
@@ -408,7 +409,7 @@ static void the_length_of_an_entry_is_that_of_a_new_one(void **state)
 
 static void extra_data_past_the_end_ends_the_table(void **state)
 {
-    struct table table;
+    struct tables_table table;
 
     (void)state;
     memset(image, 0, sizeof(image));
@@ -430,7 +431,7 @@ static void a_table_that_cannot_be_there_is_left_out(void **state)
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct format_header header = header_of(3, 7);
         struct io_memory memory = io_memory_of(image, sizeof(image));
-        struct table table = {.ret = 0};
+        struct tables_table table = {.ret = 0};
 
         header.snapshots_off = cases[i].off;
         table.ret = format_snapshots_read(&memory.io, FILE_BYTES, &header, &table.snapshots,
@@ -452,7 +453,7 @@ static void an_entry_must_end_inside_the_file(void **state)
     put_entry(second, &plain);
     end = second + 40 + 24 + strlen("1") + strlen("first");
     for (size_t cut = second; cut <= end; cut++) {
-        struct table table = read_table(3, 2, cut);
+        struct tables_table table = read_table(3, 2, cut);
 
         if (cut == end) {
             assert_int_equal(table.ret, 0);
@@ -470,7 +471,7 @@ static void an_entry_must_end_inside_the_file(void **state)
 static void noise_after_the_table_ends_it(void **state)
 {
     size_t next;
-    struct table table;
+    struct tables_table table;
 
     (void)state;
     memset(image, 0xff, sizeof(image));
@@ -505,7 +506,7 @@ static void the_whole_table_has_a_limit(void **state)
     memory = io_memory_of(large, file_bytes);
     for (uint32_t n = 512; n <= 513; n++) {
         struct format_header header = header_of(3, n);
-        struct table table = {.ret = 0};
+        struct tables_table table = {.ret = 0};
 
         table.ret = format_snapshots_read(&memory.io, file_bytes, &header, &table.snapshots,
                                           &table.findings, &table.err);
@@ -540,7 +541,7 @@ static void a_table_on_the_l1_table_is_left_out(void **state)
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct format_header header = header_of(3, 1);
         struct io_memory memory = io_memory_of(image, sizeof(image));
-        struct table table = {.ret = 0};
+        struct tables_table table = {.ret = 0};
 
         header.l1_off = cases[i].l1_off;
         header.l1_entries = cases[i].l1_entries;
@@ -581,7 +582,7 @@ static void an_unreadable_l1_table_leaves_its_snapshot_out(void **state)
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct entry bad = {cases[i].l1_off, cases[i].l1_entries, "2", "bad", 24, VIRTUAL, 0};
         size_t at;
-        struct table table;
+        struct tables_table table;
 
         memset(image, 0, sizeof(image));
         at = put_entry(TABLE, &plain);
@@ -608,7 +609,7 @@ static void an_l1_table_may_end_with_the_file(void **state)
 {
     static const struct entry entry = {
         FILE_BYTES - CLUSTER, CLUSTER / 8, "1", "last", 24, VIRTUAL, 0};
-    struct table table = read_one(3, &entry);
+    struct tables_table table = read_one(3, &entry);
 
     (void)state;
     assert_true(table.snapshots.list[0].readable);
@@ -624,7 +625,7 @@ static void an_l1_table_may_be_empty(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT(offs); i++) {
         struct entry entry = {offs[i], 0, "1", "empty", 24, VIRTUAL, 0};
-        struct table table = read_one(3, &entry);
+        struct tables_table table = read_one(3, &entry);
 
         assert_int_equal(table.ret, 0);
         assert_true(table.snapshots.list[0].readable);
@@ -639,7 +640,7 @@ static void an_l1_table_may_be_empty(void **state)
 static void an_id_given_twice_is_told(void **state)
 {
     struct entry twin = other;
-    struct table table;
+    struct tables_table table;
 
     (void)state;
     twin.id = plain.id;
@@ -657,7 +658,7 @@ static void an_id_given_twice_is_told(void **state)
 static void a_name_given_twice_is_no_damage(void **state)
 {
     struct entry twin = other;
-    struct table table;
+    struct tables_table table;
 
     (void)state;
     twin.name = plain.name;
@@ -670,11 +671,11 @@ static void a_name_given_twice_is_no_damage(void **state)
 }
 
 /* Snapshots with the L1 tables given, in an image whose active one is the first of them. */
-static struct table read_places(const struct entry *entries, uint32_t n)
+static struct tables_table read_places(const struct entry *entries, uint32_t n)
 {
     struct format_header header = header_of(3, n - 1);
     struct io_memory memory = io_memory_of(image, sizeof(image));
-    struct table table = {.ret = 0};
+    struct tables_table table = {.ret = 0};
     size_t at = TABLE;
 
     memset(image, 0, sizeof(image));
@@ -702,7 +703,7 @@ static void a_shared_l1_table_is_told_and_read(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
-        struct table table = read_places(cases[i], 3);
+        struct tables_table table = read_places(cases[i], 3);
 
         assert_int_equal(table.findings.total, 1);
         assert_int_equal(table.findings.list[0].code, FORMAT_FINDING_SNAPSHOT_L1_SHARED);
@@ -731,7 +732,7 @@ static void an_l1_table_on_another_is_left_out(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
-        struct table table = read_places(cases[i], 3);
+        struct tables_table table = read_places(cases[i], 3);
 
         assert_int_equal(table.findings.total, 1);
         assert_int_equal(table.findings.list[0].code, FORMAT_FINDING_SNAPSHOT_L1);
@@ -751,7 +752,7 @@ static void l1_tables_side_by_side_are_sound(void **state)
         {L1 + CLUSTER, CLUSTER / 8, "1", "", 24, 0, 0},
         {L1, 0, "4", "", 24, 0, 0}, /* empty: nowhere */
     };
-    struct table table = read_places(entries, 4);
+    struct tables_table table = read_places(entries, 4);
 
     (void)state;
     assert_int_equal(table.findings.total, 0);
@@ -765,7 +766,7 @@ static void sixteen_snapshots_may_share_one_l1_table(void **state)
 {
     struct entry entries[19];
     char ids[19][4];
-    struct table table;
+    struct tables_table table;
 
     (void)state;
     for (unsigned i = 0; i < 19; i++) {
@@ -796,7 +797,7 @@ static void a_failing_read_is_passed_on_wherever_it_fails(void **state)
     put_entry(put_entry(put_entry(begin, &plain), &plain), &other);
     for (bool failed = true; failed;) {
         struct io_memory memory = io_memory_of(image, sizeof(image));
-        struct table table = {.ret = 0};
+        struct tables_table table = {.ret = 0};
 
         memory.fail_at = ++n;
         table.ret = format_snapshots_read(&memory.io, sizeof(image), &header, &table.snapshots,

@@ -25,7 +25,7 @@
 
 static const struct walk_options alone = {.workers = NULL};
 
-static void walk(struct small_image *small, struct table *tables, size_t n,
+static void walk(struct small_image *small, struct tables_table *tables, size_t n,
                  struct meter_pair *meters, const struct walk_options *options)
 {
     struct err err = {0};
@@ -34,7 +34,7 @@ static void walk(struct small_image *small, struct table *tables, size_t n,
         fail_msg("%s", err.text);
 }
 
-static void release(struct table *tables, struct meter_pair *meters, size_t n)
+static void release(struct tables_table *tables, struct meter_pair *meters, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         format_findings_free(&tables[i].findings);
@@ -43,9 +43,9 @@ static void release(struct table *tables, struct meter_pair *meters, size_t n)
 }
 
 /* As the caller fills it. */
-static struct table again(const struct table *table)
+static struct tables_table again(const struct tables_table *table)
 {
-    struct table fresh = *table;
+    struct tables_table fresh = *table;
 
     memset(&fresh.counts, 0, sizeof(fresh.counts));
     memset(&fresh.findings, 0, sizeof(fresh.findings));
@@ -74,7 +74,7 @@ static struct piece_sink begin(void *context, struct tables_members members, siz
 }
 
 /* One table, its pieces one by one into one meter: no sharing, no merging, no parts. */
-static struct meter *metered_piece_by_piece(struct small_image *small, struct table *table)
+static struct meter *metered_piece_by_piece(struct small_image *small, struct tables_table *table)
 {
     struct meter *meter = meter_new(small->cluster_bytes, PIECE_N_FILES);
     struct tables_visitor visitor = {.context = meter, .begin = begin};
@@ -120,8 +120,8 @@ static void fill_l2(struct small_image *small, uint64_t l2, struct dice *dice)
 }
 
 /* @repeats: L2 tables that are named at several indices of one L1 table. */
-static void make_image(struct small_image *small, struct table tables[N_TABLES], bool repeats,
-                       uint64_t seed)
+static void make_image(struct small_image *small, struct tables_table tables[N_TABLES],
+                       bool repeats, uint64_t seed)
 {
     struct dice dice = dice_of(seed);
     uint64_t next = 0;
@@ -153,13 +153,13 @@ static void make_image(struct small_image *small, struct table tables[N_TABLES],
 static void check_tables(bool repeats, uint64_t seed)
 {
     struct small_image small;
-    struct table tables[N_TABLES];
+    struct tables_table tables[N_TABLES];
     struct meter_pair meters[N_TABLES];
 
     make_image(&small, tables, repeats, seed);
     walk(&small, tables, N_TABLES, meters, &alone);
     for (size_t t = 0; t < N_TABLES; t++) {
-        struct table single = again(&tables[t]), pieces = again(&tables[t]);
+        struct tables_table single = again(&tables[t]), pieces = again(&tables[t]);
         struct meter_pair one;
         struct meter *naive;
 
@@ -209,7 +209,7 @@ static void no_tables_are_no_work(void **state)
 static void an_empty_disk_has_an_empty_meter(void **state)
 {
     struct small_image small;
-    struct table table;
+    struct tables_table table;
     struct meter_pair meters;
 
     (void)state;
@@ -227,7 +227,7 @@ static void an_empty_disk_has_an_empty_meter(void **state)
 static void subclusters_are_the_unit_of_runs(void **state)
 {
     struct small_image small;
-    struct table table;
+    struct tables_table table;
     struct meter_pair meters;
     struct meter_length *runs;
     size_t n;
@@ -262,14 +262,14 @@ static void any_number_of_threads_gives_the_same(void **state)
     (void)state;
     for (unsigned repeats = 0; repeats < 2; repeats++) {
         struct small_image small;
-        struct table tables[N_TABLES];
+        struct tables_table tables[N_TABLES];
         struct meter_pair meters[N_TABLES];
 
         make_image(&small, tables, repeats, 80);
         walk(&small, tables, N_TABLES, meters, &alone);
         assert_true(tables[0].findings.total > 20);
         for (size_t i = 0; i < COUNT(n_threads); i++) {
-            struct table same[N_TABLES];
+            struct tables_table same[N_TABLES];
             struct meter_pair same_meters[N_TABLES];
             struct workers workers;
             const struct walk_options options = {.workers = &workers};
@@ -298,7 +298,7 @@ static void any_number_of_threads_gives_the_same(void **state)
 static void a_failing_read_is_passed_on_from_any_part(void **state)
 {
     struct small_image small;
-    struct table tables[N_TABLES];
+    struct tables_table tables[N_TABLES];
     struct meter_pair meters[N_TABLES];
     unsigned n_failed = 0;
 
@@ -338,7 +338,7 @@ static struct meter_layout_shape shape_of(struct small_image *small, const struc
     const struct walk_options options = {.rewrite = WALK_CONVERT, .span = span};
     struct meter_layout_shape shape;
     struct meter_pair meters;
-    struct table table;
+    struct tables_table table;
 
     small_image_open(small, small->len);
     table = small_image_table(small);
@@ -355,7 +355,7 @@ static struct meter_ordered_shape order_of(struct small_image *small)
     const struct walk_options options = {.rewrite = WALK_DEFRAG};
     struct meter_ordered_shape shape;
     struct meter_pair meters;
-    struct table table;
+    struct tables_table table;
 
     small_image_open(small, small->len);
     table = small_image_table(small);
@@ -443,7 +443,7 @@ static void progress_rises_to_one(void **state)
     (void)state;
     for (int n_threads = 1; n_threads <= 4; n_threads += 3) {
         struct small_image small;
-        struct table tables[N_TABLES];
+        struct tables_table tables[N_TABLES];
         struct meter_pair meters[N_TABLES];
         struct progress progress = {0};
         struct workers workers;
