@@ -70,15 +70,15 @@ static int add_table(struct chain_compose *compose, const struct chain_range *ra
 {
     struct piece_batch *batch = &compose->batch;
     uint16_t file = compose->layers->list[range->layer].image_file;
-    bool goes_on = batch->n == 0 && batch->table_bytes > 0 && batch->table_file == file &&
-                   batch->table_off + batch->table_bytes == range->begin;
+    bool goes_on = batch->n == 0 && batch->l2_bytes > 0 && batch->l2_file == file &&
+                   batch->l2_off + batch->l2_bytes == range->begin;
     int ret = goes_on ? 0 : flush(compose);
 
     if (!goes_on) {
-        batch->table_file = file;
-        batch->table_off = range->begin;
+        batch->l2_file = file;
+        batch->l2_off = range->begin;
     }
-    batch->table_bytes += range->end - range->begin;
+    batch->l2_bytes += range->end - range->begin;
     return ret;
 }
 
@@ -242,7 +242,7 @@ static uint64_t waiting_end(const struct chain_compose *compose)
 static int take_mark(struct chain_compose *compose, const struct chain_range *mark)
 {
     uint64_t end = waiting_end(compose), off = mark->guest_off < end ? mark->guest_off : end;
-    bool table = mark->kind == CHAIN_RANGE_TABLE;
+    bool table = mark->kind == CHAIN_RANGE_L2;
     int ret = 0;
 
     if (table || compose->waiting.kind == PIECE_COMPRESSED)
@@ -265,7 +265,7 @@ static int take_range(struct chain_compose *compose, const struct chain_range *r
     bool raw = compose->layers->list[range->layer].raw;
     int ret;
 
-    if (range->kind == CHAIN_RANGE_TABLE || range->kind == CHAIN_RANGE_CUT)
+    if (range->kind == CHAIN_RANGE_L2 || range->kind == CHAIN_RANGE_CUT)
         return take_mark(compose, range);
     if (raw && waiting->guest_bytes > 0 && waiting->layer == range->layer &&
         waiting->kind == range->kind && range->guest_off == waiting_end(compose)) {

@@ -119,7 +119,7 @@ static int find_skips(struct chain_layers *layers, struct chain_layer *layer,
 
     if (ret < 0)
         return ret;
-    layer->table_bytes = overlap.n_tables * layer->rules.entry.cluster_bytes;
+    layer->l2_bytes = overlap.n_tables * layer->rules.entry.cluster_bytes;
     return judge_all(&judge, image);
 }
 
@@ -146,7 +146,7 @@ static void note_sizes(struct chain_layers *layers, const struct chain_layer *la
         layers->window_bytes = cluster_bytes;
     if (layers->unit_bytes == 0 || unit_bytes < layers->unit_bytes)
         layers->unit_bytes = unit_bytes;
-    layers->table_bytes += layer->table_bytes;
+    layers->l2_bytes += layer->l2_bytes;
 }
 
 /* Nobody reads further down than the images above reach. */
@@ -156,7 +156,7 @@ static void settle(struct chain_layers *layers)
     uint64_t limit = layers->list[0].virtual_bytes, request_bytes = PIECE_REQUEST_BYTES;
 
     layers->virtual_bytes = limit;
-    layers->part_bytes = layers->window_bytes = layers->unit_bytes = layers->table_bytes = 0;
+    layers->part_bytes = layers->window_bytes = layers->unit_bytes = layers->l2_bytes = 0;
     for (size_t i = 0; i < layers->n_list; i++) {
         struct chain_layer *layer = &layers->list[i];
 
@@ -197,10 +197,10 @@ static void fill_layer(struct format_image *image, const struct tables_table *ta
         .l1_entries = table->l1_entries,
         .l1_span = format_l2_span(header),
     };
-    layer->rules.table_file = image_file;
+    layer->rules.l2_file = image_file;
     layer->rules.data_file = data_file;
     layer->slice_span = layer->rules.slice_entries * header->cluster_bytes;
-    layer->table_bytes = table->counts.l2_tables * header->cluster_bytes;
+    layer->l2_bytes = table->counts.l2_tables * header->cluster_bytes;
 }
 
 static int make_layer(struct chain_layers *layers, struct format_image *image,

@@ -51,9 +51,9 @@ struct chain_layer {
     struct tables_l2_rules rules;
     uint64_t l1_off;
     uint32_t l1_entries;
-    uint64_t l1_span;     /* guest bytes that an L1 entry stands for, */
-    uint64_t slice_span;  /* and a slice of an L2 table */
-    uint64_t table_bytes; /* of all its L2 tables, about */
+    uint64_t l1_span;    /* guest bytes that an L1 entry stands for, */
+    uint64_t slice_span; /* and a slice of an L2 table */
+    uint64_t l2_bytes;   /* of all its L2 tables, about */
     struct chain_skip *skips;
     size_t n_skips, cap_skips;
     uint32_t n_repeats; /* of the walks of CHAIN_REPEATS_MAX, those in this layer */
@@ -67,7 +67,7 @@ struct chain_layers {
     uint64_t part_bytes;    /* a walk may be cut at multiples of this */
     uint64_t window_bytes;  /* no cluster lies across multiples of this */
     uint64_t unit_bytes;    /* the smallest cluster or subcluster */
-    uint64_t table_bytes;   /* of the L2 tables of all layers, about */
+    uint64_t l2_bytes;      /* of the L2 tables of all layers, about */
     size_t n_skips;         /* of all layers, */
     uint32_t n_repeats;     /* and these */
 };

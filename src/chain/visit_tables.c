@@ -91,7 +91,7 @@ static int read_slices(struct chain_visit *visit, const struct place *place, uin
         return ret;
     return chain_visit_add(
         visit, (struct chain_range){
-                   .kind = CHAIN_RANGE_TABLE, .guest_off = guest_off, .begin = begin, .end = end});
+                   .kind = CHAIN_RANGE_L2, .guest_off = guest_off, .begin = begin, .end = end});
 }
 
 /* Slices from the place on that lie in a hole of the file, with nothing but open bytes between
@@ -141,8 +141,8 @@ static int take_slice(struct chain_visit *visit, const struct place *place, uint
  * The slices of the L2 table at @l2_off that have something under a gap of [begin, end): each is
  * read, and its entries taken. Those in a hole have none, and may go many at once.
  */
-static int take_table(struct chain_visit *visit, uint64_t l2_off, uint64_t guest_off,
-                      uint64_t begin, uint64_t end)
+static int take_slices(struct chain_visit *visit, uint64_t l2_off, uint64_t guest_off,
+                       uint64_t begin, uint64_t end)
 {
     struct place place = {.l2_off = l2_off, .guest_off = guest_off};
     int ret = 0;
@@ -197,7 +197,7 @@ static int take_l1_entry(struct chain_visit *visit, uint32_t index, uint64_t raw
     if (skipped || entry.damage == FORMAT_FINDING_L1_UNALIGNED ||
         entry.damage == FORMAT_FINDING_L1_PAST_END)
         return chain_visit_fill(visit, &all, true, &visible);
-    return entry.l2_off != 0 ? take_table(visit, entry.l2_off, guest_off, begin, end) : 0;
+    return entry.l2_off != 0 ? take_slices(visit, entry.l2_off, guest_off, begin, end) : 0;
 }
 
 /* Nothing but zeros was read at @off: an L1 table of 32 MiB takes nothing of a file in a hole. */

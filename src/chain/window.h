@@ -25,7 +25,7 @@ struct err;
  * @begin is its host offset and @end that behind it. It comes before what it maps. Slices that lie
  * in a hole of the file map nothing; where there are very many of them it is the read of several
  * that follow one another, as if nobody read in between (see visit_tables.c). */
-#define CHAIN_RANGE_TABLE 0x80u
+#define CHAIN_RANGE_L2 0x80u
 /* Or this: no range, but a place where a lookup of the layer ends. With subclusters QEMU looks no
  * further than clusters follow on, also where it only finds that nothing of them is held. It comes
  * before what begins there; whether both sides are open to the layers below is not looked at. */

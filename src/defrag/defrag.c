@@ -263,7 +263,7 @@ static int reserve_places(struct defrag *defrag, struct store_new_file *file, st
 {
     const struct defrag_plan *plan = &defrag->plan;
     const uint64_t cluster_bytes = defrag->image.header.cluster_bytes;
-    struct places places = {.lists = {&plan->tables_there, &plan->data, &plan->blobs}};
+    struct places places = {.lists = {&plan->l2_there, &plan->data, &plan->blobs}};
     uint64_t begin = 0, end = 0;
     struct defrag_move move = {.to = 0};
     const bool holes = has_holes(defrag->source);

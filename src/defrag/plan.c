@@ -246,13 +246,13 @@ static int place_l2(struct making *making, uint64_t l2_off)
 
     if (!making->l2_in_front)
         close_blobs(making);
-    ret = defrag_moves_add(&making->plan->tables, l2_off, *next, making->cluster_bytes);
+    ret = defrag_moves_add(&making->plan->l2_tables, l2_off, *next, making->cluster_bytes);
     *next += making->cluster_bytes;
     return failed(making, ret);
 }
 
 /* Each L2 table once: for the first of the L1 tables, in their order, that names it. */
-static bool wants_table(void *context, const struct space_named_l2 *l2)
+static bool wants_l2(void *context, const struct space_named_l2 *l2)
 {
     struct making *making = context;
     uint64_t cluster = l2->l2_off >> making->cluster_bits;
@@ -263,7 +263,7 @@ static bool wants_table(void *context, const struct space_named_l2 *l2)
     return true;
 }
 
-static int begin_table(void *context, const struct space_named_l2 *l2, uint32_t l1_index)
+static int begin_l2(void *context, const struct space_named_l2 *l2, uint32_t l1_index)
 {
     struct making *making = context;
 
@@ -288,7 +288,7 @@ static void take_data(void *context, const struct space_refs_data *data)
 static struct space_refs_sink sink_of(struct making *making)
 {
     return (struct space_refs_sink){
-        .context = making, .wants_data = wants_table, .begin_data = begin_table, .data = take_data};
+        .context = making, .wants_data = wants_l2, .begin_data = begin_l2, .data = take_data};
 }
 
 static int place_table(struct making *making, size_t number, uint32_t first, uint32_t end)
@@ -407,13 +407,13 @@ static int size_refcounts(struct making *making, uint64_t others_bytes)
     return 0;
 }
 
-static uint64_t tables_bytes(const struct making *making)
+static uint64_t l2_bytes(const struct making *making)
 {
     const struct defrag_plan *plan = making->plan;
     uint64_t bytes = plan->reserve ? plan->reserved_off - plan->reserved_l2_off : 0;
 
-    for (size_t i = 0; i < plan->tables.n_list; i++)
-        bytes += defrag_moves_at(&plan->tables, i).bytes;
+    for (size_t i = 0; i < plan->l2_tables.n_list; i++)
+        bytes += defrag_moves_at(&plan->l2_tables, i).bytes;
     return bytes;
 }
 
@@ -449,7 +449,7 @@ static int place_front(struct making *making)
         return failed(making, -EFBIG);
     defrag_moves_shift(&plan->data, front);
     defrag_moves_shift(&plan->blobs, front);
-    defrag_moves_shift(&plan->tables, front);
+    defrag_moves_shift(&plan->l2_tables, front);
     for (unsigned i = 0; i < 2; i++) {
         plan->active[i].begin += front;
         plan->active[i].end += front;
@@ -460,13 +460,13 @@ static int place_front(struct making *making)
     plan->reserved_l2_off += front;
     plan->reserved_off += front;
     plan->file_bytes = front + making->next;
-    plan->metadata_bytes = front + tables_bytes(making);
+    plan->metadata_bytes = front + l2_bytes(making);
     return 0;
 }
 
 /* ---- the whole ---- */
 
-static int count_tables(void *context, const struct space_named_l2 *l2, uint32_t l1_index)
+static int count_l2(void *context, const struct space_named_l2 *l2, uint32_t l1_index)
 {
     struct making *making = context;
 
@@ -479,9 +479,9 @@ static int count_tables(void *context, const struct space_named_l2 *l2, uint32_t
 }
 
 /* How long the L2 tables in front are together. */
-static int size_tables(struct making *making)
+static int size_l2(struct making *making)
 {
-    const struct space_refs_sink sink = {.context = making, .l2 = count_tables};
+    const struct space_refs_sink sink = {.context = making, .l2 = count_l2};
     struct defrag_plan *plan = making->plan;
     const struct format_header *header = &making->image->header;
     uint64_t needed = format_l1_needed(header, header->virtual_bytes);
@@ -561,17 +561,17 @@ static int allocate(struct making *making, const struct defrag_plan_options *opt
 static int keep_moves(struct making *making)
 {
     struct defrag_plan *plan = making->plan;
-    struct defrag_moves *there = &plan->tables_there;
+    struct defrag_moves *there = &plan->l2_there;
 
     defrag_moves_sort_by_from(&plan->data);
     defrag_moves_sort_by_from(&plan->blobs);
-    there->list = malloc((plan->tables.n_list + 1) * sizeof(*there->list));
+    there->list = malloc((plan->l2_tables.n_list + 1) * sizeof(*there->list));
     if (there->list == NULL)
         return err_no_memory(making->err);
-    memcpy(there->list, plan->tables.list, plan->tables.n_list * sizeof(*there->list));
-    there->n_list = there->cap_list = plan->tables.n_list;
+    memcpy(there->list, plan->l2_tables.list, plan->l2_tables.n_list * sizeof(*there->list));
+    there->n_list = there->cap_list = plan->l2_tables.n_list;
     defrag_moves_sort_by_to(there);
-    defrag_moves_sort_by_from(&plan->tables);
+    defrag_moves_sort_by_from(&plan->l2_tables);
     return 0;
 }
 
@@ -592,7 +592,7 @@ static int make(struct making *making, const struct defrag_plan_options *options
                ?: open_refs(making)
                ?: find_shared(making)
                ?: collect_all(making)
-               ?: size_tables(making)
+               ?: size_l2(making)
                ?: place_tables(making)
                ?: place_bitmaps(making)
                ?: failed(making, defrag_blobs_move(&making->compressed, &making->plan->blobs))
@@ -637,8 +637,8 @@ void defrag_plan_free(struct defrag_plan *plan)
 {
     defrag_moves_free(&plan->data);
     defrag_moves_free(&plan->blobs);
-    defrag_moves_free(&plan->tables);
-    defrag_moves_free(&plan->tables_there);
+    defrag_moves_free(&plan->l2_tables);
+    defrag_moves_free(&plan->l2_there);
     free(plan->shared);
     free(plan->zeros);
     free(plan->snapshot_l1_offs);

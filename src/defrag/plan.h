@@ -31,10 +31,10 @@ struct defrag_plan {
     const struct format_image *image; /* the source, borrowed */
     bool reserve;                     /* each guest cluster has a place of its own */
 
-    struct defrag_moves data;         /* data clusters and bits of bitmaps */
-    struct defrag_moves blobs;        /* each with its length; a few share a cluster of data */
-    struct defrag_moves tables;       /* L2 tables, likewise by where they were */
-    struct defrag_moves tables_there; /* the same, sorted by where they go */
+    struct defrag_moves data;      /* data clusters and bits of bitmaps */
+    struct defrag_moves blobs;     /* each with its length; a few share a cluster of data */
+    struct defrag_moves l2_tables; /* L2 tables, likewise by where they were */
+    struct defrag_moves l2_there;  /* the same, sorted by where they go */
 
     /* Bits by old clusters, of the whole file. */
     size_t n_clusters;

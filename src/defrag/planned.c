@@ -73,7 +73,7 @@ static int move_l1_entry(const struct planned *planned, bool active, uint64_t *e
 
     if (off == 0)
         return 0;
-    to = defrag_moves_to(&planned->plan->tables, off, hint);
+    to = defrag_moves_to(&planned->plan->l2_tables, off, hint);
     if (to == UINT64_MAX)
         return lost(err, "L1", *entry);
     *entry = store_entry_at(*entry, to);
@@ -328,7 +328,7 @@ static bool find_part(const struct planned *planned, uint64_t off, struct part *
                       uint64_t *next)
 {
     const struct defrag_plan *plan = planned->plan;
-    const struct defrag_moves *tables = &plan->tables_there;
+    const struct defrag_moves *tables = &plan->l2_there;
     size_t low = search_first(k, 0, planned->n_parts, planned->parts[k].end <= off), i;
 
     *next = low < planned->n_parts ? planned->parts[low].begin : UINT64_MAX;

@@ -8,20 +8,20 @@
 /* Reads of table go before pieces; those in several places are batches of their own. */
 int host_placing_table(struct host_placer *placer, const struct piece_batch *batch)
 {
-    uint64_t off = batch->table_off, end = off + batch->table_bytes;
+    uint64_t off = batch->l2_off, end = off + batch->l2_bytes;
     int ret = 0;
 
     while (off < end && ret == 0) {
-        struct host_part part = host_placer_part(placer, batch->table_file, off, end);
+        struct host_part part = host_placer_part(placer, batch->l2_file, off, end);
 
         off += part.bytes;
         if (!part.placed)
             continue;
-        if (placer->out.table_bytes > 0)
+        if (placer->out.l2_bytes > 0)
             ret = host_placer_flush(placer);
-        placer->out.table_file = batch->table_file;
-        placer->out.table_off = part.begin;
-        placer->out.table_bytes = part.end - part.begin;
+        placer->out.l2_file = batch->l2_file;
+        placer->out.l2_off = part.begin;
+        placer->out.l2_bytes = part.end - part.begin;
     }
     return ret;
 }

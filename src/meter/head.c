@@ -13,7 +13,7 @@ void meter_head_free(struct meter_head *head)
 void meter_head_clear(struct meter_head *head)
 {
     head->any = head->led = head->strayed = false;
-    head->read_bytes = head->table_bytes = head->again_bytes = head->missing_bytes = 0;
+    head->read_bytes = head->l2_bytes = head->again_bytes = head->missing_bytes = 0;
     head->ways = head->switches = 0;
     for (unsigned i = 0; i < METER_N_DIRECTIONS; i++)
         meter_moves_clear(&head->detours[i]);
@@ -74,7 +74,7 @@ void meter_head_read_again(struct meter_head *head, struct meter_place from, uin
 void meter_head_join(struct meter_head *left, const struct meter_head *right)
 {
     left->read_bytes += right->read_bytes;
-    left->table_bytes += right->table_bytes;
+    left->l2_bytes += right->l2_bytes;
     left->again_bytes += right->again_bytes;
     left->missing_bytes += right->missing_bytes;
     left->ways += right->ways;

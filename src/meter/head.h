@@ -29,7 +29,7 @@ struct meter_head {
     bool led;                 /* a table was read before the first piece */
     bool strayed;             /* a table has been read since the last piece */
     uint64_t read_bytes;      /* with the next two */
-    uint64_t table_bytes;
+    uint64_t l2_bytes;
     uint64_t again_bytes;   /* of blobs, each time but the first */
     uint64_t missing_bytes; /* inside pieces, not held and so not read */
     uint64_t ways;          /* from a table to a piece */

@@ -24,7 +24,7 @@ void meter_layout_clear(struct meter_layout *layout)
     meter_head_clear(&layout->head);
     layout->end = layout->blob_off = layout->blob_end = layout->blobs = 0;
     layout->opened = layout->ways = layout->ways_bytes = 0;
-    layout->in_table = layout->led_by_blob = layout->any_data = false;
+    layout->in_l2 = layout->led_by_blob = layout->any_data = false;
     layout->cluster = NONE;
 }
 
@@ -80,12 +80,12 @@ static uint64_t allocate(struct meter_layout *layout, const struct meter_layout_
 
 /* ---- tables ---- */
 
-static void begin_table(struct meter_layout *layout, const struct meter_layout_shape *shape,
-                        uint64_t table)
+static void begin_l2(struct meter_layout *layout, const struct meter_layout_shape *shape,
+                     uint64_t table)
 {
-    layout->in_table = true;
-    layout->table = table;
-    layout->table_off = allocate(layout, shape, 1);
+    layout->in_l2 = true;
+    layout->l2_number = table;
+    layout->l2_off = allocate(layout, shape, 1);
     layout->cluster = NONE;
 }
 
@@ -94,34 +94,34 @@ static void read_slices(struct meter_layout *layout, const struct meter_layout_s
 {
     if (layout->next_slice >= end)
         return;
-    read_at(layout, layout->table_off + layout->next_slice * shape->slice_bytes,
+    read_at(layout, layout->l2_off + layout->next_slice * shape->slice_bytes,
             (end - layout->next_slice) * shape->slice_bytes);
     layout->next_slice = end;
 }
 
 static uint64_t slice_of(const struct meter_layout_shape *shape, uint64_t guest_off)
 {
-    uint64_t inside = guest_off & ((UINT64_C(1) << shape->table_bits) - 1);
+    uint64_t inside = guest_off & ((UINT64_C(1) << shape->l2_bits) - 1);
 
     return inside >> shape->slice_bits;
 }
 
 void meter_layout_close(struct meter_layout *layout, const struct meter_layout_shape *shape)
 {
-    uint64_t begin = layout->table << shape->table_bits;
+    uint64_t begin = layout->l2_number << shape->l2_bits;
 
-    if (layout->in_table) {
-        uint64_t left = shape->end - begin - 1, most = (UINT64_C(1) << shape->table_bits) - 1;
+    if (layout->in_l2) {
+        uint64_t left = shape->end - begin - 1, most = (UINT64_C(1) << shape->l2_bits) - 1;
 
         read_slices(layout, shape, ((left < most ? left : most) >> shape->slice_bits) + 1);
     }
-    layout->in_table = false;
+    layout->in_l2 = false;
 }
 
 /* The head goes from blobs to a table. */
 static void note_way(struct meter_layout *layout)
 {
-    uint64_t way = layout->table_off - layout->blob_off;
+    uint64_t way = layout->l2_off - layout->blob_off;
 
     if (layout->opened != 1 || layout->head.at.off != layout->blob_off ||
         way >= PIECE_READ_OVER_BYTES)
@@ -134,14 +134,14 @@ static void note_way(struct meter_layout *layout)
 static void enter(struct meter_layout *layout, const struct meter_layout_shape *shape,
                   uint64_t guest_off)
 {
-    uint64_t table = guest_off >> shape->table_bits;
+    uint64_t table = guest_off >> shape->l2_bits;
 
-    if (!layout->in_table || layout->table != table) {
+    if (!layout->in_l2 || layout->l2_number != table) {
         meter_layout_close(layout, shape);
-        begin_table(layout, shape, table);
+        begin_l2(layout, shape, table);
         note_way(layout);
         layout->next_slice =
-            shape->begin >> shape->table_bits == table ? slice_of(shape, shape->begin) : 0;
+            shape->begin >> shape->l2_bits == table ? slice_of(shape, shape->begin) : 0;
     }
     read_slices(layout, shape, slice_of(shape, guest_off) + 1);
 }

@@ -25,7 +25,7 @@ struct meter_layout_shape {
     uint64_t part_bytes;  /* what of a cluster can be held alone: a subcluster, or all of it */
     uint64_t slice_bytes; /* of a table, read at a time */
     unsigned slice_bits;  /* a slice maps so many guest bytes, as a power of two, */
-    unsigned table_bits;  /* and a table */
+    unsigned l2_bits;     /* and a table */
     uint64_t begin, end;  /* the part of the guest disk that is walked */
     uint64_t blobs_max;   /* that may have a part in one cluster */
     bool alone;           /* all pieces are mapped clusters of this size, and of one file */
@@ -39,9 +39,9 @@ struct meter_layout {
     uint64_t end; /* of the file, so far */
 
     /* The table that the walk is in. */
-    bool in_table;
-    uint64_t table;      /* its number */
-    uint64_t table_off;  /* where it will be */
+    bool in_l2;
+    uint64_t l2_number;  /* its number */
+    uint64_t l2_off;     /* where it will be */
     uint64_t next_slice; /* the first that has not been read */
 
     /* The cluster that was placed last; it may be held in parts. */

@@ -66,13 +66,13 @@ int meter_error(const struct meter *meter)
 
 void meter_take(struct meter *meter, const struct piece_batch *batch)
 {
-    if (batch->table_bytes > 0) {
-        meter_head_move(&meter->head, (struct meter_place){batch->table_file, batch->table_off},
-                        batch->table_bytes);
-        meter->head.at.off += batch->table_bytes;
+    if (batch->l2_bytes > 0) {
+        meter_head_move(&meter->head, (struct meter_place){batch->l2_file, batch->l2_off},
+                        batch->l2_bytes);
+        meter->head.at.off += batch->l2_bytes;
         meter->head.strayed = true;
-        meter->head.read_bytes += batch->table_bytes;
-        meter->head.table_bytes += batch->table_bytes;
+        meter->head.read_bytes += batch->l2_bytes;
+        meter->head.l2_bytes += batch->l2_bytes;
     }
     meter->hole_bytes += batch->hole_bytes;
     meter->compared += batch->compared;

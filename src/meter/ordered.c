@@ -18,7 +18,7 @@ struct meter_ordered *meter_ordered_new(const struct meter_ordered_shape *shape)
     if (ordered == NULL)
         return NULL;
     ordered->shape = *shape;
-    ordered->table = METER_ORDERED_NONE;
+    ordered->l2_old_off = METER_ORDERED_NONE;
     return ordered;
 }
 
@@ -38,7 +38,7 @@ void meter_ordered_clear(struct meter_ordered *ordered)
 
     memset(ordered, 0, offsetof(struct meter_ordered, ways));
     ordered->shape = shape;
-    ordered->table = METER_ORDERED_NONE;
+    ordered->l2_old_off = METER_ORDERED_NONE;
     for (unsigned i = 0; (moves = moves_of(ordered, i)) != NULL; i++)
         meter_moves_clear(moves);
 }
@@ -154,30 +154,30 @@ static void add_parts(struct meter_ordered *ordered, uint64_t off, uint64_t part
 
 /* ---- tables ---- */
 
-static void begin_table(struct meter_ordered *ordered, uint64_t table)
+static void begin_l2(struct meter_ordered *ordered, uint64_t table)
 {
-    ordered->table = table;
-    if (ordered->shape.tables_in_front) {
-        ordered->table_off = ordered->end[METER_REGION_TABLES];
-        ordered->end[METER_REGION_TABLES] += ordered->shape.cluster_bytes;
+    ordered->l2_old_off = table;
+    if (ordered->shape.l2_in_front) {
+        ordered->l2_off = ordered->end[METER_REGION_L2];
+        ordered->end[METER_REGION_L2] += ordered->shape.cluster_bytes;
         return;
     }
     close_blobs(ordered, false);
     ordered->any_data = true;
-    ordered->table_off = ordered->end[METER_REGION_DATA];
+    ordered->l2_off = ordered->end[METER_REGION_DATA];
     ordered->end[METER_REGION_DATA] += ordered->shape.cluster_bytes;
 }
 
-static void take_table(struct meter_ordered *ordered, uint64_t off, uint64_t bytes)
+static void take_l2(struct meter_ordered *ordered, uint64_t off, uint64_t bytes)
 {
     uint64_t table = off & ~(ordered->shape.cluster_bytes - 1);
 
-    if (ordered->table != table)
-        begin_table(ordered, table);
+    if (ordered->l2_old_off != table)
+        begin_l2(ordered, table);
     read_at(ordered,
-            (struct meter_ordered_place){ordered->shape.tables_in_front ? METER_REGION_TABLES
-                                                                        : METER_REGION_DATA,
-                                         ordered->table_off + (off - table)},
+            (struct meter_ordered_place){ordered->shape.l2_in_front ? METER_REGION_L2
+                                                                    : METER_REGION_DATA,
+                                         ordered->l2_off + (off - table)},
             bytes);
 }
 
@@ -328,8 +328,8 @@ static uint32_t end_of_kind(const struct piece_batch *batch, uint32_t first)
 
 void meter_ordered_take(struct meter_ordered *ordered, const struct piece_batch *batch)
 {
-    if (batch->table_bytes > 0)
-        take_table(ordered, batch->table_off, batch->table_bytes);
+    if (batch->l2_bytes > 0)
+        take_l2(ordered, batch->l2_off, batch->l2_bytes);
     if (batch->n > 0 && batch->uniform)
         read_data(ordered, allocate(ordered, batch->n), batch->n * ordered->shape.cluster_bytes);
     for (uint32_t first = 0, end; !batch->uniform && first < batch->n; first = end) {
@@ -404,21 +404,20 @@ void meter_ordered_join(struct meter_ordered *left, const struct meter_ordered *
         return;
     shift = shift_of(left, right);
     join_lead(left, right, shift);
-    first.off += first.region == METER_REGION_DATA ? shift.lead : left->end[METER_REGION_TABLES];
+    first.off += first.region == METER_REGION_DATA ? shift.lead : left->end[METER_REGION_L2];
     read_at(left, first, 0);
-    left->joined = (int64_t)(shift.rest - left->end[METER_REGION_TABLES]);
+    left->joined = (int64_t)(shift.rest - left->end[METER_REGION_L2]);
     left->at = right->at;
-    left->at.off +=
-        right->at.region == METER_REGION_DATA ? shift.rest : left->end[METER_REGION_TABLES];
+    left->at.off += right->at.region == METER_REGION_DATA ? shift.rest : left->end[METER_REGION_L2];
     left->read_bytes += right->read_bytes;
-    left->end[METER_REGION_TABLES] += right->end[METER_REGION_TABLES];
+    left->end[METER_REGION_L2] += right->end[METER_REGION_L2];
     if (right->any_data) {
         left->end[METER_REGION_DATA] = shift.rest + right->end[METER_REGION_DATA];
         left->any_data = true;
         left->blobs_open = right->blobs_open;
         left->last_refs = right->last_refs;
     }
-    left->table = METER_ORDERED_NONE;
+    left->l2_old_off = METER_ORDERED_NONE;
 }
 
 /* Each bin as a whole, to where its mean is then. */

@@ -24,12 +24,12 @@ struct piece_batch;
 
 struct meter_ordered_shape {
     uint64_t cluster_bytes; /* a power of two */
-    bool tables_in_front;
+    bool l2_in_front;
     uint64_t blob_refs, refs_max; /* that a blob gives to each cluster that it touches; its most */
 };
 
 /* Tables and data, each counted from 0. With tables among the data there is only the second. */
-enum meter_region { METER_REGION_TABLES, METER_REGION_DATA, METER_N_REGIONS };
+enum meter_region { METER_REGION_L2, METER_REGION_DATA, METER_N_REGIONS };
 
 struct meter_ordered_place {
     enum meter_region region;
@@ -52,8 +52,8 @@ struct meter_ordered {
     uint64_t read_bytes;              /* tables and data */
     uint64_t end[METER_N_REGIONS];    /* of data: where the next blob goes, while blobs are open */
 
-    uint64_t table;     /* the old place of the table that the walk is in, or METER_ORDERED_NONE */
-    uint64_t table_off; /* its new one, in its region */
+    uint64_t l2_old_off; /* the old place of the table that the walk is in, or METER_ORDERED_NONE */
+    uint64_t l2_off;     /* its new one, in its region */
 
     bool any_data;
     bool blobs_open;        /* end is that of a blob, and no border of a cluster */

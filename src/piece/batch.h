@@ -70,9 +70,9 @@ struct piece_batch {
     uint16_t file;        /* uniform: of all pieces */
 
     /* The read of L2 table before piece 0. */
-    uint16_t table_file;
-    uint64_t table_off;   /* host offset */
-    uint64_t table_bytes; /* 0: there is none */
+    uint16_t l2_file;
+    uint64_t l2_off;   /* host offset */
+    uint64_t l2_bytes; /* 0: there is none */
 
     /*
      * The last piece is a blob, and QEMU reads it again: it keeps no cluster that it has
@@ -118,14 +118,14 @@ static inline void piece_batch_clear(struct piece_batch *batch)
 {
     batch->n = 0;
     batch->goes_on = false;
-    batch->table_bytes = batch->again_bytes = batch->hole_bytes = 0;
+    batch->l2_bytes = batch->again_bytes = batch->hole_bytes = 0;
     batch->compared = batch->splits = 0;
     batch->source_begin = batch->source_end = PIECE_NO_SOURCE;
 }
 
 static inline bool piece_batch_is_empty(const struct piece_batch *batch)
 {
-    return batch->n == 0 && batch->table_bytes == 0 && batch->again_bytes == 0 &&
+    return batch->n == 0 && batch->l2_bytes == 0 && batch->again_bytes == 0 &&
            batch->hole_bytes == 0;
 }
 

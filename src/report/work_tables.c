@@ -125,7 +125,7 @@ static void fill_image(struct report_work *work, const struct piece_counts *coun
 
     format->l2_tables = opt_u64_of(counts->l2_tables);
     format->l2_bytes = opt_u64_of(counts->l2_tables * format->cluster_bytes);
-    work->copy_bytes = opt_u64_of(head->read_bytes - head->table_bytes - head->again_bytes);
+    work->copy_bytes = opt_u64_of(head->read_bytes - head->l2_bytes - head->again_bytes);
 }
 
 static int fill_table(struct report_work *work, const struct tables_table *walked,

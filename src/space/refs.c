@@ -228,8 +228,8 @@ static int queue(struct space_refs *refs, const struct space_named_l2 *l2, uint3
     if (ret < 0)
         return ret;
     refs->jobs[refs->n_jobs] = (struct job){*l2, l1_index};
-    return tables_fetch_table(&refs->fetch, l2->l2_off, (uint32_t)refs->rules.cluster_bytes,
-                              refs->n_jobs++);
+    return tables_fetch_l2(&refs->fetch, l2->l2_off, (uint32_t)refs->rules.cluster_bytes,
+                           refs->n_jobs++);
 }
 
 /* ---- what the L1 tables name ---- */

@@ -117,8 +117,7 @@ static int add(struct tables_fetch *fetch, uint64_t off, struct tables_chunk chu
     return 0;
 }
 
-int tables_fetch_table(struct tables_fetch *fetch, uint64_t off, uint32_t table_bytes,
-                       size_t cookie)
+int tables_fetch_l2(struct tables_fetch *fetch, uint64_t off, uint32_t table_bytes, size_t cookie)
 {
     uint32_t part_bytes =
         table_bytes < TABLES_FETCH_CHUNK_BYTES ? table_bytes : TABLES_FETCH_CHUNK_BYTES;

@@ -55,9 +55,8 @@ struct tables_fetch {
 int tables_fetch_init(struct tables_fetch *fetch);
 void tables_fetch_free(struct tables_fetch *fetch);
 
-/* Queues a table of @table_bytes at @off; may deliver what was queued before. */
-int tables_fetch_table(struct tables_fetch *fetch, uint64_t off, uint32_t table_bytes,
-                       size_t cookie);
+/* Queues an L2 table of @table_bytes at @off; may deliver what was queued before. */
+int tables_fetch_l2(struct tables_fetch *fetch, uint64_t off, uint32_t table_bytes, size_t cookie);
 
 /* Does a table lie in a hole, so that it is all zeros? False: it is not known. */
 bool tables_fetch_in_hole(struct tables_fetch *fetch, uint64_t off, uint32_t table_bytes);

@@ -32,9 +32,9 @@ int tables_l2_read_slice(struct tables_l2_decoder *decoder, uint32_t index)
         return 0;
     if (batch->n > 0)
         ret = tables_l2_flush(decoder);
-    if (batch->table_bytes == 0)
-        batch->table_off = off; /* else the slice before it maps nothing, and both are one read */
-    batch->table_bytes += rules->slice_bytes;
+    if (batch->l2_bytes == 0)
+        batch->l2_off = off; /* else the slice before it maps nothing, and both are one read */
+    batch->l2_bytes += rules->slice_bytes;
     return ret;
 }
 
@@ -66,7 +66,7 @@ void tables_l2_begin(struct tables_l2_decoder *decoder, const struct tables_l2_r
     piece_batch_clear(batch);
     batch->cluster_bytes = cluster_bytes;
     batch->file = rules->data_file;
-    batch->table_file = rules->table_file;
+    batch->l2_file = rules->l2_file;
     *decoder = (struct tables_l2_decoder){
         .rules = rules,
         .output = output,

@@ -68,7 +68,7 @@ struct tables_l2_rules {
     uint64_t read_bytes_max; /* see tables_l2_read_bytes_max */
     uint64_t request_bytes;  /* guest bytes between two borders of requests or slices */
     uint64_t borders;        /* those in a block of 64 entries that begins with one, as bits */
-    uint16_t table_file;     /* that the tables lie in, */
+    uint16_t l2_file;        /* that the tables lie in, */
     uint16_t data_file;      /* and the clusters */
     enum tables_pieces pieces;
 };

@@ -64,7 +64,7 @@ struct tables_l2_rules tables_l2_rules_of(const struct format_header *header,
         .read_bytes_max = tables_l2_read_bytes_max(header),
         .request_bytes = request_bytes,
         .borders = borders_of(request_bytes / header->cluster_bytes),
-        .table_file = PIECE_FILE_IMAGE,
+        .l2_file = PIECE_FILE_IMAGE,
         .data_file = header->external_data ? PIECE_FILE_DATA : PIECE_FILE_IMAGE,
         .pieces = pieces,
     };

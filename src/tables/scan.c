@@ -107,7 +107,7 @@ static bool file_has_grown(void *context)
 
 /* ---- L2 tables ---- */
 
-static void begin_table(struct tables_scan *scan, const struct job *job)
+static void begin_l2(struct tables_scan *scan, const struct job *job)
 {
     struct tables_table *table = &scan->tables[scan->members[job->first_member]];
     struct tables_l2_output output = {
@@ -144,7 +144,7 @@ static void add_walk(struct tables_scan *scan, const struct job *job,
 }
 
 /* A table that is left out. Of its range, the part on the disk and in the span. */
-static void lose_table(struct tables_scan *scan, const struct job *job)
+static void lose_l2(struct tables_scan *scan, const struct job *job)
 {
     const struct tables_span *span = &scan->plan->span;
     uint64_t cluster_bytes = scan->entry_rules.cluster_bytes;
@@ -162,7 +162,7 @@ static void lose_table(struct tables_scan *scan, const struct job *job)
                    begin > span_begin ? begin : span_begin, end);
 }
 
-static int end_table(struct tables_scan *scan, const struct job *job)
+static int end_l2(struct tables_scan *scan, const struct job *job)
 {
     int ret = tables_l2_end(&scan->l2);
 
@@ -179,7 +179,7 @@ static int end_table(struct tables_scan *scan, const struct job *job)
 }
 
 /* A table whose walk is known from another L1 index. */
-static int repeat_table(struct tables_scan *scan, const struct job *job)
+static int repeat_l2(struct tables_scan *scan, const struct job *job)
 {
     const struct kept *kept = &scan->kept[job->kept];
     uint64_t guest_off = job->l1_index * format_l2_span(&scan->plan->image->header);
@@ -196,17 +196,17 @@ static int deliver(void *context, const struct tables_chunk *chunk)
     int ret;
 
     if (job->l2_off == 0) {
-        lose_table(scan, job);
+        lose_l2(scan, job);
         return 0;
     }
     if (chunk->len_bytes == 0)
-        return repeat_table(scan, job);
+        return repeat_l2(scan, job);
     if (chunk->at == 0)
-        begin_table(scan, job);
+        begin_l2(scan, job);
     scan->counted |= chunk->bytes != NULL;
     ret = tables_l2_chunk(&scan->l2, chunk->bytes, chunk->len_bytes);
     if (ret == 0 && chunk->at + chunk->len_bytes == scan->entry_rules.cluster_bytes)
-        ret = end_table(scan, job);
+        ret = end_l2(scan, job);
     return ret;
 }
 
@@ -258,8 +258,8 @@ static int add_job(struct tables_scan *scan, uint32_t l1_index, uint64_t l2_off,
         return tables_fetch_mark(&scan->fetch, scan->n_jobs++);
     if (job->kept != TABLES_NOT_KEPT)
         scan->kept[job->kept].walked = true; /* when its turn to be repeated comes */
-    return tables_fetch_table(&scan->fetch, l2_off, (uint32_t)scan->entry_rules.cluster_bytes,
-                              scan->n_jobs++);
+    return tables_fetch_l2(&scan->fetch, l2_off, (uint32_t)scan->entry_rules.cluster_bytes,
+                           scan->n_jobs++);
 }
 
 /* ---- L1 tables ---- */
@@ -511,7 +511,7 @@ uint32_t tables_plan_end(const struct tables_plan *plan)
     return plan->end;
 }
 
-uint64_t tables_plan_table_bytes(const struct tables_plan *plan)
+uint64_t tables_plan_l2_bytes(const struct tables_plan *plan)
 {
     return plan->overlap.n_tables * plan->entry_rules.cluster_bytes;
 }

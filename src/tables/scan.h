@@ -65,7 +65,7 @@ void tables_plan_free(struct tables_plan *plan);
 uint32_t tables_plan_first(const struct tables_plan *plan);
 uint32_t tables_plan_end(const struct tables_plan *plan);
 /* and over so many bytes of L2 tables, holes included. */
-uint64_t tables_plan_table_bytes(const struct tables_plan *plan);
+uint64_t tables_plan_l2_bytes(const struct tables_plan *plan);
 /* Could overlaps be looked for? */
 bool tables_plan_looked(const struct tables_plan *plan);
 

@@ -149,7 +149,7 @@ static void merge(void *left, void *right)
 
 static uint32_t count_parts(const struct chained *chained)
 {
-    uint64_t n = chained->layers->table_bytes / PART_BYTES_MIN;
+    uint64_t n = chained->layers->l2_bytes / PART_BYTES_MIN;
 
     if (n > FOLD_PARTS_MAX)
         n = FOLD_PARTS_MAX;

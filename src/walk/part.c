@@ -28,7 +28,7 @@ static struct meter_ordered_shape ordered(const struct format_header *header)
 {
     return (struct meter_ordered_shape){
         .cluster_bytes = header->cluster_bytes,
-        .tables_in_front = format_l2_in_front(header->cluster_bytes),
+        .l2_in_front = format_l2_in_front(header->cluster_bytes),
         .blob_refs = 1 + (uint64_t)header->n_snapshots, /* perhaps they have it, too */
         .refs_max = format_refcount_max(header),
     };

@@ -18,7 +18,7 @@ struct meter_layout_shape walk_shape_of_converted(const struct format_header *he
         .slice_bytes = slice_bytes,
         .slice_bits =
             (unsigned)__builtin_ctzll(slice_bytes / header->l2_entry_bytes * header->cluster_bytes),
-        .table_bits = (unsigned)__builtin_ctzll(format_l2_span(header)),
+        .l2_bits = (unsigned)__builtin_ctzll(format_l2_span(header)),
         .begin = span != NULL ? span->begin : 0,
         .end = span != NULL && span->end < virtual_bytes ? span->end : virtual_bytes,
         .blobs_max = format_refcount_max(header),

@@ -39,7 +39,7 @@ static uint32_t count_parts(struct io *io, const struct tables_plan *plan, size_
                             const struct walk_options *options)
 {
     uint64_t ahead = PART_AHEADS_MIN * (uint64_t)io_ahead(io);
-    uint64_t n = tables_plan_table_bytes(plan) / (ahead > PART_BYTES_MIN ? ahead : PART_BYTES_MIN);
+    uint64_t n = tables_plan_l2_bytes(plan) / (ahead > PART_BYTES_MIN ? ahead : PART_BYTES_MIN);
 
     if (n > FOLD_PARTS_MAX)
         n = FOLD_PARTS_MAX;

@@ -377,7 +377,7 @@ static void slices_in_a_hole_are_not_read(void **state)
     assert_int_equal(layer->small.memory.n_requests - n_requests, 2);
     assert_int_equal(window->n_ranges, TOLD + 1 + (TABLES - TOLD / SLICES - 1));
     for (size_t i = 0; i < window->n_ranges; i++) {
-        assert_int_equal(window->ranges[i].kind, CHAIN_RANGE_TABLE);
+        assert_int_equal(window->ranges[i].kind, CHAIN_RANGE_L2);
         assert_int_equal(window->ranges[i].begin, (FIRST << 16) + bytes);
         assert_int_equal(window->ranges[i].guest_off, bytes << 13);
         bytes += window->ranges[i].end - window->ranges[i].begin;

@@ -202,7 +202,7 @@ static void the_number_of_threads_changes_nothing(void **state)
         struct piece_counts expected;
         struct meter *whole = metered(&chain, 0, chain.run.end, &expected);
 
-        chain.run.table_bytes = UINT64_C(1) << 40; /* as many parts as there may be */
+        chain.run.l2_bytes = UINT64_C(1) << 40; /* as many parts as there may be */
         for (int threads = 1; threads <= 8; threads += 7) {
             struct workers workers;
             const struct walk_options options = {.workers = &workers};

@@ -262,7 +262,7 @@ static void try_image(unsigned bits, uint64_t seed)
         defrag_plan_make(&model.small.image, &refcounts, &(struct defrag_plan_options){0}, &plan,
                          &err) < 0)
         fail_msg("image %" PRIu64 ": %s", seed, err.text);
-    add_moves(&planned[bits < 16], &plan.tables, cluster_bytes);
+    add_moves(&planned[bits < 16], &plan.l2_tables, cluster_bytes);
     add_moves(&planned[1], &plan.data, cluster_bytes);
     add_moves(&planned[1], &plan.blobs, 0);
     for (unsigned i = 0; i < 2; i++) {

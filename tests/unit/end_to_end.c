@@ -186,9 +186,9 @@ static struct meter *metered_one_by_one(const struct piece_stage *stage,
         const struct piece_batch *batch = batches->list[i];
 
         piece_batch_clear(one);
-        one->table_file = batch->table_file;
-        one->table_off = batch->table_off;
-        one->table_bytes = batch->table_bytes;
+        one->l2_file = batch->l2_file;
+        one->l2_off = batch->l2_off;
+        one->l2_bytes = batch->l2_bytes;
         stage->take(state, one, (struct piece_sink){meter_it, meter});
         for (uint32_t j = 0; j < batch->n; j++) {
             struct piece piece = piece_batch_piece(batch, j);

@@ -27,8 +27,8 @@
 
 /* A piece, and the table that is read before it. */
 struct item {
-    uint64_t table_off, table_bytes; /* 0 bytes: none */
-    uint16_t table_file;
+    uint64_t l2_off, l2_bytes; /* 0 bytes: none */
+    uint16_t l2_file;
     bool has_piece;
     struct piece piece;
     unsigned again; /* times that the piece is read again */
@@ -45,9 +45,9 @@ static void take_item(struct meter *meter, const struct item *item)
     struct piece_batch *batch = pieces_new_batch(CLUSTER, 0);
 
     batch->uniform = false;
-    batch->table_file = item->table_file;
-    batch->table_off = item->table_off;
-    batch->table_bytes = item->table_bytes;
+    batch->l2_file = item->l2_file;
+    batch->l2_off = item->l2_off;
+    batch->l2_bytes = item->l2_bytes;
     if (item->has_piece)
         piece_batch_add(batch, &item->piece);
     for (unsigned i = 0; i < item->again; i++) {
@@ -193,11 +193,11 @@ static void fill_items(struct dice *dice, struct item *items, size_t n, unsigned
         else if (dice_once_in(dice, 3))
             host = (5 + dice_below(dice, UINT64_C(1) << dice_below(dice, 30))) * CLUSTER;
         if (dice_once_in(dice, tables)) {
-            item->table_off = dice_once_in(dice, 3) ? host : dice_below(dice, 100) * 4096;
-            item->table_bytes = 4096 * (1 + dice_below(dice, 3));
-            item->table_file = (uint16_t)dice_below(dice, n_files);
+            item->l2_off = dice_once_in(dice, 3) ? host : dice_below(dice, 100) * 4096;
+            item->l2_bytes = 4096 * (1 + dice_below(dice, 3));
+            item->l2_file = (uint16_t)dice_below(dice, n_files);
         }
-        item->has_piece = item->table_bytes == 0 || !dice_once_in(dice, 3);
+        item->has_piece = item->l2_bytes == 0 || !dice_once_in(dice, 3);
         if (item->has_piece)
             item->piece = random_piece(dice, guest++, &host, n_files);
         if (item->has_piece && item->piece.kind == PIECE_COMPRESSED && dice_once_in(dice, 3))
@@ -225,9 +225,9 @@ static void check_way(unsigned n_files, uint64_t seed)
 
         memset(&disk, 0, sizeof(disk));
         for (size_t i = 0; i < n; i++) {
-            if (items[i].table_bytes > 0) {
-                disk_read(&disk, items[i].table_file, items[i].table_off,
-                          items[i].table_off + items[i].table_bytes);
+            if (items[i].l2_bytes > 0) {
+                disk_read(&disk, items[i].l2_file, items[i].l2_off,
+                          items[i].l2_off + items[i].l2_bytes);
                 disk.at_piece = false;
             }
             if (items[i].has_piece)
@@ -260,11 +260,11 @@ static struct meter *metered_in_batches(const struct item *items, size_t n)
 
     batch->uniform = false;
     for (size_t i = 0; i < n; i++) {
-        if (items[i].table_bytes > 0 || batch->n == PIECE_BATCH_MAX) {
+        if (items[i].l2_bytes > 0 || batch->n == PIECE_BATCH_MAX) {
             take_and_clear(meter, batch);
-            batch->table_file = items[i].table_file;
-            batch->table_off = items[i].table_off;
-            batch->table_bytes = items[i].table_bytes;
+            batch->l2_file = items[i].l2_file;
+            batch->l2_off = items[i].l2_off;
+            batch->l2_bytes = items[i].l2_bytes;
         }
         if (items[i].has_piece)
             piece_batch_add(batch, &items[i].piece);

@@ -300,8 +300,8 @@ static inline int log_batch(void *context, const struct piece_batch *batch)
 
     assert_false(piece_batch_is_empty(batch));
     assert_int_equal(batch->hole_bytes, 0);
-    if (batch->table_bytes > 0)
-        log_table(log, batch->table_file, batch->table_off, batch->table_off + batch->table_bytes);
+    if (batch->l2_bytes > 0)
+        log_table(log, batch->l2_file, batch->l2_off, batch->l2_off + batch->l2_bytes);
     for (uint32_t i = 0; i < batch->n; i++) {
         struct piece piece = piece_batch_piece(batch, i);
         bool mapped = piece.kind == PIECE_DATA || piece.kind == PIECE_COMPRESSED;

@@ -156,9 +156,9 @@ static inline int collect(void *context, const struct piece_batch *batch)
     struct outcome *outcome = context;
 
     check_shape(batch);
-    if (batch->table_bytes > 0) {
-        assert_int_equal(batch->table_file, PIECE_FILE_IMAGE);
-        add_slice(outcome, batch->table_off, batch->table_bytes);
+    if (batch->l2_bytes > 0) {
+        assert_int_equal(batch->l2_file, PIECE_FILE_IMAGE);
+        add_slice(outcome, batch->l2_off, batch->l2_bytes);
     }
     outcome->n_uniform += batch->n > 0 && batch->uniform;
     outcome->n_general += batch->n > 0 && !batch->uniform;

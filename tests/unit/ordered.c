@@ -39,8 +39,8 @@ static void take(struct meter_ordered *ordered, unsigned table, uint64_t at, uin
     struct piece_batch *batch = pieces_new_batch(C, 0);
 
     batch->uniform = false;
-    batch->table_off = TABLE_OFF(table) + at;
-    batch->table_bytes = bytes;
+    batch->l2_off = TABLE_OFF(table) + at;
+    batch->l2_bytes = bytes;
     for (size_t i = 0; i < n; i++)
         piece_batch_add(batch, &pieces[i]);
     meter_ordered_take(ordered, batch);
@@ -104,7 +104,7 @@ static void the_head_goes_back_for_each_table(void **state)
     take(ordered, 1, 0, C, NULL, 0);
     TAKE(ordered, 2, data(2 * PER_TABLE));
     goes(ordered, 3 * C, 1, 5 * C - C, 2, 2 * C + 2 * C);
-    assert_int_equal(ordered->end[METER_REGION_TABLES], 3 * C);
+    assert_int_equal(ordered->end[METER_REGION_L2], 3 * C);
     assert_int_equal(ordered->end[METER_REGION_DATA], 3 * C);
     meter_ordered_free(ordered);
 }
@@ -118,7 +118,7 @@ static void and_for_each_slice_of_it(void **state)
     take(ordered, 0, 0, 4 * KIB, &first, 1);
     take(ordered, 0, 4 * KIB, 4 * KIB, &second, 1);
     goes(ordered, C, 1, 2 * C - 4 * KIB, 2, (C - 4 * KIB) + (2 * C - 8 * KIB));
-    assert_int_equal(ordered->end[METER_REGION_TABLES], C);
+    assert_int_equal(ordered->end[METER_REGION_L2], C);
     meter_ordered_free(ordered);
 }
 
@@ -161,8 +161,8 @@ static void uniform_batches_are_the_same_as_their_pieces(void **state)
     take(many, 0, 0, C, pieces, 64);
     batch->uniform = true;
     batch->guest_first = 0;
-    batch->table_off = TABLE_OFF(0);
-    batch->table_bytes = C;
+    batch->l2_off = TABLE_OFF(0);
+    batch->l2_bytes = C;
     meter_ordered_take(one, batch);
     goes(one, C, 0, 0, 1, 0);
     goes(many, C, 0, 0, 1, 0);
@@ -338,7 +338,7 @@ static void parts_make_the_whole(void **state)
                 meter_ordered_free(right);
             }
             assert_int_equal(left->read_bytes, whole->read_bytes);
-            assert_int_equal(left->end[METER_REGION_TABLES], whole->end[METER_REGION_TABLES]);
+            assert_int_equal(left->end[METER_REGION_L2], whole->end[METER_REGION_L2]);
             assert_int_equal(left->end[METER_REGION_DATA], whole->end[METER_REGION_DATA]);
             assert_int_equal(left->at.region, whole->at.region);
             assert_int_equal(left->at.off, whole->at.off);

@@ -19,7 +19,7 @@ static const struct meter_layout_shape shape = {.cluster_bytes = C,
                                                 .part_bytes = C,
                                                 .slice_bytes = C,
                                                 .slice_bits = 29,
-                                                .table_bits = 29,
+                                                .l2_bits = 29,
                                                 .end = (uint64_t)TABLES << 29,
                                                 .blobs_max = UINT16_MAX,
                                                 .alone = true};

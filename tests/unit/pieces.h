@@ -62,9 +62,9 @@ static inline void pieces_take_table(struct meter *meter, uint16_t file, uint64_
 {
     struct piece_batch *batch = pieces_new_batch(0, 0);
 
-    batch->table_file = file;
-    batch->table_off = off;
-    batch->table_bytes = bytes;
+    batch->l2_file = file;
+    batch->l2_off = off;
+    batch->l2_bytes = bytes;
     meter_take(meter, batch);
     free(batch);
 }

@@ -80,11 +80,11 @@ static int take(void *context, const struct piece_batch *batch)
     struct ways *ways = context;
 
     ways->hole_bytes += batch->hole_bytes;
-    if (batch->table_bytes > 0)
+    if (batch->l2_bytes > 0)
         add_way(ways, (struct way){.table = true,
-                                   .begin = batch->table_off,
-                                   .end = batch->table_off + batch->table_bytes,
-                                   .file = batch->table_file});
+                                   .begin = batch->l2_off,
+                                   .end = batch->l2_off + batch->l2_bytes,
+                                   .file = batch->l2_file});
     if (batch->n > 0 && batch->uniform) {
         ways->n_uniform++;
         assert_int_equal(batch->n % 64, 0);
@@ -266,15 +266,15 @@ static void refer_stretch(const struct extents *extents, const struct piece *pie
 static void refer_table(const struct extents *extents, const struct piece_batch *batch,
                         struct ways *ways)
 {
-    for (uint64_t n, at = 0; at < batch->table_bytes; at += n) {
-        struct spot spot = spot_of(extents, batch->table_off + at);
+    for (uint64_t n, at = 0; at < batch->l2_bytes; at += n) {
+        struct spot spot = spot_of(extents, batch->l2_off + at);
 
-        n = same_spot(extents, batch->table_off + at, batch->table_bytes - at);
+        n = same_spot(extents, batch->l2_off + at, batch->l2_bytes - at);
         if (spot.placed)
             add_way(ways, (struct way){.table = true,
                                        .begin = spot.physical,
-                                       .end = behind(extents, batch->table_off + at + n - 1),
-                                       .file = batch->table_file});
+                                       .end = behind(extents, batch->l2_off + at + n - 1),
+                                       .file = batch->l2_file});
     }
 }
 
@@ -309,7 +309,7 @@ static void refer_again(const struct extents *extents, const struct piece_batch 
 static void refer(const struct extents *extents, const struct piece_batch *batch, struct ways *ways)
 {
     ways->hole_bytes += batch->hole_bytes;
-    refer_table(&extents[batch->table_bytes > 0 ? batch->table_file : 0], batch, ways);
+    refer_table(&extents[batch->l2_bytes > 0 ? batch->l2_file : 0], batch, ways);
     for (uint32_t i = 0; i < batch->n; i++) {
         struct piece piece = piece_batch_piece(batch, i);
         uint64_t part = (piece.end - piece.begin) / PIECE_SUBCLUSTERS;
@@ -617,13 +617,13 @@ static void a_table_read_goes_along(void **state)
     for (uint64_t i = 0; i < 64; i++)
         clusters[i] = i;
     fill_uniform(batches, 4 * K, 0, clusters, 64);
-    batches[0].table_file = 0;
-    batches[0].table_off = 1 * K; /* a part, a hole, another part */
-    batches[0].table_bytes = 4 * K;
+    batches[0].l2_file = 0;
+    batches[0].l2_off = 1 * K; /* a part, a hole, another part */
+    batches[0].l2_bytes = 4 * K;
     begin_general(&batches[1], 4 * K); /* no pieces behind it */
-    batches[1].table_file = 0;
-    batches[1].table_off = 4 * K;
-    batches[1].table_bytes = 1 * K;
+    batches[1].l2_file = 0;
+    batches[1].l2_off = 4 * K;
+    batches[1].l2_bytes = 1 * K;
     check(&extents, 1, 4 * K, batches, 2, &ways);
     assert_true(ways.list[0].table && ways.list[1].table && !ways.list[2].table);
     assert_int_equal(ways.list[1].begin, 200 * K);
@@ -711,9 +711,9 @@ static void roll_table(struct dice *dice, const struct extents *extents, struct 
 {
     if (dice_once_in(dice, 2))
         return;
-    batch->table_file = 0;
-    batch->table_off = dice_below(dice, end_of(extents));
-    batch->table_bytes = 1 + dice_below(dice, 2000);
+    batch->l2_file = 0;
+    batch->l2_off = dice_below(dice, end_of(extents));
+    batch->l2_bytes = 1 + dice_below(dice, 2000);
 }
 
 static void roll_uniform(struct dice *dice, const struct extents *extents, uint64_t cluster_bytes,

@@ -359,7 +359,7 @@ static void the_data_of_one_table_come_as_they_are_named(void **state)
     end(&trial);
 }
 
-static int count_tables(void *context, const struct space_named_l2 *l2, uint32_t l1_index)
+static int count_l2(void *context, const struct space_named_l2 *l2, uint32_t l1_index)
 {
     struct trial *trial = context;
 
@@ -381,7 +381,7 @@ static void a_table_is_announced_before_what_it_holds(void **state)
     small_image_l2(&trial.small, 6, 0, 12 * CLUSTER, 0);
     open_refs(&trial, NULL);
     sink = sink_of(&trial);
-    sink.begin_data = count_tables;
+    sink.begin_data = count_l2;
     assert_int_equal(space_refs_data(trial.refs, &sink, &err), 0);
     assert_string_equal(trial.text, "l2[0] at 5\n"
                                     "l2[0][2] 2576: cluster 11 of 5632-6144, 1 times\n"

@@ -20,7 +20,7 @@ static struct meter_layout_shape shape_of(unsigned tables)
                                        .part_bytes = C,
                                        .slice_bytes = C,
                                        .slice_bits = 29,
-                                       .table_bits = 29,
+                                       .l2_bits = 29,
                                        .end = (uint64_t)tables << 29,
                                        .blobs_max = UINT16_MAX,
                                        .alone = true};

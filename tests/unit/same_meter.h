@@ -84,7 +84,7 @@ static inline void assert_same_head(const struct meter_head *a, const struct met
     assert_int_equal(a->led, b->led);
     assert_int_equal(a->strayed, b->strayed);
     assert_int_equal(a->read_bytes, b->read_bytes);
-    assert_int_equal(a->table_bytes, b->table_bytes);
+    assert_int_equal(a->l2_bytes, b->l2_bytes);
     assert_int_equal(a->again_bytes, b->again_bytes);
     assert_int_equal(a->missing_bytes, b->missing_bytes);
     assert_int_equal(a->ways, b->ways);

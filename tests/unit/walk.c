@@ -56,8 +56,8 @@ static struct tables_table again(const struct tables_table *table)
 
 static int take_each(void *context, const struct piece_batch *batch)
 {
-    if (batch->table_bytes > 0)
-        pieces_take_table(context, batch->table_file, batch->table_off, batch->table_bytes);
+    if (batch->l2_bytes > 0)
+        pieces_take_table(context, batch->l2_file, batch->l2_off, batch->l2_bytes);
     for (uint32_t i = 0; i < batch->n; i++) {
         struct piece piece = piece_batch_piece(batch, i);
 
@@ -377,14 +377,14 @@ static void defrag_puts_tables_in_front_if_clusters_are_large(void **state)
     small_image_init(&small, 16, 7 * CLUSTER, 1, 4);
     shape = order_of(&small);
     assert_int_equal(shape.cluster_bytes, CLUSTER);
-    assert_true(shape.tables_in_front);
+    assert_true(shape.l2_in_front);
     assert_int_equal(shape.blob_refs, 1);
     assert_int_equal(shape.refs_max, 65535);
     small_image_free(&small);
     small_image_init(&small, 15, 7 * CLUSTER, 1, 4);
     shape = order_of(&small);
     assert_int_equal(shape.cluster_bytes, CLUSTER / 2);
-    assert_false(shape.tables_in_front);
+    assert_false(shape.l2_in_front);
     small_image_free(&small);
 }
 
@@ -401,7 +401,7 @@ static void a_rewrite_has_the_shape_of_the_image(void **state)
     assert_int_equal(shape.part_bytes, CLUSTER);
     assert_int_equal(shape.slice_bytes, CLUSTER); /* the whole table, where the cache covers all */
     assert_int_equal(shape.slice_bits, 29);
-    assert_int_equal(shape.table_bits, 29);
+    assert_int_equal(shape.l2_bits, 29);
     assert_int_equal(shape.begin, 0);
     assert_int_equal(shape.end, 7 * CLUSTER);
     assert_int_equal(shape.blobs_max, 65535);
@@ -415,7 +415,7 @@ static void a_rewrite_has_the_shape_of_the_image(void **state)
     shape = shape_of(&small, &span);
     assert_int_equal(shape.end, 7 * CLUSTER);
     assert_int_equal(shape.part_bytes, CLUSTER / 32);
-    assert_int_equal(shape.table_bits, 28);
+    assert_int_equal(shape.l2_bits, 28);
     assert_true(shape.blobs_max == UINT64_MAX);
     put_be32(small.bytes + 96, 0); /* of one */
     assert_int_equal(shape_of(&small, &span).blobs_max, 1);
