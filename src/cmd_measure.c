@@ -4,7 +4,6 @@
 #include "cmd.h"
 
 #include "arena.h"
-#include "crew.h"
 #include "err.h"
 #include "measure.h"
 #include "options.h"
@@ -12,6 +11,7 @@
 #include "pack.h"
 #include "report.h"
 #include "show.h"
+#include "survey.h"
 #include "targets.h"
 #include "thresholds.h"
 
@@ -172,7 +172,7 @@ static void finished(void *context, size_t i, struct report_image *image)
 static int measure_all(struct measure *measure)
 {
     const struct options *options = measure->options;
-    struct crew crew = {
+    struct survey survey = {
         .targets = &measure->targets,
         .choice = {.snapshots = options->snapshots,
                    .n_snapshots = options->n_snapshots,
@@ -192,7 +192,7 @@ static int measure_all(struct measure *measure)
     measure->images = calloc(measure->targets.n_list + 1, sizeof(*measure->images));
     if (measure->images == NULL)
         return -ENOMEM;
-    ret = crew_measure(&crew);
+    ret = survey_measure(&survey);
     if (measure->console->progress != NULL)
         measure->console->progress(NULL);
     return ret;

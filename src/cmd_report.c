@@ -3,7 +3,6 @@
 #include "cmd.h"
 
 #include "cleanup.h"
-#include "crew.h"
 #include "err.h"
 #include "measure.h"
 #include "options.h"
@@ -11,6 +10,7 @@
 #include "render_fleet.h"
 #include "render_html.h"
 #include "report.h"
+#include "survey.h"
 #include "targets.h"
 #include "uri.h"
 #include "workers.h"
@@ -147,14 +147,14 @@ static void finished(void *context, size_t i, struct report_image *image)
 static int measure_folder(struct report *report, struct err *err)
 {
     const struct options *options = report->options;
-    struct crew crew = {.targets = &report->targets,
-                        .choice = {.device = options->device,
-                                   .no_host = options->no_host,
-                                   .chain = options->chain,
-                                   .picture = &render_fleet_picture},
-                        .n_threads = cmd_threads(options),
-                        .finished = finished,
-                        .context = report};
+    struct survey survey = {.targets = &report->targets,
+                            .choice = {.device = options->device,
+                                       .no_host = options->no_host,
+                                       .chain = options->chain,
+                                       .picture = &render_fleet_picture},
+                            .n_threads = cmd_threads(options),
+                            .finished = finished,
+                            .context = report};
     size_t n;
 
     if (targets_collect(&report->targets, options, true, report->console, &report->status) < 0)
@@ -167,7 +167,7 @@ static int measure_folder(struct report *report, struct err *err)
     report->fleet.rows = calloc(n, sizeof(*report->fleet.rows));
     if (n <= FLEET_IMAGES_MAX)
         report->kept = calloc(n, sizeof(*report->kept));
-    if (report->fleet.rows == NULL || crew_measure(&crew) < 0 || report->no_memory)
+    if (report->fleet.rows == NULL || survey_measure(&survey) < 0 || report->no_memory)
         return err_no_memory(err);
     report->fleet.images = report->kept;
     report->fleet.n_images = n;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Many images, measured side by side by as many threads as there may be. */
-#ifndef CREW_H
-#define CREW_H
+#ifndef SURVEY_H
+#define SURVEY_H
 
 #include "measure.h"
 #include "targets.h"
@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-struct crew {
+struct survey {
     /* Filled by the caller. */
     const struct targets *targets;
     struct report_choice choice; /* without workers, progress and memory of the host */
@@ -29,6 +29,6 @@ struct crew {
 };
 
 /* 0 or -ENOMEM. */
-int crew_measure(struct crew *crew);
+int survey_measure(struct survey *survey);
 
 #endif
