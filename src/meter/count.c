@@ -7,7 +7,7 @@
 /* So many breaks are worth the memory of a tally, and the look through it at the end. */
 #define TALLY_BREAKS_MIN 128
 
-void meter_count_add_tally(struct meter_moves moves[METER_N_DIRECTIONS],
+void meter_count_add_tally(struct meter_sparse_jumps moves[METER_N_DIRECTIONS],
                            const struct meter_tally *tally, uint64_t times)
 {
     struct meter_tallied found;
@@ -15,8 +15,8 @@ void meter_count_add_tally(struct meter_moves moves[METER_N_DIRECTIONS],
     if (tally == NULL || tally->bound == 0)
         return;
     for (unsigned slot = 0; meter_tally_next(tally, &slot, &found);)
-        meter_moves_add_bin(&moves[found.direction], found.bin, times * found.count,
-                            (unsigned __int128)times * found.sum);
+        meter_sparse_jumps_add_bin(&moves[found.direction], found.bin, times * found.count,
+                                   (unsigned __int128)times * found.sum);
 }
 
 void meter_settle(struct meter *meter)
@@ -44,7 +44,7 @@ bool meter_count_has_room(struct meter *meter, uint64_t most, unsigned words)
 void meter_count_gap(struct meter *meter, uint64_t gap)
 {
     if ((int64_t)gap < 0)
-        meter_moves_add(&meter->moves[METER_BACKWARD], -gap, 1);
+        meter_sparse_jumps_add(&meter->moves[METER_BACKWARD], -gap, 1);
     else
-        meter_moves_add(&meter->moves[METER_FORWARD], gap, 1);
+        meter_sparse_jumps_add(&meter->moves[METER_FORWARD], gap, 1);
 }

@@ -21,7 +21,7 @@
 bool meter_count_has_room(struct meter *meter, uint64_t most, unsigned words);
 
 /* Adds what is in @tally, which may be NULL, @times times. */
-void meter_count_add_tally(struct meter_moves moves[METER_N_DIRECTIONS],
+void meter_count_add_tally(struct meter_sparse_jumps moves[METER_N_DIRECTIONS],
                            const struct meter_tally *tally, uint64_t times);
 
 /* One jump, without a tally. */

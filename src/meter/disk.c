@@ -73,14 +73,14 @@ static double jumps_seconds(enum meter_direction direction, const struct meter_j
     return seconds;
 }
 
-static double moves_seconds(enum meter_direction direction, const struct meter_moves *moves)
+static double moves_seconds(enum meter_direction direction, const struct meter_sparse_jumps *moves)
 {
     struct meter_jumps jumps;
 
     if (moves->used == 0)
         return 0;
     memset(&jumps, 0, sizeof(jumps));
-    meter_moves_pour(moves, &jumps);
+    meter_sparse_jumps_pour(moves, &jumps);
     return jumps_seconds(direction, &jumps);
 }
 
@@ -99,9 +99,9 @@ static double way_seconds(const struct meter *meter)
         return 0;
     memset(way, 0, sizeof(way));
     meter_pour_jumps(meter, way);
-    meter_moves_pour(&head->holes, &way[METER_FORWARD]);
+    meter_sparse_jumps_pour(&head->holes, &way[METER_FORWARD]);
     for (unsigned direction = 0; direction < METER_N_DIRECTIONS; direction++) {
-        meter_moves_pour(&head->detours[direction], &way[direction]);
+        meter_sparse_jumps_pour(&head->detours[direction], &way[direction]);
         seconds += jumps_seconds((enum meter_direction)direction, &way[direction]);
     }
     return seconds;
@@ -160,7 +160,7 @@ static double plan_way_seconds(const struct meter_disk_plan *plan)
         meter_ordered_pour(plan->ordered, plan->front_bytes, way);
     for (unsigned direction = 0; direction < METER_N_DIRECTIONS; direction++) {
         if (plan->ordered == NULL)
-            meter_moves_pour(&plan->layout->head.detours[direction], &way[direction]);
+            meter_sparse_jumps_pour(&plan->layout->head.detours[direction], &way[direction]);
         seconds += jumps_seconds((enum meter_direction)direction, &way[direction]);
     }
     return seconds;

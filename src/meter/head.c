@@ -5,9 +5,9 @@
 void meter_head_free(struct meter_head *head)
 {
     for (unsigned i = 0; i < METER_N_DIRECTIONS; i++)
-        meter_moves_free(&head->detours[i]);
-    meter_moves_free(&head->holes);
-    meter_moves_free(&head->again);
+        meter_sparse_jumps_free(&head->detours[i]);
+    meter_sparse_jumps_free(&head->holes);
+    meter_sparse_jumps_free(&head->again);
 }
 
 void meter_head_clear(struct meter_head *head)
@@ -16,9 +16,9 @@ void meter_head_clear(struct meter_head *head)
     head->read_bytes = head->l2_bytes = head->again_bytes = head->missing_bytes = 0;
     head->ways = head->switches = 0;
     for (unsigned i = 0; i < METER_N_DIRECTIONS; i++)
-        meter_moves_clear(&head->detours[i]);
-    meter_moves_clear(&head->holes);
-    meter_moves_clear(&head->again);
+        meter_sparse_jumps_clear(&head->detours[i]);
+    meter_sparse_jumps_clear(&head->holes);
+    meter_sparse_jumps_clear(&head->again);
 }
 
 uint64_t meter_head_move(struct meter_head *head, struct meter_place to, uint64_t bytes)
@@ -32,13 +32,13 @@ uint64_t meter_head_move(struct meter_head *head, struct meter_place to, uint64_
     } else if (head->at.file != to.file) {
         head->switches++;
     } else if (to.off > head->at.off) {
-        meter_moves_add(&head->detours[METER_FORWARD], to.off - head->at.off, 1);
+        meter_sparse_jumps_add(&head->detours[METER_FORWARD], to.off - head->at.off, 1);
     } else if (to.off < head->at.off) {
         uint64_t back = head->at.off - to.off;
 
         buffered = meter_head_buffered(back, bytes);
         if (back > METER_HEAD_BUFFER_BYTES)
-            meter_moves_add(&head->detours[METER_BACKWARD], back, 1);
+            meter_sparse_jumps_add(&head->detours[METER_BACKWARD], back, 1);
     }
     head->at = to;
     head->read_bytes -= buffered;
@@ -48,7 +48,7 @@ uint64_t meter_head_move(struct meter_head *head, struct meter_place to, uint64_
 void meter_head_take_back(struct meter_head *head, enum meter_direction direction,
                           uint64_t distance)
 {
-    meter_moves_add(&head->detours[direction], distance, -1);
+    meter_sparse_jumps_add(&head->detours[direction], distance, -1);
 }
 
 void meter_head_step_back(struct meter_head *head, uint64_t distance, uint64_t bytes)
@@ -68,7 +68,7 @@ void meter_head_read_again(struct meter_head *head, struct meter_place from, uin
     head->read_bytes += bytes;
     head->again_bytes += bytes - buffered;
     if (blob_bytes > METER_HEAD_BUFFER_BYTES)
-        meter_moves_add(&head->again, blob_bytes, 1);
+        meter_sparse_jumps_add(&head->again, blob_bytes, 1);
 }
 
 void meter_head_join(struct meter_head *left, const struct meter_head *right)
@@ -86,9 +86,9 @@ void meter_head_join(struct meter_head *left, const struct meter_head *right)
 void meter_head_add_inner(struct meter_head *left, const struct meter_head *right, uint64_t times)
 {
     for (unsigned i = 0; i < METER_N_DIRECTIONS; i++)
-        meter_moves_merge(&left->detours[i], &right->detours[i], times);
-    meter_moves_merge(&left->holes, &right->holes, times);
-    meter_moves_merge(&left->again, &right->again, times);
+        meter_sparse_jumps_merge(&left->detours[i], &right->detours[i], times);
+    meter_sparse_jumps_merge(&left->holes, &right->holes, times);
+    meter_sparse_jumps_merge(&left->again, &right->again, times);
 }
 
 int meter_head_error(const struct meter_head *head)

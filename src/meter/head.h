@@ -11,7 +11,7 @@
 #ifndef METER_HEAD_H
 #define METER_HEAD_H
 
-#include "moves.h"
+#include "sparse_jumps.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -34,11 +34,11 @@ struct meter_head {
     uint64_t missing_bytes; /* inside pieces, not held and so not read */
     uint64_t ways;          /* from a table to a piece */
     uint64_t switches;      /* from one file to another */
-    struct meter_moves detours[METER_N_DIRECTIONS];
-    struct meter_moves holes; /* over which the head goes forward, in step with the guest */
+    struct meter_sparse_jumps detours[METER_N_DIRECTIONS];
+    struct meter_sparse_jumps holes; /* over which the head goes forward, in step with the guest */
     /* Over blobs, to read them again. The ways that it really took for that, which are others if a
      * blob lies in several places, are among the detours. */
-    struct meter_moves again;
+    struct meter_sparse_jumps again;
 };
 
 void meter_head_free(struct meter_head *head);

@@ -308,14 +308,14 @@ static void go_back_for_blobs(struct meter_layout *left, const struct meter_layo
 {
     uint64_t further = left->end - left->blob_off + shape->cluster_bytes, longer, at_most;
 
-    meter_moves_add(&left->head.detours[METER_BACKWARD], further, 1);
-    meter_moves_add(&left->head.detours[METER_FORWARD], further, 1);
+    meter_sparse_jumps_add(&left->head.detours[METER_BACKWARD], further, 1);
+    meter_sparse_jumps_add(&left->head.detours[METER_FORWARD], further, 1);
     if (right->ways == 0)
         return;
     at_most = PIECE_READ_OVER_BYTES - right->ways_bytes / right->ways;
     longer = further < at_most ? further : at_most;
-    meter_moves_add_bin(&left->head.detours[METER_FORWARD], meter_jump_bin_of(longer), right->ways,
-                        (unsigned __int128)right->ways * longer);
+    meter_sparse_jumps_add_bin(&left->head.detours[METER_FORWARD], meter_jump_bin_of(longer),
+                               right->ways, (unsigned __int128)right->ways * longer);
     if (left->opened != 1 || longer < further)
         return;
     left->ways += right->ways;

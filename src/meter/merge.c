@@ -90,7 +90,7 @@ void meter_add_inner(struct meter *left, const struct meter *right, uint64_t tim
         return;
     meter_lengths_merge(&left->lengths, &right->lengths, times);
     for (unsigned i = 0; i < METER_N_DIRECTIONS; i++)
-        meter_moves_merge(&left->moves[i], &right->moves[i], times);
+        meter_sparse_jumps_merge(&left->moves[i], &right->moves[i], times);
     meter_count_add_tally(left->moves, right->tally, times);
 }
 

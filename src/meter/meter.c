@@ -32,7 +32,7 @@ void meter_free(struct meter *meter)
     if (meter == NULL)
         return;
     for (unsigned i = 0; i < METER_N_DIRECTIONS; i++)
-        meter_moves_free(&meter->moves[i]);
+        meter_sparse_jumps_free(&meter->moves[i]);
     meter_lengths_free(&meter->lengths);
     meter_head_free(&meter->head);
     free(meter->tally);
@@ -49,7 +49,7 @@ void meter_clear(struct meter *meter)
     meter->compared = meter->splits = 0;
     meter->first_run_bytes = meter->open_run_bytes = 0;
     for (unsigned i = 0; i < METER_N_DIRECTIONS; i++)
-        meter_moves_clear(&meter->moves[i]);
+        meter_sparse_jumps_clear(&meter->moves[i]);
     free(meter->tally);
     meter->tally = NULL;
     meter_lengths_clear(&meter->lengths);
@@ -98,7 +98,7 @@ void meter_pour_jumps(const struct meter *meter, struct meter_jumps jumps[METER_
     struct meter_tallied found;
 
     for (unsigned i = 0; i < METER_N_DIRECTIONS; i++)
-        meter_moves_pour(&meter->moves[i], &jumps[i]);
+        meter_sparse_jumps_pour(&meter->moves[i], &jumps[i]);
     for (unsigned slot = 0;
          meter->tally != NULL && meter_tally_next(meter->tally, &slot, &found);) {
         jumps[found.direction].bin[found.bin].count += found.count;

@@ -15,7 +15,7 @@
 #include "head.h"
 #include "jumps.h"
 #include "lengths.h"
-#include "moves.h"
+#include "sparse_jumps.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -45,8 +45,8 @@ struct meter {
     uint64_t open_run_bytes;      /* mapped bytes since the last break, or since the begin */
     struct meter_lengths lengths; /* runs that have a break on either side */
     struct meter_head head;
-    struct meter_moves moves[METER_N_DIRECTIONS]; /* jumps, with those that stand in */
-    struct meter_tally *tally;                    /* NULL: none */
+    struct meter_sparse_jumps moves[METER_N_DIRECTIONS]; /* jumps, with those that stand in */
+    struct meter_tally *tally;                           /* NULL: none */
 };
 
 /*

@@ -23,7 +23,7 @@ struct meter_ordered *meter_ordered_new(const struct meter_ordered_shape *shape)
 }
 
 /* All moves, one after the other; NULL behind the last. */
-static struct meter_moves *moves_of(struct meter_ordered *ordered, unsigned i)
+static struct meter_sparse_jumps *moves_of(struct meter_ordered *ordered, unsigned i)
 {
     if (i < METER_N_DIRECTIONS)
         return &ordered->ways[i];
@@ -34,23 +34,23 @@ static struct meter_moves *moves_of(struct meter_ordered *ordered, unsigned i)
 void meter_ordered_clear(struct meter_ordered *ordered)
 {
     const struct meter_ordered_shape shape = ordered->shape;
-    struct meter_moves *moves;
+    struct meter_sparse_jumps *moves;
 
     memset(ordered, 0, offsetof(struct meter_ordered, ways));
     ordered->shape = shape;
     ordered->l2_old_off = METER_ORDERED_NONE;
     for (unsigned i = 0; (moves = moves_of(ordered, i)) != NULL; i++)
-        meter_moves_clear(moves);
+        meter_sparse_jumps_clear(moves);
 }
 
 void meter_ordered_free(struct meter_ordered *ordered)
 {
-    struct meter_moves *moves;
+    struct meter_sparse_jumps *moves;
 
     if (ordered == NULL)
         return;
     for (unsigned i = 0; (moves = moves_of(ordered, i)) != NULL; i++)
-        meter_moves_free(moves);
+        meter_sparse_jumps_free(moves);
     free(ordered);
 }
 
@@ -79,7 +79,8 @@ static void cross(struct meter_ordered *ordered, enum meter_direction direction,
 {
     bool less = more < 0;
 
-    meter_moves_add(&ordered->between[direction][less], less ? -(uint64_t)more : (uint64_t)more, 1);
+    meter_sparse_jumps_add(&ordered->between[direction][less],
+                           less ? -(uint64_t)more : (uint64_t)more, 1);
 }
 
 /* Goes to @to, and reads @bytes there: those that the drive still has in its buffer are free. */
@@ -96,13 +97,13 @@ static void read_at(struct meter_ordered *ordered, struct meter_ordered_place to
         cross(ordered, there ? METER_FORWARD : METER_BACKWARD,
               (int64_t)(there ? to.off - at.off : at.off - to.off));
     } else if (to.off > at.off) {
-        meter_moves_add(&ordered->ways[METER_FORWARD], to.off - at.off, 1);
+        meter_sparse_jumps_add(&ordered->ways[METER_FORWARD], to.off - at.off, 1);
     } else if (to.off < at.off) {
         uint64_t back = at.off - to.off;
 
         ordered->read_bytes -= meter_head_buffered(back, bytes);
         if (back > METER_HEAD_BUFFER_BYTES)
-            meter_moves_add(&ordered->ways[METER_BACKWARD], back, 1);
+            meter_sparse_jumps_add(&ordered->ways[METER_BACKWARD], back, 1);
     }
     ordered->at = (struct meter_ordered_place){to.region, to.off + bytes};
     ordered->read_bytes += bytes;
@@ -376,7 +377,7 @@ static struct shift shift_of(struct meter_ordered *left, const struct meter_orde
     gap[1] = round_up(end + lead->end, unit) - round_up(end + lead->end, SECTOR_BYTES);
     for (unsigned i = 0; i < 2; i++)
         if (gap[i] > 0)
-            meter_moves_add(&left->ways[METER_FORWARD], gap[i], i == 0 ? -1 : 1);
+            meter_sparse_jumps_add(&left->ways[METER_FORWARD], gap[i], i == 0 ? -1 : 1);
     return shift;
 }
 
@@ -422,18 +423,18 @@ void meter_ordered_join(struct meter_ordered *left, const struct meter_ordered *
 
 /* Each bin as a whole, to where its mean is then. */
 static void add_between(struct meter_ordered *left, unsigned direction, bool less,
-                        const struct meter_moves *moves, uint64_t times)
+                        const struct meter_sparse_jumps *moves, uint64_t times)
 {
-    struct meter_moves_bin bin = METER_MOVES_FIRST;
+    struct meter_sparse_jumps_bin bin = METER_SPARSE_JUMPS_FIRST;
 
-    while (meter_moves_next(moves, &bin)) {
+    while (meter_sparse_jumps_next(moves, &bin)) {
         __int128 sum =
             (less ? -(__int128)bin.sum : (__int128)bin.sum) + (__int128)left->joined * bin.count;
         unsigned __int128 length = (unsigned __int128)(sum < 0 ? -sum : sum);
 
-        meter_moves_add_bin(&left->between[direction][sum < 0],
-                            meter_jump_bin_of((uint64_t)(length / bin.count)), times * bin.count,
-                            times * length);
+        meter_sparse_jumps_add_bin(&left->between[direction][sum < 0],
+                                   meter_jump_bin_of((uint64_t)(length / bin.count)),
+                                   times * bin.count, times * length);
     }
     if (moves->error != 0)
         left->between[direction][less].error = moves->error;
@@ -443,7 +444,7 @@ void meter_ordered_add_inner(struct meter_ordered *left, const struct meter_orde
                              uint64_t times)
 {
     for (unsigned direction = 0; direction < METER_N_DIRECTIONS; direction++) {
-        meter_moves_merge(&left->ways[direction], &right->ways[direction], times);
+        meter_sparse_jumps_merge(&left->ways[direction], &right->ways[direction], times);
         for (unsigned less = 0; less < 2; less++)
             add_between(left, direction, less, &right->between[direction][less], times);
     }
@@ -451,12 +452,12 @@ void meter_ordered_add_inner(struct meter_ordered *left, const struct meter_orde
 
 /* ---- the whole ---- */
 
-static void pour_between(const struct meter_moves *moves, bool less, uint64_t front_bytes,
+static void pour_between(const struct meter_sparse_jumps *moves, bool less, uint64_t front_bytes,
                          struct meter_jumps *jumps)
 {
-    struct meter_moves_bin bin = METER_MOVES_FIRST;
+    struct meter_sparse_jumps_bin bin = METER_SPARSE_JUMPS_FIRST;
 
-    while (meter_moves_next(moves, &bin)) {
+    while (meter_sparse_jumps_next(moves, &bin)) {
         uint64_t mean = (uint64_t)(bin.sum / bin.count);
         uint64_t length = !less ? front_bytes + mean : front_bytes > mean ? front_bytes - mean : 0;
         struct meter_jump_bin *to = &jumps->bin[meter_jump_bin_of(length)];
@@ -470,7 +471,7 @@ void meter_ordered_pour(const struct meter_ordered *ordered, uint64_t front_byte
                         struct meter_jumps jumps[METER_N_DIRECTIONS])
 {
     for (unsigned direction = 0; direction < METER_N_DIRECTIONS; direction++) {
-        meter_moves_pour(&ordered->ways[direction], &jumps[direction]);
+        meter_sparse_jumps_pour(&ordered->ways[direction], &jumps[direction]);
         for (unsigned less = 0; less < 2; less++)
             pour_between(&ordered->between[direction][less], less, front_bytes, &jumps[direction]);
     }

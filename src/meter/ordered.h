@@ -15,7 +15,7 @@
 #ifndef METER_ORDERED_H
 #define METER_ORDERED_H
 
-#include "moves.h"
+#include "sparse_jumps.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -63,9 +63,9 @@ struct meter_ordered {
     struct meter_ordered_lead lead;
 
     int64_t joined; /* of what was joined last, so much longer was the way between regions */
-    struct meter_moves ways[METER_N_DIRECTIONS]; /* inside one region */
+    struct meter_sparse_jumps ways[METER_N_DIRECTIONS]; /* inside one region */
     /* From region to region. Their length is all tables and this: [0] added, [1] taken away. */
-    struct meter_moves between[METER_N_DIRECTIONS][2];
+    struct meter_sparse_jumps between[METER_N_DIRECTIONS][2];
 };
 
 #define METER_ORDERED_NONE UINT64_MAX

@@ -37,7 +37,7 @@ struct meter_step meter_step_judge(const struct meter_file *file, const struct m
 void meter_step_count_jump(struct meter *meter, struct meter_step jump)
 {
     meter->near_jumps += jump.direction == METER_FORWARD && jump.distance <= METER_NEAR_BYTES;
-    meter_moves_add(&meter->moves[jump.direction], jump.distance, 1);
+    meter_sparse_jumps_add(&meter->moves[jump.direction], jump.distance, 1);
 }
 
 /* ---- what the head does ---- */
@@ -74,7 +74,7 @@ static bool lead_head_on(struct meter_head *head, const struct meter_edge *befor
     uint64_t gap = after->read_begin - before->read_end;
 
     if (after->read_begin > before->read_end) {
-        meter_moves_add(&head->holes, gap, 1);
+        meter_sparse_jumps_add(&head->holes, gap, 1);
         if (!straight)
             meter_head_take_back(head, METER_FORWARD, gap);
     } else if (straight) {

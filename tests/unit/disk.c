@@ -258,8 +258,8 @@ static void a_plan_costs_its_bytes_and_its_ways(void **state)
     assert_close(meter_disk_plan_seconds(METER_DISK_HDD, &plan), transfer / 150e6);
     assert_close(meter_disk_plan_seconds(METER_DISK_SSD, &plan), transfer / 530e6 + 64 * 60e-6);
     assert_close(meter_disk_plan_seconds(METER_DISK_NVME, &plan), transfer / 3.2e9 + 64 * 20e-6);
-    meter_moves_add(&layout.head.detours[METER_BACKWARD], 32 * MIB, 1);
-    meter_moves_add(&layout.head.detours[METER_FORWARD], 300000, 1);
+    meter_sparse_jumps_add(&layout.head.detours[METER_BACKWARD], 32 * MIB, 1);
+    meter_sparse_jumps_add(&layout.head.detours[METER_FORWARD], 300000, 1);
     assert_close(meter_disk_plan_seconds(METER_DISK_HDD, &plan),
                  transfer / 150e6 + 0.8e-3 + 13.1e-3 * sqrt(32.0 * (double)MIB / 4e12) + 4.17e-3 +
                      300000 / 150e6);

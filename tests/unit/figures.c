@@ -136,9 +136,9 @@ static void breaks_are_the_sum_of_both_directions(void **state)
     struct report_walk walk;
 
     (void)state;
-    meter_moves_add(&meter->moves[METER_BACKWARD], 100000, 1);
-    meter_moves_add(&meter->moves[METER_FORWARD], 3000, 1);
-    meter_moves_add(&meter->moves[METER_FORWARD], 5000000, 1);
+    meter_sparse_jumps_add(&meter->moves[METER_BACKWARD], 100000, 1);
+    meter_sparse_jumps_add(&meter->moves[METER_FORWARD], 3000, 1);
+    meter_sparse_jumps_add(&meter->moves[METER_FORWARD], 5000000, 1);
     meter->near_jumps = 1;
     walk = figures_of(meter, 5);
     assert_int_equal(walk.breaks, 3);
@@ -165,23 +165,23 @@ static void the_jump_histogram_goes_by_powers_of_two(void **state)
     };
     const uint64_t runs[] = {CLUSTER};
     struct meter *meter = meter_of(runs, 1);
-    struct meter_moves *backward = &meter->moves[METER_BACKWARD];
-    struct meter_moves *forward = &meter->moves[METER_FORWARD];
+    struct meter_sparse_jumps *backward = &meter->moves[METER_BACKWARD];
+    struct meter_sparse_jumps *forward = &meter->moves[METER_FORWARD];
     struct report_walk walk;
 
     (void)state;
-    meter_moves_add(backward, 0, 1);
-    meter_moves_add(forward, 1, 1);
-    meter_moves_add(backward, 8, 1);
-    meter_moves_add(forward, 15, 1);
-    meter_moves_add(backward, 65536, 1);
-    meter_moves_add(backward, 80000, 1);
-    meter_moves_add(backward, 131071, 1);
-    meter_moves_add(forward, 65536, 1);
-    meter_moves_add(forward, 100000, 1);
-    meter_moves_add(backward, 131072, 1);
-    meter_moves_add(forward, UINT64_C(1) << 63, 1);
-    meter_moves_add(forward, UINT64_MAX, 1);
+    meter_sparse_jumps_add(backward, 0, 1);
+    meter_sparse_jumps_add(forward, 1, 1);
+    meter_sparse_jumps_add(backward, 8, 1);
+    meter_sparse_jumps_add(forward, 15, 1);
+    meter_sparse_jumps_add(backward, 65536, 1);
+    meter_sparse_jumps_add(backward, 80000, 1);
+    meter_sparse_jumps_add(backward, 131071, 1);
+    meter_sparse_jumps_add(forward, 65536, 1);
+    meter_sparse_jumps_add(forward, 100000, 1);
+    meter_sparse_jumps_add(backward, 131072, 1);
+    meter_sparse_jumps_add(forward, UINT64_C(1) << 63, 1);
+    meter_sparse_jumps_add(forward, UINT64_MAX, 1);
     walk = figures_of(meter, 1);
     assert_int_equal(walk.jump_histogram.n, COUNT(expected));
     assert_memory_equal(walk.jump_histogram.list, expected, sizeof(expected));
@@ -220,9 +220,9 @@ static void all_classes_find_room(void **state)
     for (unsigned i = 0; i < COUNT(runs); i++)
         runs[i] = UINT64_C(1) << (9 + i);
     meter = meter_of(runs, COUNT(runs));
-    meter_moves_add(&meter->moves[METER_FORWARD], 0, 1);
+    meter_sparse_jumps_add(&meter->moves[METER_FORWARD], 0, 1);
     for (unsigned i = 0; i < 64; i++)
-        meter_moves_add(&meter->moves[METER_FORWARD], UINT64_C(1) << i, 1);
+        meter_sparse_jumps_add(&meter->moves[METER_FORWARD], UINT64_C(1) << i, 1);
     walk = figures_of(meter, 1);
     assert_int_equal(walk.run_histogram.n, COUNT(runs));
     assert_int_equal(walk.jump_histogram.n, 65);
@@ -293,7 +293,7 @@ static void a_mean_of_distances_beyond_64_bits(void **state)
 
     (void)state;
     for (unsigned i = 0; i < 4; i++)
-        meter_moves_add(&meter->moves[METER_BACKWARD], UINT64_C(3) << 62, 1);
+        meter_sparse_jumps_add(&meter->moves[METER_BACKWARD], UINT64_C(3) << 62, 1);
     walk = figures_of(meter, 1);
     assert_is(walk.backward_jump_mean_bytes, 0x3p62);
     walk_free(&walk);

@@ -130,15 +130,15 @@ static void assert_same_way(const struct meter *meter, const struct disk *disk)
     memset(way, 0, sizeof(way));
     meter_pour_jumps(meter, way);
     for (unsigned direction = 0; direction < METER_N_DIRECTIONS; direction++)
-        meter_moves_pour(&meter->head.detours[direction], &way[direction]);
-    meter_moves_pour(&meter->head.holes, &way[METER_FORWARD]);
+        meter_sparse_jumps_pour(&meter->head.detours[direction], &way[direction]);
+    meter_sparse_jumps_pour(&meter->head.holes, &way[METER_FORWARD]);
     assert_same_jumps(&way[METER_FORWARD], &disk->way[METER_FORWARD]);
     assert_same_jumps(&way[METER_BACKWARD], &disk->way[METER_BACKWARD]);
     assert_int_equal(meter->head.switches, disk->switches);
     assert_int_equal(meter->head.read_bytes, disk->bytes);
     assert_int_equal(meter->head.again_bytes, disk->again_bytes);
     memset(way, 0, sizeof(way));
-    meter_moves_pour(&meter->head.again, &way[METER_BACKWARD]);
+    meter_sparse_jumps_pour(&meter->head.again, &way[METER_BACKWARD]);
     assert_same_jumps(&way[METER_BACKWARD], &disk->again);
 }
 
@@ -387,7 +387,7 @@ static void the_ways_to_a_blob_in_two_places_are_the_real_ones(void **state)
 
     meter_pour_jumps(meter, way);
     for (unsigned direction = 0; direction < METER_N_DIRECTIONS; direction++)
-        meter_moves_pour(&meter->head.detours[direction], &way[direction]);
+        meter_sparse_jumps_pour(&meter->head.detours[direction], &way[direction]);
     meter_jumps_add(&expected[METER_FORWARD], 84 * MIB);
     meter_jumps_add(&expected[METER_BACKWARD], 87 * MIB);
     meter_jumps_add(&expected[METER_FORWARD], 84 * MIB);
@@ -398,7 +398,7 @@ static void the_ways_to_a_blob_in_two_places_are_the_real_ones(void **state)
     assert_int_equal(meter->head.again_bytes, 3 * MIB);
     assert_int_equal(meter->head.at.off, 92 * MIB);
     memset(way, 0, sizeof(way));
-    meter_moves_pour(&meter->head.again, &way[METER_BACKWARD]);
+    meter_sparse_jumps_pour(&meter->head.again, &way[METER_BACKWARD]);
     assert_int_equal(meter_jumps_total(&way[METER_BACKWARD]).count, 1);
     assert_true(meter_jumps_total(&way[METER_BACKWARD]).sum == 3 * MIB);
     meter_free(meter);

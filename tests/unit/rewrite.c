@@ -87,7 +87,7 @@ static struct meter_jump_total ways(const struct meter_layout *layout,
 {
     struct meter_jumps jumps = {0};
 
-    meter_moves_pour(&layout->head.detours[direction], &jumps);
+    meter_sparse_jumps_pour(&layout->head.detours[direction], &jumps);
     return meter_jumps_total(&jumps);
 }
 

@@ -49,14 +49,15 @@ static inline void assert_same_jumps(const struct meter_jumps *a, const struct m
     }
 }
 
-static inline void assert_same_moves(const struct meter_moves *a, const struct meter_moves *b)
+static inline void assert_same_moves(const struct meter_sparse_jumps *a,
+                                     const struct meter_sparse_jumps *b)
 {
     static struct meter_jumps all_a, all_b;
 
     memset(&all_a, 0, sizeof(all_a));
     memset(&all_b, 0, sizeof(all_b));
-    meter_moves_pour(a, &all_a);
-    meter_moves_pour(b, &all_b);
+    meter_sparse_jumps_pour(a, &all_a);
+    meter_sparse_jumps_pour(b, &all_b);
     assert_same_jumps(&all_a, &all_b);
 }
 
