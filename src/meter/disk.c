@@ -156,10 +156,10 @@ static double plan_way_seconds(const struct meter_disk_plan *plan)
     double seconds = 0;
 
     memset(way, 0, sizeof(way));
-    if (plan->ordered != NULL)
-        meter_ordered_pour(plan->ordered, plan->front_bytes, way);
+    if (plan->defragged != NULL)
+        meter_defragged_pour(plan->defragged, plan->front_bytes, way);
     for (unsigned direction = 0; direction < METER_N_DIRECTIONS; direction++) {
-        if (plan->ordered == NULL)
+        if (plan->defragged == NULL)
             meter_sparse_jumps_pour(&plan->layout->head.detours[direction], &way[direction]);
         seconds += jumps_seconds((enum meter_direction)direction, &way[direction]);
     }
@@ -168,8 +168,8 @@ static double plan_way_seconds(const struct meter_disk_plan *plan)
 
 double meter_disk_plan_seconds(enum meter_disk_kind kind, const struct meter_disk_plan *plan)
 {
-    uint64_t bytes = plan->more_bytes + (plan->ordered != NULL ? plan->ordered->read_bytes
-                                                               : plan->layout->head.read_bytes);
+    uint64_t bytes = plan->more_bytes + (plan->defragged != NULL ? plan->defragged->read_bytes
+                                                                 : plan->layout->head.read_bytes);
 
     if (kind != METER_DISK_HDD)
         return flash_seconds(kind, bytes, plan->reads + plan->gaps, 1);

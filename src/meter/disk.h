@@ -6,9 +6,9 @@
 #ifndef METER_DISK_H
 #define METER_DISK_H
 
+#include "converted.h"
+#include "defragged.h"
 #include "meter.h"
-#include "ordered.h"
-#include "rewrite.h"
 
 #include <stdint.h>
 
@@ -41,8 +41,8 @@ struct meter_disk_time meter_disk_time(enum meter_disk_kind kind, const struct m
 struct meter_disk_plan {
     /* One of the two. */
     const struct meter_layout *layout;
-    const struct meter_ordered *ordered;
-    uint64_t front_bytes;     /* of the latter: see meter_ordered_pour */
+    const struct meter_defragged *defragged;
+    uint64_t front_bytes;     /* of the latter: see meter_defragged_pour */
     uint64_t more_bytes;      /* that are read on the way: tables of nothing but zeros */
     uint64_t over_bytes;      /* that are read over */
     uint64_t gaps, gap_bytes; /* so many more, so large: the image's refcounts lie there */

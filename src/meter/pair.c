@@ -29,14 +29,14 @@ int meter_pair_init(struct meter_pair *pair, uint64_t unit_bytes, unsigned n_fil
     *pair = (struct meter_pair){.plain = meter_new(unit_bytes, n_files)};
     if (wanted->stage != NULL)
         pair->staged = meter_new(wanted->stage->unit_bytes, wanted->stage->n_files);
-    if (wanted->rewrite != NULL)
-        pair->rewrite = meter_rewrite_new(wanted->rewrite);
-    if (wanted->ordered != NULL)
-        pair->ordered = meter_ordered_new(wanted->ordered);
+    if (wanted->converted != NULL)
+        pair->converted = meter_converted_new(wanted->converted);
+    if (wanted->defragged != NULL)
+        pair->defragged = meter_defragged_new(wanted->defragged);
     if (init_rasters(pair, wanted) == 0 && pair->plain != NULL &&
         (wanted->stage == NULL || pair->staged != NULL) &&
-        (wanted->rewrite == NULL || pair->rewrite != NULL) &&
-        (wanted->ordered == NULL || pair->ordered != NULL))
+        (wanted->converted == NULL || pair->converted != NULL) &&
+        (wanted->defragged == NULL || pair->defragged != NULL))
         return 0;
     meter_pair_free(pair);
     return -ENOMEM;
@@ -46,8 +46,8 @@ void meter_pair_free(struct meter_pair *pair)
 {
     meter_free(pair->plain);
     meter_free(pair->staged);
-    meter_rewrite_free(pair->rewrite);
-    meter_ordered_free(pair->ordered);
+    meter_converted_free(pair->converted);
+    meter_defragged_free(pair->defragged);
     meter_raster_free(pair->raster);
     meter_raster_free(pair->staged_raster);
     free(pair->sieved);
@@ -59,10 +59,10 @@ void meter_pair_clear(struct meter_pair *pair)
     meter_clear(pair->plain);
     if (pair->staged != NULL)
         meter_clear(pair->staged);
-    if (pair->rewrite != NULL)
-        meter_rewrite_clear(pair->rewrite);
-    if (pair->ordered != NULL)
-        meter_ordered_clear(pair->ordered);
+    if (pair->converted != NULL)
+        meter_converted_clear(pair->converted);
+    if (pair->defragged != NULL)
+        meter_defragged_clear(pair->defragged);
     if (pair->raster != NULL)
         meter_raster_clear(pair->raster);
     if (pair->staged_raster != NULL)
@@ -74,8 +74,8 @@ void meter_pair_settle(struct meter_pair *pair)
     meter_settle(pair->plain);
     if (pair->staged != NULL)
         meter_settle(pair->staged);
-    if (pair->rewrite != NULL)
-        meter_rewrite_settle(pair->rewrite);
+    if (pair->converted != NULL)
+        meter_converted_settle(pair->converted);
 }
 
 static int take_staged(void *context, const struct piece_batch *batch)
@@ -103,10 +103,10 @@ int meter_pair_take(struct meter_pair *pair, const struct piece_stage *stage, vo
 {
     batch = picture(pair, batch);
     meter_take(pair->plain, batch);
-    if (pair->rewrite != NULL)
-        meter_rewrite_take(pair->rewrite, batch);
-    if (pair->ordered != NULL)
-        meter_ordered_take(pair->ordered, batch);
+    if (pair->converted != NULL)
+        meter_converted_take(pair->converted, batch);
+    if (pair->defragged != NULL)
+        meter_defragged_take(pair->defragged, batch);
     if (stage == NULL)
         return 0;
     return stage->take(state, batch, (struct piece_sink){take_staged, pair});
@@ -117,10 +117,10 @@ static void join_meters(struct meter_pair *left, const struct meter_pair *right,
     meter_join(left->plain, right->plain, shift);
     if (left->staged != NULL)
         meter_join(left->staged, right->staged, shift);
-    if (left->rewrite != NULL)
-        meter_rewrite_join(left->rewrite, right->rewrite);
-    if (left->ordered != NULL)
-        meter_ordered_join(left->ordered, right->ordered);
+    if (left->converted != NULL)
+        meter_converted_join(left->converted, right->converted);
+    if (left->defragged != NULL)
+        meter_defragged_join(left->defragged, right->defragged);
 }
 
 void meter_pair_join(struct meter_pair *left, const struct meter_pair *right, uint64_t shift)
@@ -137,10 +137,10 @@ void meter_pair_add_inner(struct meter_pair *left, const struct meter_pair *righ
     meter_add_inner(left->plain, right->plain, times);
     if (left->staged != NULL)
         meter_add_inner(left->staged, right->staged, times);
-    if (left->rewrite != NULL)
-        meter_rewrite_add_inner(left->rewrite, right->rewrite, times);
-    if (left->ordered != NULL)
-        meter_ordered_add_inner(left->ordered, right->ordered, times);
+    if (left->converted != NULL)
+        meter_converted_add_inner(left->converted, right->converted, times);
+    if (left->defragged != NULL)
+        meter_defragged_add_inner(left->defragged, right->defragged, times);
 }
 
 void meter_pair_merge(struct meter_pair *left, struct meter_pair *right)
@@ -159,11 +159,11 @@ int meter_pair_error(const struct meter_pair *pair)
 
     if (ret == 0 && pair->staged != NULL)
         ret = meter_error(pair->staged);
-    if (ret == 0 && pair->ordered != NULL)
-        ret = meter_ordered_error(pair->ordered);
+    if (ret == 0 && pair->defragged != NULL)
+        ret = meter_defragged_error(pair->defragged);
     if (ret == 0 && pair->raster != NULL)
         ret = meter_raster_error(pair->raster);
     if (ret == 0 && pair->staged_raster != NULL)
         ret = meter_raster_error(pair->staged_raster);
-    return ret == 0 && pair->rewrite != NULL ? meter_rewrite_error(pair->rewrite) : ret;
+    return ret == 0 && pair->converted != NULL ? meter_converted_error(pair->converted) : ret;
 }

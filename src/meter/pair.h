@@ -6,10 +6,10 @@
 #ifndef METER_PAIR_H
 #define METER_PAIR_H
 
+#include "converted.h"
+#include "defragged.h"
 #include "meter.h"
-#include "ordered.h"
 #include "raster.h"
-#include "rewrite.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -20,8 +20,8 @@ struct meter_pair {
     struct meter *plain;
     struct meter *staged; /* NULL without a stage */
     /* All pieces in one new file, written by convert or by defrag; NULL where nobody asked. */
-    struct meter_rewrite *rewrite;
-    struct meter_ordered *ordered;
+    struct meter_converted *converted;
+    struct meter_defragged *defragged;
     struct meter_raster *raster, *staged_raster; /* of plain and of staged; NULL: not asked for */
     struct piece_batch *sieved;                  /* room for pieces without zeros */
 };
@@ -29,8 +29,8 @@ struct meter_pair {
 /* What there is to be besides a meter of the pieces. NULL: that is not to be. */
 struct meter_pair_wanted {
     const struct piece_stage *stage;
-    const struct meter_layout_shape *rewrite;
-    const struct meter_ordered_shape *ordered;
+    const struct meter_layout_shape *converted;
+    const struct meter_defragged_shape *defragged;
     const struct meter_raster_shape *raster, *staged_raster;
     bool zeros; /* there may be pieces of zeros; nothing but the rasters gets to see them */
 };

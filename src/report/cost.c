@@ -79,12 +79,12 @@ static uint64_t refcount_blocks(const struct report_format *format,
 
 /* The one that convert writes. */
 static struct meter_disk_plan converted(const struct piece_counts *counts,
-                                        const struct meter_rewrite *rewrite,
+                                        const struct meter_converted *rewrite,
                                         const struct report_format *format,
                                         const struct report_table *table)
 {
     bool packed = report_recipe_compresses(format, table);
-    struct meter_disk_plan plan = {.layout = meter_rewrite_layout(rewrite, packed),
+    struct meter_disk_plan plan = {.layout = meter_converted_layout(rewrite, packed),
                                    .gap_bytes = format->cluster_bytes,
                                    .reads = counts->reads_unbroken};
 
@@ -99,11 +99,11 @@ static struct meter_disk_plan converted(const struct piece_counts *counts,
 
 /* Of a part of the disk it is not known what lies before its data: all that there may be. */
 static struct meter_disk_plan in_order(const struct piece_counts *counts,
-                                       const struct meter_ordered *ordered,
+                                       const struct meter_defragged *defragged,
                                        const struct report_format *format,
                                        const struct report_table *table)
 {
-    struct meter_disk_plan plan = {.ordered = ordered,
+    struct meter_disk_plan plan = {.defragged = defragged,
                                    .front_bytes = counts->l2_tables * format->cluster_bytes,
                                    .over_bytes = counts->kept_gap_bytes,
                                    .reads = counts->reads_unbroken};
@@ -120,18 +120,18 @@ void report_cost_after(const struct report_profile *profile, const struct piece_
 {
     struct meter_disk_plan plan;
 
-    if (!table->disk.known || (meters->rewrite == NULL && meters->ordered == NULL))
+    if (!table->disk.known || (meters->converted == NULL && meters->defragged == NULL))
         return;
     /* What of it is shared with the active state will lie in the order of that. */
-    if (table->is_snapshot && meters->ordered != NULL)
+    if (table->is_snapshot && meters->defragged != NULL)
         return;
     if (format->data_file.bytes != NULL &&
         !report_recipe_flattens(table)) { /* its data stay where they are */
         table->disk.after_defrag_seconds = opt_f64_of(table->disk.seconds);
         return;
     }
-    plan = meters->ordered != NULL ? in_order(counts, meters->ordered, format, table)
-                                   : converted(counts, meters->rewrite, format, table);
+    plan = meters->defragged != NULL ? in_order(counts, meters->defragged, format, table)
+                                     : converted(counts, meters->converted, format, table);
     table->disk.after_defrag_seconds = opt_f64_of(meter_disk_plan_seconds(profile->kind, &plan));
 }
 

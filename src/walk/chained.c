@@ -70,7 +70,7 @@ static int new_pair(const struct chained *chained, struct meter_pair *pair)
     const struct walk_options *options = chained->options;
     const struct meter_pair_wanted wanted = {
         .stage = options->stage,
-        .rewrite = options->rewrite != WALK_NO_REWRITE ? &shape : NULL,
+        .converted = options->rewrite != WALK_NO_REWRITE ? &shape : NULL,
         .raster = options->raster,
         .staged_raster = options->staged_raster,
         .zeros = walk_has_raster(options),

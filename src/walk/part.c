@@ -24,9 +24,9 @@ static struct meter_layout_shape converted(const struct walk_part *part, uint64_
     return walk_shape_of_converted(part->header, part->options->span, virtual_bytes);
 }
 
-static struct meter_ordered_shape ordered(const struct format_header *header)
+static struct meter_defragged_shape defragged(const struct format_header *header)
 {
-    return (struct meter_ordered_shape){
+    return (struct meter_defragged_shape){
         .cluster_bytes = header->cluster_bytes,
         .l2_in_front = format_l2_in_front(header->cluster_bytes),
         .blob_refs = 1 + (uint64_t)header->n_snapshots, /* perhaps they have it, too */
@@ -43,15 +43,15 @@ static int new_pair(const struct walk_part *part, uint64_t virtual_bytes, bool a
 {
     const enum walk_rewrite by = part->options->rewrite;
     const struct meter_layout_shape shape = converted(part, virtual_bytes);
-    const struct meter_ordered_shape order = ordered(part->header);
+    const struct meter_defragged_shape order = defragged(part->header);
     const struct walk_options *options = part->options;
     const struct meter_pair_wanted wanted = {
         .stage = part->stage,
         .zeros = walk_has_raster(options),
         .raster = pictured ? options->raster : NULL,
         .staged_raster = pictured ? options->staged_raster : NULL,
-        .rewrite = by == WALK_CONVERT ? &shape : NULL,
-        .ordered = by == WALK_DEFRAG && active ? &order : NULL};
+        .converted = by == WALK_CONVERT ? &shape : NULL,
+        .defragged = by == WALK_DEFRAG && active ? &order : NULL};
 
     return meter_pair_init(pair, format_unit_bytes(part->header), PIECE_N_FILES, &wanted);
 }
@@ -82,8 +82,8 @@ static struct piece_sink begin(void *context, struct tables_members members, siz
         meter_pair_clear(&part->shared);
     else if (new_pair(part, virtual_bytes, true, true, &part->shared) < 0)
         return (struct piece_sink){refuse, NULL};
-    if (part->into->rewrite != NULL)
-        part->into->rewrite->shape = converted(part, virtual_bytes);
+    if (part->into->converted != NULL)
+        part->into->converted->shape = converted(part, virtual_bytes);
     return (struct piece_sink){take, part};
 }
 

@@ -2,8 +2,8 @@
 /* The meters of one walk: each sees what it would see by itself, in one part or in several. */
 #include "pair.h"
 
+#include "converted.h"
 #include "pieces.h"
-#include "rewrite.h"
 #include "same_meter.h"
 #include "stage.h"
 
@@ -14,7 +14,7 @@
 #define TABLES 3
 #define PER_BATCH 20
 
-static const struct meter_ordered_shape order = {C, true, 1, 65535};
+static const struct meter_defragged_shape order = {C, true, 1, 65535};
 static const struct meter_layout_shape shape = {.cluster_bytes = C,
                                                 .part_bytes = C,
                                                 .slice_bytes = C,
@@ -80,15 +80,15 @@ static struct piece_batch *batch_of(uint64_t table)
 static struct meter_pair new_pair(bool staged, bool rewritten)
 {
     const struct meter_pair_wanted wanted = {.stage = staged ? &stage : NULL,
-                                             .rewrite = rewritten ? &shape : NULL,
-                                             .ordered = rewritten ? &order : NULL};
+                                             .converted = rewritten ? &shape : NULL,
+                                             .defragged = rewritten ? &order : NULL};
     struct meter_pair pair;
 
     assert_int_equal(meter_pair_init(&pair, C, 1, &wanted), 0);
     assert_non_null(pair.plain);
     assert_int_equal(pair.staged != NULL, staged);
-    assert_int_equal(pair.rewrite != NULL, rewritten);
-    assert_int_equal(pair.ordered != NULL, rewritten);
+    assert_int_equal(pair.converted != NULL, rewritten);
+    assert_int_equal(pair.defragged != NULL, rewritten);
     return pair;
 }
 
@@ -108,14 +108,14 @@ static void take(struct meter_pair *pair, uint64_t table)
 static void expect(const struct meter_pair *pair, const uint64_t *tables, size_t n)
 {
     struct meter *plain = meter_new(C, 1), *staged = meter_new(C, 2);
-    struct meter_rewrite *rewrite = meter_rewrite_new(&shape);
+    struct meter_converted *rewrite = meter_converted_new(&shape);
 
     for (size_t i = 0; i < n; i++) {
         struct piece_batch *batch = batch_of(tables[i]);
 
         meter_take(plain, batch);
-        meter_rewrite_take(rewrite, batch);
-        meter_rewrite_settle(rewrite);
+        meter_converted_take(rewrite, batch);
+        meter_converted_settle(rewrite);
         for (uint64_t k = 0; k < PER_BATCH; k++) {
             struct piece piece = piece_of(tables[i], k);
 
@@ -131,17 +131,17 @@ static void expect(const struct meter_pair *pair, const uint64_t *tables, size_t
     assert_same_meter(pair->plain, plain);
     if (pair->staged != NULL)
         assert_same_meter(pair->staged, staged);
-    if (pair->rewrite != NULL) {
-        assert_int_equal(pair->rewrite->whole.end, rewrite->whole.end);
-        assert_same_head(&pair->rewrite->whole.head, &rewrite->whole.head);
-        assert_int_equal(pair->ordered->end[METER_REGION_DATA], n * PER_BATCH * C);
-        assert_int_equal(pair->ordered->read_bytes, n * PER_BATCH * C);
-        assert_int_equal(pair->ordered->at.off, n * PER_BATCH * C);
+    if (pair->converted != NULL) {
+        assert_int_equal(pair->converted->whole.end, rewrite->whole.end);
+        assert_same_head(&pair->converted->whole.head, &rewrite->whole.head);
+        assert_int_equal(pair->defragged->end[METER_REGION_DATA], n * PER_BATCH * C);
+        assert_int_equal(pair->defragged->read_bytes, n * PER_BATCH * C);
+        assert_int_equal(pair->defragged->at.off, n * PER_BATCH * C);
     }
     assert_int_equal(meter_pair_error(pair), 0);
     meter_free(plain);
     meter_free(staged);
-    meter_rewrite_free(rewrite);
+    meter_converted_free(rewrite);
 }
 
 static void each_sees_what_it_would_see_by_itself(void **state)
@@ -202,7 +202,7 @@ static void one_part_can_follow_at_two_places(void **state)
         if (kind & 1)
             assert_same_meter(once.staged, whole.staged);
         if (kind & 2)
-            assert_same_head(&once.rewrite->whole.head, &whole.rewrite->whole.head);
+            assert_same_head(&once.converted->whole.head, &whole.converted->whole.head);
         meter_pair_free(&once);
         meter_pair_free(&part);
         meter_pair_free(&whole);
@@ -228,12 +228,12 @@ static void whichever_has_run_out_of_memory_is_told(void **state)
 
     (void)state;
     assert_int_equal(meter_pair_error(&pair), 0);
-    pair.rewrite->error = -ENOMEM;
+    pair.converted->error = -ENOMEM;
     assert_int_equal(meter_pair_error(&pair), -ENOMEM);
-    pair.rewrite->error = 0;
-    pair.ordered->ways[METER_FORWARD].error = -ENOMEM;
+    pair.converted->error = 0;
+    pair.defragged->ways[METER_FORWARD].error = -ENOMEM;
     assert_int_equal(meter_pair_error(&pair), -ENOMEM);
-    pair.ordered->ways[METER_FORWARD].error = 0;
+    pair.defragged->ways[METER_FORWARD].error = 0;
     pair.plain->lengths.error = -ENOMEM;
     assert_int_equal(meter_pair_error(&pair), -ENOMEM);
     pair.plain->lengths.error = 0;

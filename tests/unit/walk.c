@@ -343,26 +343,26 @@ static struct meter_layout_shape shape_of(struct small_image *small, const struc
     small_image_open(small, small->len);
     table = small_image_table(small);
     walk(small, &table, 1, &meters, &options);
-    assert_non_null(meters.rewrite);
-    shape = meters.rewrite->shape;
+    assert_non_null(meters.converted);
+    shape = meters.converted->shape;
     release(&table, &meters, 1);
     format_image_close(&small->image);
     return shape;
 }
 
-static struct meter_ordered_shape order_of(struct small_image *small)
+static struct meter_defragged_shape order_of(struct small_image *small)
 {
     const struct walk_options options = {.rewrite = WALK_DEFRAG};
-    struct meter_ordered_shape shape;
+    struct meter_defragged_shape shape;
     struct meter_pair meters;
     struct tables_table table;
 
     small_image_open(small, small->len);
     table = small_image_table(small);
     walk(small, &table, 1, &meters, &options);
-    assert_null(meters.rewrite);
-    assert_non_null(meters.ordered);
-    shape = meters.ordered->shape;
+    assert_null(meters.converted);
+    assert_non_null(meters.defragged);
+    shape = meters.defragged->shape;
     release(&table, &meters, 1);
     format_image_close(&small->image);
     return shape;
@@ -370,7 +370,7 @@ static struct meter_ordered_shape order_of(struct small_image *small)
 
 static void defrag_puts_tables_in_front_if_clusters_are_large(void **state)
 {
-    struct meter_ordered_shape shape;
+    struct meter_defragged_shape shape;
     struct small_image small;
 
     (void)state;

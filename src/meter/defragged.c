@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Owns where defrag puts things, as far as a walk can tell. Integers only. */
-#include "ordered.h"
+#include "defragged.h"
 
 #include "batch.h"
 #include "clones.h"
@@ -11,56 +11,56 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct meter_ordered *meter_ordered_new(const struct meter_ordered_shape *shape)
+struct meter_defragged *meter_defragged_new(const struct meter_defragged_shape *shape)
 {
-    struct meter_ordered *ordered = calloc(1, sizeof(*ordered));
+    struct meter_defragged *defragged = calloc(1, sizeof(*defragged));
 
-    if (ordered == NULL)
+    if (defragged == NULL)
         return NULL;
-    ordered->shape = *shape;
-    ordered->l2_old_off = METER_ORDERED_NONE;
-    return ordered;
+    defragged->shape = *shape;
+    defragged->l2_old_off = METER_DEFRAGGED_NONE;
+    return defragged;
 }
 
 /* All moves, one after the other; NULL behind the last. */
-static struct meter_sparse_jumps *moves_of(struct meter_ordered *ordered, unsigned i)
+static struct meter_sparse_jumps *moves_of(struct meter_defragged *defragged, unsigned i)
 {
     if (i < METER_N_DIRECTIONS)
-        return &ordered->ways[i];
+        return &defragged->ways[i];
     i -= METER_N_DIRECTIONS;
-    return i < 2 * METER_N_DIRECTIONS ? &ordered->between[i / 2][i % 2] : NULL;
+    return i < 2 * METER_N_DIRECTIONS ? &defragged->between[i / 2][i % 2] : NULL;
 }
 
-void meter_ordered_clear(struct meter_ordered *ordered)
+void meter_defragged_clear(struct meter_defragged *defragged)
 {
-    const struct meter_ordered_shape shape = ordered->shape;
+    const struct meter_defragged_shape shape = defragged->shape;
     struct meter_sparse_jumps *moves;
 
-    memset(ordered, 0, offsetof(struct meter_ordered, ways));
-    ordered->shape = shape;
-    ordered->l2_old_off = METER_ORDERED_NONE;
-    for (unsigned i = 0; (moves = moves_of(ordered, i)) != NULL; i++)
+    memset(defragged, 0, offsetof(struct meter_defragged, ways));
+    defragged->shape = shape;
+    defragged->l2_old_off = METER_DEFRAGGED_NONE;
+    for (unsigned i = 0; (moves = moves_of(defragged, i)) != NULL; i++)
         meter_sparse_jumps_clear(moves);
 }
 
-void meter_ordered_free(struct meter_ordered *ordered)
+void meter_defragged_free(struct meter_defragged *defragged)
 {
     struct meter_sparse_jumps *moves;
 
-    if (ordered == NULL)
+    if (defragged == NULL)
         return;
-    for (unsigned i = 0; (moves = moves_of(ordered, i)) != NULL; i++)
+    for (unsigned i = 0; (moves = moves_of(defragged, i)) != NULL; i++)
         meter_sparse_jumps_free(moves);
-    free(ordered);
+    free(defragged);
 }
 
-int meter_ordered_error(const struct meter_ordered *ordered)
+int meter_defragged_error(const struct meter_defragged *defragged)
 {
     for (unsigned i = 0; i < METER_N_DIRECTIONS; i++) {
-        int ret = ordered->ways[i].error;
+        int ret = defragged->ways[i].error;
 
         for (unsigned sign = 0; sign < 2 && ret == 0; sign++)
-            ret = ordered->between[i][sign].error;
+            ret = defragged->between[i][sign].error;
         if (ret != 0)
             return ret;
     }
@@ -75,110 +75,111 @@ static uint64_t round_up(uint64_t off, uint64_t unit_bytes)
 /* ---- the head ---- */
 
 /* A way from region to region, of which the data lie @more bytes further in theirs. */
-static void cross(struct meter_ordered *ordered, enum meter_direction direction, int64_t more)
+static void cross(struct meter_defragged *defragged, enum meter_direction direction, int64_t more)
 {
     bool less = more < 0;
 
-    meter_sparse_jumps_add(&ordered->between[direction][less],
+    meter_sparse_jumps_add(&defragged->between[direction][less],
                            less ? -(uint64_t)more : (uint64_t)more, 1);
 }
 
 /* Goes to @to, and reads @bytes there: those that the drive still has in its buffer are free. */
-static void read_at(struct meter_ordered *ordered, struct meter_ordered_place to, uint64_t bytes)
+static void read_at(struct meter_defragged *defragged, struct meter_defragged_place to,
+                    uint64_t bytes)
 {
-    const struct meter_ordered_place at = ordered->at;
+    const struct meter_defragged_place at = defragged->at;
 
-    if (!ordered->any) {
-        ordered->any = true;
-        ordered->first = to;
+    if (!defragged->any) {
+        defragged->any = true;
+        defragged->first = to;
     } else if (at.region != to.region) {
         bool there = to.region == METER_REGION_DATA;
 
-        cross(ordered, there ? METER_FORWARD : METER_BACKWARD,
+        cross(defragged, there ? METER_FORWARD : METER_BACKWARD,
               (int64_t)(there ? to.off - at.off : at.off - to.off));
     } else if (to.off > at.off) {
-        meter_sparse_jumps_add(&ordered->ways[METER_FORWARD], to.off - at.off, 1);
+        meter_sparse_jumps_add(&defragged->ways[METER_FORWARD], to.off - at.off, 1);
     } else if (to.off < at.off) {
         uint64_t back = at.off - to.off;
 
-        ordered->read_bytes -= meter_head_buffered(back, bytes);
+        defragged->read_bytes -= meter_head_buffered(back, bytes);
         if (back > METER_HEAD_BUFFER_BYTES)
-            meter_sparse_jumps_add(&ordered->ways[METER_BACKWARD], back, 1);
+            meter_sparse_jumps_add(&defragged->ways[METER_BACKWARD], back, 1);
     }
-    ordered->at = (struct meter_ordered_place){to.region, to.off + bytes};
-    ordered->read_bytes += bytes;
+    defragged->at = (struct meter_defragged_place){to.region, to.off + bytes};
+    defragged->read_bytes += bytes;
 }
 
-static void read_data(struct meter_ordered *ordered, uint64_t off, uint64_t bytes)
+static void read_data(struct meter_defragged *defragged, uint64_t off, uint64_t bytes)
 {
-    read_at(ordered, (struct meter_ordered_place){METER_REGION_DATA, off}, bytes);
+    read_at(defragged, (struct meter_defragged_place){METER_REGION_DATA, off}, bytes);
 }
 
 /* ---- clusters ---- */
 
 /* What follows begins a cluster. @straight: and is data. */
-static void close_blobs(struct meter_ordered *ordered, bool straight)
+static void close_blobs(struct meter_defragged *defragged, bool straight)
 {
-    uint64_t *end = &ordered->end[METER_REGION_DATA];
+    uint64_t *end = &defragged->end[METER_REGION_DATA];
 
-    if (!ordered->blobs_open)
+    if (!defragged->blobs_open)
         return;
-    if (ordered->lead.blobs && !ordered->lead.ended) {
-        ordered->lead.ended = true;
-        ordered->lead.end = *end;
-        ordered->lead.followed = straight && ordered->at.region == METER_REGION_DATA;
+    if (defragged->lead.blobs && !defragged->lead.ended) {
+        defragged->lead.ended = true;
+        defragged->lead.end = *end;
+        defragged->lead.followed = straight && defragged->at.region == METER_REGION_DATA;
     }
-    *end = round_up(*end, ordered->shape.cluster_bytes);
-    ordered->blobs_open = false;
-    ordered->last_refs = 0;
+    *end = round_up(*end, defragged->shape.cluster_bytes);
+    defragged->blobs_open = false;
+    defragged->last_refs = 0;
 }
 
 /* So many of them; the place of the first one. */
-static uint64_t allocate(struct meter_ordered *ordered, uint64_t n)
+static uint64_t allocate(struct meter_defragged *defragged, uint64_t n)
 {
     uint64_t off;
 
-    close_blobs(ordered, true);
-    ordered->any_data = true;
-    off = ordered->end[METER_REGION_DATA];
-    ordered->end[METER_REGION_DATA] += n * ordered->shape.cluster_bytes;
+    close_blobs(defragged, true);
+    defragged->any_data = true;
+    off = defragged->end[METER_REGION_DATA];
+    defragged->end[METER_REGION_DATA] += n * defragged->shape.cluster_bytes;
     return off;
 }
 
 /* Only those parts that are held are read. */
-static void add_parts(struct meter_ordered *ordered, uint64_t off, uint64_t part_bytes,
+static void add_parts(struct meter_defragged *defragged, uint64_t off, uint64_t part_bytes,
                       uint32_t missing)
 {
     for (unsigned at = 0, n; (n = piece_next_held(missing, &at)) > 0; at += n)
-        read_data(ordered, off + at * part_bytes, n * part_bytes);
+        read_data(defragged, off + at * part_bytes, n * part_bytes);
 }
 
 /* ---- tables ---- */
 
-static void begin_l2(struct meter_ordered *ordered, uint64_t table)
+static void begin_l2(struct meter_defragged *defragged, uint64_t table)
 {
-    ordered->l2_old_off = table;
-    if (ordered->shape.l2_in_front) {
-        ordered->l2_off = ordered->end[METER_REGION_L2];
-        ordered->end[METER_REGION_L2] += ordered->shape.cluster_bytes;
+    defragged->l2_old_off = table;
+    if (defragged->shape.l2_in_front) {
+        defragged->l2_off = defragged->end[METER_REGION_L2];
+        defragged->end[METER_REGION_L2] += defragged->shape.cluster_bytes;
         return;
     }
-    close_blobs(ordered, false);
-    ordered->any_data = true;
-    ordered->l2_off = ordered->end[METER_REGION_DATA];
-    ordered->end[METER_REGION_DATA] += ordered->shape.cluster_bytes;
+    close_blobs(defragged, false);
+    defragged->any_data = true;
+    defragged->l2_off = defragged->end[METER_REGION_DATA];
+    defragged->end[METER_REGION_DATA] += defragged->shape.cluster_bytes;
 }
 
-static void take_l2(struct meter_ordered *ordered, uint64_t off, uint64_t bytes)
+static void take_l2(struct meter_defragged *defragged, uint64_t off, uint64_t bytes)
 {
-    uint64_t table = off & ~(ordered->shape.cluster_bytes - 1);
+    uint64_t table = off & ~(defragged->shape.cluster_bytes - 1);
 
-    if (ordered->l2_old_off != table)
-        begin_l2(ordered, table);
-    read_at(ordered,
-            (struct meter_ordered_place){ordered->shape.l2_in_front ? METER_REGION_L2
-                                                                    : METER_REGION_DATA,
-                                         ordered->l2_off + (off - table)},
+    if (defragged->l2_old_off != table)
+        begin_l2(defragged, table);
+    read_at(defragged,
+            (struct meter_defragged_place){defragged->shape.l2_in_front ? METER_REGION_L2
+                                                                        : METER_REGION_DATA,
+                                           defragged->l2_off + (off - table)},
             bytes);
 }
 
@@ -218,102 +219,102 @@ CLONES static uint64_t sum_blobs(const uint64_t *begin, const uint64_t *end, uin
 }
 
 /* Where one of @bytes goes, behind the last one if the refcounts of its clusters go so high. */
-static uint64_t place_blob(struct meter_ordered *ordered, uint64_t bytes)
+static uint64_t place_blob(struct meter_defragged *defragged, uint64_t bytes)
 {
-    const uint64_t mask = ~(ordered->shape.cluster_bytes - 1);
-    uint64_t off = ordered->end[METER_REGION_DATA], end;
+    const uint64_t mask = ~(defragged->shape.cluster_bytes - 1);
+    uint64_t off = defragged->end[METER_REGION_DATA], end;
 
-    if (ordered->last_refs + ordered->shape.blob_refs > ordered->shape.refs_max &&
+    if (defragged->last_refs + defragged->shape.blob_refs > defragged->shape.refs_max &&
         (off & ~mask) != 0) {
-        off = round_up(off, ordered->shape.cluster_bytes);
-        ordered->last_refs = 0;
+        off = round_up(off, defragged->shape.cluster_bytes);
+        defragged->last_refs = 0;
     }
     if ((off & ~mask) == 0)
-        ordered->last_refs = 0;
+        defragged->last_refs = 0;
     end = off + bytes;
     if (((end - 1) & mask) != (off & mask))
-        ordered->last_refs = 0;
-    ordered->last_refs += ordered->shape.blob_refs;
-    ordered->end[METER_REGION_DATA] = end;
-    ordered->last_blob = off;
-    ordered->last_blob_len = bytes;
+        defragged->last_refs = 0;
+    defragged->last_refs += defragged->shape.blob_refs;
+    defragged->end[METER_REGION_DATA] = end;
+    defragged->last_blob = off;
+    defragged->last_blob_len = bytes;
     return off;
 }
 
-static void read_blobs(struct meter_ordered *ordered, uint64_t begin, uint64_t end)
+static void read_blobs(struct meter_defragged *defragged, uint64_t begin, uint64_t end)
 {
-    read_data(ordered, begin, round_up(end, SECTOR_BYTES) - begin);
+    read_data(defragged, begin, round_up(end, SECTOR_BYTES) - begin);
 }
 
 /* Of a cluster, whatever its size, and that of the blobs: then their refcounts part none. */
 #define BLOBS_ENOUGH 4096
 
 /* Blobs [first, end) of a batch, byte behind byte. */
-static void add_together(struct meter_ordered *ordered, const struct piece_batch *batch,
+static void add_together(struct meter_defragged *defragged, const struct piece_batch *batch,
                          uint32_t first, uint32_t end)
 {
-    uint64_t begin = ordered->end[METER_REGION_DATA];
+    uint64_t begin = defragged->end[METER_REGION_DATA];
     uint64_t before =
         sum_blobs(&batch->begin[first], &batch->end[first], end - 1 - first, batch->cluster_bytes);
 
-    ordered->last_blob = begin + before;
-    ordered->last_blob_len = blob_bytes(batch, end - 1);
-    ordered->end[METER_REGION_DATA] = ordered->last_blob + ordered->last_blob_len;
-    read_blobs(ordered, begin, ordered->end[METER_REGION_DATA]);
+    defragged->last_blob = begin + before;
+    defragged->last_blob_len = blob_bytes(batch, end - 1);
+    defragged->end[METER_REGION_DATA] = defragged->last_blob + defragged->last_blob_len;
+    read_blobs(defragged, begin, defragged->end[METER_REGION_DATA]);
 }
 
 /* The same where some may be put apart. */
-static void add_singly(struct meter_ordered *ordered, const struct piece_batch *batch,
+static void add_singly(struct meter_defragged *defragged, const struct piece_batch *batch,
                        uint32_t first, uint32_t end)
 {
     uint64_t begin = 0, stop = 0;
 
     for (uint32_t i = first; i < end; i++) {
-        uint64_t off = place_blob(ordered, blob_bytes(batch, i));
+        uint64_t off = place_blob(defragged, blob_bytes(batch, i));
 
         if (i == first || off != stop) {
             if (i > first)
-                read_blobs(ordered, begin, stop);
+                read_blobs(defragged, begin, stop);
             begin = off;
         }
-        stop = ordered->end[METER_REGION_DATA];
+        stop = defragged->end[METER_REGION_DATA];
     }
-    read_blobs(ordered, begin, stop);
+    read_blobs(defragged, begin, stop);
 }
 
-static void add_blobs(struct meter_ordered *ordered, const struct piece_batch *batch,
+static void add_blobs(struct meter_defragged *defragged, const struct piece_batch *batch,
                       uint32_t first, uint32_t end)
 {
-    if (!ordered->any_data)
-        ordered->lead.blobs = ordered->any_data = true;
-    ordered->blobs_open = true;
-    if (ordered->shape.refs_max / ordered->shape.blob_refs >= BLOBS_ENOUGH)
-        add_together(ordered, batch, first, end);
+    if (!defragged->any_data)
+        defragged->lead.blobs = defragged->any_data = true;
+    defragged->blobs_open = true;
+    if (defragged->shape.refs_max / defragged->shape.blob_refs >= BLOBS_ENOUGH)
+        add_together(defragged, batch, first, end);
     else
-        add_singly(ordered, batch, first, end);
+        add_singly(defragged, batch, first, end);
 }
 
-static void read_again(struct meter_ordered *ordered)
+static void read_again(struct meter_defragged *defragged)
 {
-    read_blobs(ordered, ordered->last_blob, ordered->last_blob + ordered->last_blob_len);
+    read_blobs(defragged, defragged->last_blob, defragged->last_blob + defragged->last_blob_len);
 }
 
 /* ---- pieces ---- */
 
-static void add_data(struct meter_ordered *ordered, const struct piece_batch *batch, uint32_t first,
-                     uint32_t end)
+static void add_data(struct meter_defragged *defragged, const struct piece_batch *batch,
+                     uint32_t first, uint32_t end)
 {
-    uint64_t off = allocate(ordered, end - first);
+    uint64_t off = allocate(defragged, end - first);
     uint32_t missing = 0;
 
     for (uint32_t i = first; i < end; i++)
         missing |= batch->missing[i];
     if (missing == 0) {
-        read_data(ordered, off, (end - first) * ordered->shape.cluster_bytes);
+        read_data(defragged, off, (end - first) * defragged->shape.cluster_bytes);
         return;
     }
-    for (uint32_t i = first; i < end; i++, off += ordered->shape.cluster_bytes)
-        add_parts(ordered, off, ordered->shape.cluster_bytes / PIECE_SUBCLUSTERS,
+    for (uint32_t i = first; i < end; i++, off += defragged->shape.cluster_bytes)
+        add_parts(defragged, off, defragged->shape.cluster_bytes / PIECE_SUBCLUSTERS,
                   batch->missing[i]);
 }
 
@@ -327,21 +328,22 @@ static uint32_t end_of_kind(const struct piece_batch *batch, uint32_t first)
     return i;
 }
 
-void meter_ordered_take(struct meter_ordered *ordered, const struct piece_batch *batch)
+void meter_defragged_take(struct meter_defragged *defragged, const struct piece_batch *batch)
 {
     if (batch->l2_bytes > 0)
-        take_l2(ordered, batch->l2_off, batch->l2_bytes);
+        take_l2(defragged, batch->l2_off, batch->l2_bytes);
     if (batch->n > 0 && batch->uniform)
-        read_data(ordered, allocate(ordered, batch->n), batch->n * ordered->shape.cluster_bytes);
+        read_data(defragged, allocate(defragged, batch->n),
+                  batch->n * defragged->shape.cluster_bytes);
     for (uint32_t first = 0, end; !batch->uniform && first < batch->n; first = end) {
         end = end_of_kind(batch, first);
         if (batch->kind[first] == PIECE_COMPRESSED)
-            add_blobs(ordered, batch, first, end);
+            add_blobs(defragged, batch, first, end);
         else if (batch->kind[first] == PIECE_DATA)
-            add_data(ordered, batch, first, end);
+            add_data(defragged, batch, first, end);
     }
     if (batch->again_bytes > 0)
-        read_again(ordered);
+        read_again(defragged);
 }
 
 /* ---- merging ---- */
@@ -355,9 +357,9 @@ struct shift {
  * Blobs go on behind blobs, over the border of tables that lie in front. Then the gap behind the
  * last of them is another one.
  */
-static struct shift shift_of(struct meter_ordered *left, const struct meter_ordered *right)
+static struct shift shift_of(struct meter_defragged *left, const struct meter_defragged *right)
 {
-    const struct meter_ordered_lead *lead = &right->lead;
+    const struct meter_defragged_lead *lead = &right->lead;
     uint64_t end = left->end[METER_REGION_DATA], unit = left->shape.cluster_bytes, gap[2];
     struct shift shift = {end, end};
 
@@ -381,10 +383,10 @@ static struct shift shift_of(struct meter_ordered *left, const struct meter_orde
     return shift;
 }
 
-static void join_lead(struct meter_ordered *left, const struct meter_ordered *right,
+static void join_lead(struct meter_defragged *left, const struct meter_defragged *right,
                       struct shift shift)
 {
-    struct meter_ordered_lead *lead = &left->lead;
+    struct meter_defragged_lead *lead = &left->lead;
 
     if (!right->any_data)
         return;
@@ -396,9 +398,9 @@ static void join_lead(struct meter_ordered *left, const struct meter_ordered *ri
     }
 }
 
-void meter_ordered_join(struct meter_ordered *left, const struct meter_ordered *right)
+void meter_defragged_join(struct meter_defragged *left, const struct meter_defragged *right)
 {
-    struct meter_ordered_place first = right->first;
+    struct meter_defragged_place first = right->first;
     struct shift shift;
 
     if (!right->any)
@@ -418,11 +420,11 @@ void meter_ordered_join(struct meter_ordered *left, const struct meter_ordered *
         left->blobs_open = right->blobs_open;
         left->last_refs = right->last_refs;
     }
-    left->l2_old_off = METER_ORDERED_NONE;
+    left->l2_old_off = METER_DEFRAGGED_NONE;
 }
 
 /* Each bin as a whole, to where its mean is then. */
-static void add_between(struct meter_ordered *left, unsigned direction, bool less,
+static void add_between(struct meter_defragged *left, unsigned direction, bool less,
                         const struct meter_sparse_jumps *moves, uint64_t times)
 {
     struct meter_sparse_jumps_bin bin = METER_SPARSE_JUMPS_FIRST;
@@ -440,8 +442,8 @@ static void add_between(struct meter_ordered *left, unsigned direction, bool les
         left->between[direction][less].error = moves->error;
 }
 
-void meter_ordered_add_inner(struct meter_ordered *left, const struct meter_ordered *right,
-                             uint64_t times)
+void meter_defragged_add_inner(struct meter_defragged *left, const struct meter_defragged *right,
+                               uint64_t times)
 {
     for (unsigned direction = 0; direction < METER_N_DIRECTIONS; direction++) {
         meter_sparse_jumps_merge(&left->ways[direction], &right->ways[direction], times);
@@ -467,12 +469,13 @@ static void pour_between(const struct meter_sparse_jumps *moves, bool less, uint
     }
 }
 
-void meter_ordered_pour(const struct meter_ordered *ordered, uint64_t front_bytes,
-                        struct meter_jumps jumps[METER_N_DIRECTIONS])
+void meter_defragged_pour(const struct meter_defragged *defragged, uint64_t front_bytes,
+                          struct meter_jumps jumps[METER_N_DIRECTIONS])
 {
     for (unsigned direction = 0; direction < METER_N_DIRECTIONS; direction++) {
-        meter_sparse_jumps_pour(&ordered->ways[direction], &jumps[direction]);
+        meter_sparse_jumps_pour(&defragged->ways[direction], &jumps[direction]);
         for (unsigned less = 0; less < 2; less++)
-            pour_between(&ordered->between[direction][less], less, front_bytes, &jumps[direction]);
+            pour_between(&defragged->between[direction][less], less, front_bytes,
+                         &jumps[direction]);
     }
 }

@@ -3,7 +3,7 @@
  * Where defrag would put things, and the way of a head that reads them: worked out by hand for a
  * few pieces each. What it really writes is in cli/promise.bats.
  */
-#include "ordered.h"
+#include "defragged.h"
 
 #include "pieces.h"
 
@@ -14,8 +14,8 @@
 #define PER_TABLE UINT64_C(8192)
 #define TABLE_OFF(n) ((1000 + 3 * (uint64_t)(n)) * C) /* wherever it lies now */
 
-static const struct meter_ordered_shape in_front = {C, true, 1, 65535};
-static const struct meter_ordered_shape among = {C, false, 1, 65535};
+static const struct meter_defragged_shape in_front = {C, true, 1, 65535};
+static const struct meter_defragged_shape among = {C, false, 1, 65535};
 
 static struct piece data(uint64_t guest)
 {
@@ -33,7 +33,7 @@ static struct piece blob(uint64_t guest, uint64_t sectors)
 }
 
 /* Reads table @table, from byte @at of it on, then pieces. */
-static void take(struct meter_ordered *ordered, unsigned table, uint64_t at, uint64_t bytes,
+static void take(struct meter_defragged *defragged, unsigned table, uint64_t at, uint64_t bytes,
                  const struct piece *pieces, size_t n)
 {
     struct piece_batch *batch = pieces_new_batch(C, 0);
@@ -43,20 +43,20 @@ static void take(struct meter_ordered *ordered, unsigned table, uint64_t at, uin
     batch->l2_bytes = bytes;
     for (size_t i = 0; i < n; i++)
         piece_batch_add(batch, &pieces[i]);
-    meter_ordered_take(ordered, batch);
+    meter_defragged_take(defragged, batch);
     free(batch);
 }
 
-#define TAKE(ordered, table, ...)                                                                  \
-    take((ordered), (table), 0, C, (const struct piece[]){__VA_ARGS__},                            \
+#define TAKE(defragged, table, ...)                                                                \
+    take((defragged), (table), 0, C, (const struct piece[]){__VA_ARGS__},                          \
          sizeof((const struct piece[]){__VA_ARGS__}) / sizeof(struct piece))
 
-static struct meter_ordered *new_one(const struct meter_ordered_shape *shape)
+static struct meter_defragged *new_one(const struct meter_defragged_shape *shape)
 {
-    struct meter_ordered *ordered = meter_ordered_new(shape);
+    struct meter_defragged *defragged = meter_defragged_new(shape);
 
-    assert_non_null(ordered);
-    return ordered;
+    assert_non_null(defragged);
+    return defragged;
 }
 
 static uint64_t apart(unsigned __int128 a, uint64_t b)
@@ -65,86 +65,86 @@ static uint64_t apart(unsigned __int128 a, uint64_t b)
 }
 
 /* So many ways, and their length in all, with so much in front. */
-static void goes(const struct meter_ordered *ordered, uint64_t front_bytes, uint64_t back,
+static void goes(const struct meter_defragged *defragged, uint64_t front_bytes, uint64_t back,
                  uint64_t back_bytes, uint64_t forward, uint64_t forward_bytes)
 {
     struct meter_jumps jumps[METER_N_DIRECTIONS] = {0};
     struct meter_jump_total backward, ahead;
 
-    meter_ordered_pour(ordered, front_bytes, jumps);
+    meter_defragged_pour(defragged, front_bytes, jumps);
     backward = meter_jumps_total(&jumps[METER_BACKWARD]);
     ahead = meter_jumps_total(&jumps[METER_FORWARD]);
     if (backward.count != back || backward.sum != back_bytes || ahead.count != forward ||
         ahead.sum != forward_bytes)
         fail_msg("%" PRIu64 " back over %" PRIu64 ", %" PRIu64 " forward over %" PRIu64,
                  backward.count, (uint64_t)backward.sum, ahead.count, (uint64_t)ahead.sum);
-    assert_int_equal(meter_ordered_error(ordered), 0);
+    assert_int_equal(meter_defragged_error(defragged), 0);
 }
 
 /* ---- tables in front ---- */
 
 static void one_table_lies_right_before_the_data(void **state)
 {
-    struct meter_ordered *ordered = new_one(&in_front);
+    struct meter_defragged *defragged = new_one(&in_front);
 
     (void)state;
-    TAKE(ordered, 0, data(3), data(4), data(900));
-    goes(ordered, C, 0, 0, 1, 0); /* a way of no bytes */
-    assert_int_equal(ordered->read_bytes, 4 * C);
-    meter_ordered_free(ordered);
+    TAKE(defragged, 0, data(3), data(4), data(900));
+    goes(defragged, C, 0, 0, 1, 0); /* a way of no bytes */
+    assert_int_equal(defragged->read_bytes, 4 * C);
+    meter_defragged_free(defragged);
 }
 
 /* table 0, table 1, table 2 | 2 clusters, 1 cluster */
 static void the_head_goes_back_for_each_table(void **state)
 {
-    struct meter_ordered *ordered = new_one(&in_front);
+    struct meter_defragged *defragged = new_one(&in_front);
 
     (void)state;
-    TAKE(ordered, 0, data(0), data(1));
-    take(ordered, 1, 0, C, NULL, 0);
-    TAKE(ordered, 2, data(2 * PER_TABLE));
-    goes(ordered, 3 * C, 1, 5 * C - C, 2, 2 * C + 2 * C);
-    assert_int_equal(ordered->end[METER_REGION_L2], 3 * C);
-    assert_int_equal(ordered->end[METER_REGION_DATA], 3 * C);
-    meter_ordered_free(ordered);
+    TAKE(defragged, 0, data(0), data(1));
+    take(defragged, 1, 0, C, NULL, 0);
+    TAKE(defragged, 2, data(2 * PER_TABLE));
+    goes(defragged, 3 * C, 1, 5 * C - C, 2, 2 * C + 2 * C);
+    assert_int_equal(defragged->end[METER_REGION_L2], 3 * C);
+    assert_int_equal(defragged->end[METER_REGION_DATA], 3 * C);
+    meter_defragged_free(defragged);
 }
 
 static void and_for_each_slice_of_it(void **state)
 {
-    struct meter_ordered *ordered = new_one(&in_front);
+    struct meter_defragged *defragged = new_one(&in_front);
     const struct piece first = data(0), second = data(600);
 
     (void)state;
-    take(ordered, 0, 0, 4 * KIB, &first, 1);
-    take(ordered, 0, 4 * KIB, 4 * KIB, &second, 1);
-    goes(ordered, C, 1, 2 * C - 4 * KIB, 2, (C - 4 * KIB) + (2 * C - 8 * KIB));
-    assert_int_equal(ordered->end[METER_REGION_L2], C);
-    meter_ordered_free(ordered);
+    take(defragged, 0, 0, 4 * KIB, &first, 1);
+    take(defragged, 0, 4 * KIB, 4 * KIB, &second, 1);
+    goes(defragged, C, 1, 2 * C - 4 * KIB, 2, (C - 4 * KIB) + (2 * C - 8 * KIB));
+    assert_int_equal(defragged->end[METER_REGION_L2], C);
+    meter_defragged_free(defragged);
 }
 
 /* ---- tables among the data ---- */
 
 static void each_table_lies_before_what_it_maps(void **state)
 {
-    struct meter_ordered *ordered = new_one(&among);
+    struct meter_defragged *defragged = new_one(&among);
 
     (void)state;
-    TAKE(ordered, 0, data(0), data(1));
-    TAKE(ordered, 1, data(PER_TABLE));
-    goes(ordered, 0, 0, 0, 0, 0);
-    assert_int_equal(ordered->end[METER_REGION_DATA], 5 * C);
-    meter_ordered_free(ordered);
+    TAKE(defragged, 0, data(0), data(1));
+    TAKE(defragged, 1, data(PER_TABLE));
+    goes(defragged, 0, 0, 0, 0, 0);
+    assert_int_equal(defragged->end[METER_REGION_DATA], 5 * C);
+    meter_defragged_free(defragged);
 }
 
 static void a_table_does_not_lie_among_blobs(void **state)
 {
-    struct meter_ordered *ordered = new_one(&among);
+    struct meter_defragged *defragged = new_one(&among);
 
     (void)state;
-    TAKE(ordered, 0, blob(0, 3), blob(1, 4));
-    TAKE(ordered, 1, blob(PER_TABLE, 3));
-    goes(ordered, 0, 0, 0, 1, C - (3 * 512 - 256 + 4 * 512) - 256);
-    meter_ordered_free(ordered);
+    TAKE(defragged, 0, blob(0, 3), blob(1, 4));
+    TAKE(defragged, 1, blob(PER_TABLE, 3));
+    goes(defragged, 0, 0, 0, 1, C - (3 * 512 - 256 + 4 * 512) - 256);
+    meter_defragged_free(defragged);
 }
 
 /* ---- clusters and blobs ---- */
@@ -152,7 +152,7 @@ static void a_table_does_not_lie_among_blobs(void **state)
 static void uniform_batches_are_the_same_as_their_pieces(void **state)
 {
     static struct piece pieces[64];
-    struct meter_ordered *one = new_one(&in_front), *many = new_one(&in_front);
+    struct meter_defragged *one = new_one(&in_front), *many = new_one(&in_front);
     struct piece_batch *batch = pieces_new_batch(C, 64);
 
     (void)state;
@@ -163,35 +163,35 @@ static void uniform_batches_are_the_same_as_their_pieces(void **state)
     batch->guest_first = 0;
     batch->l2_off = TABLE_OFF(0);
     batch->l2_bytes = C;
-    meter_ordered_take(one, batch);
+    meter_defragged_take(one, batch);
     goes(one, C, 0, 0, 1, 0);
     goes(many, C, 0, 0, 1, 0);
     assert_int_equal(one->read_bytes, 65 * C);
     assert_int_equal(many->read_bytes, 65 * C);
     assert_int_equal(one->end[METER_REGION_DATA], 64 * C);
     free(batch);
-    meter_ordered_free(one);
-    meter_ordered_free(many);
+    meter_defragged_free(one);
+    meter_defragged_free(many);
 }
 
 static void what_is_missing_in_a_cluster_is_a_gap(void **state)
 {
-    struct meter_ordered *ordered = new_one(&in_front);
+    struct meter_defragged *defragged = new_one(&in_front);
     struct piece pieces[] = {data(0), data(1)};
 
     (void)state;
     pieces[0].missing = ~UINT32_C(0x00000303); /* parts 0, 1, 8, 9 */
     pieces[1].missing = ~UINT32_C(0x00000010); /* part 4 */
-    take(ordered, 0, 0, C, pieces, 2);
-    goes(ordered, C, 0, 0, 3, 6 * 2 * KIB + (22 + 4) * 2 * KIB);
-    assert_int_equal(ordered->read_bytes, C + 5 * 2 * KIB);
-    meter_ordered_free(ordered);
+    take(defragged, 0, 0, C, pieces, 2);
+    goes(defragged, C, 0, 0, 3, 6 * 2 * KIB + (22 + 4) * 2 * KIB);
+    assert_int_equal(defragged->read_bytes, C + 5 * 2 * KIB);
+    meter_defragged_free(defragged);
 }
 
 /* Three in the order of the file, of which the second was left out since; then others. */
 static void lengths_of_blobs_are_told_by_what_follows(void **state)
 {
-    struct meter_ordered *ordered = new_one(&in_front);
+    struct meter_defragged *defragged = new_one(&in_front);
     struct piece pieces[] = {blob(0, 2), blob(1, 3), blob(2, 5), blob(3, 1), blob(4, 7)};
 
     (void)state;
@@ -201,54 +201,54 @@ static void lengths_of_blobs_are_told_by_what_follows(void **state)
     pieces[2].end = pieces[2].begin + 5 * 512; /* elsewhere: 256 less */
     pieces[3].begin = C;                       /* further back, too */
     pieces[3].end = C + 200;                   /* less than it may be too long: 200 */
-    take(ordered, 0, 0, 0, pieces, 5);
-    assert_int_equal(ordered->end[METER_REGION_DATA], 1000 + 536 + (2560 - 256) + 200 + 7 * 512);
-    meter_ordered_free(ordered);
+    take(defragged, 0, 0, 0, pieces, 5);
+    assert_int_equal(defragged->end[METER_REGION_DATA], 1000 + 536 + (2560 - 256) + 200 + 7 * 512);
+    meter_defragged_free(defragged);
 }
 
 static void blobs_are_read_by_sectors_each_once(void **state)
 {
-    struct meter_ordered *ordered = new_one(&in_front);
+    struct meter_defragged *defragged = new_one(&in_front);
     struct piece pieces[] = {blob(0, 2), blob(1, 3), data(2), blob(3, 1)};
 
     (void)state;
     pieces[1].begin = pieces[0].begin + 1000;
     pieces[1].end = pieces[0].begin + 2000;
-    take(ordered, 0, 0, C, pieces, 4);
-    goes(ordered, C, 0, 0, 2, 0 + (C - 2048));
-    assert_int_equal(ordered->read_bytes, C + 2048 + C + 512);
-    meter_ordered_free(ordered);
+    take(defragged, 0, 0, C, pieces, 4);
+    goes(defragged, C, 0, 0, 2, 0 + (C - 2048));
+    assert_int_equal(defragged->read_bytes, C + 2048 + C + 512);
+    meter_defragged_free(defragged);
 }
 
 static void blobs_of_several_batches_go_on(void **state)
 {
-    struct meter_ordered *ordered = new_one(&in_front);
+    struct meter_defragged *defragged = new_one(&in_front);
     const struct piece first = blob(0, 3), second = blob(1, 3);
 
     (void)state;
-    take(ordered, 0, 0, C, &first, 1);
-    take(ordered, 0, 0, 0, &second, 1);
-    goes(ordered, C, 0, 0, 1, 0);
-    assert_int_equal(ordered->read_bytes, C + 6 * 512);
-    meter_ordered_free(ordered);
+    take(defragged, 0, 0, C, &first, 1);
+    take(defragged, 0, 0, 0, &second, 1);
+    goes(defragged, C, 0, 0, 1, 0);
+    assert_int_equal(defragged->read_bytes, C + 6 * 512);
+    meter_defragged_free(defragged);
 }
 
 static void refcounts_of_one_bit_give_each_blob_a_cluster(void **state)
 {
-    const struct meter_ordered_shape shape = {C, true, 1, 1};
-    struct meter_ordered *ordered = new_one(&shape);
+    const struct meter_defragged_shape shape = {C, true, 1, 1};
+    struct meter_defragged *defragged = new_one(&shape);
 
     (void)state;
-    TAKE(ordered, 0, blob(0, 2), blob(1, 2), data(2));
-    goes(ordered, C, 0, 0, 3, (C - 1024 + 256 - 256) + (C - 1024));
-    assert_int_equal(ordered->end[METER_REGION_DATA], 3 * C);
-    meter_ordered_free(ordered);
+    TAKE(defragged, 0, blob(0, 2), blob(1, 2), data(2));
+    goes(defragged, C, 0, 0, 3, (C - 1024 + 256 - 256) + (C - 1024));
+    assert_int_equal(defragged->end[METER_REGION_DATA], 3 * C);
+    meter_defragged_free(defragged);
 }
 
 static void snapshots_may_have_the_blobs_too(void **state)
 {
-    const struct meter_ordered_shape shape = {C, true, 2, 5};
-    struct meter_ordered *ordered = new_one(&shape);
+    const struct meter_defragged_shape shape = {C, true, 2, 5};
+    struct meter_defragged *defragged = new_one(&shape);
     struct piece pieces[] = {blob(0, 2), blob(1, 2), blob(2, 2)};
 
     (void)state;
@@ -256,14 +256,14 @@ static void snapshots_may_have_the_blobs_too(void **state)
         pieces[i].begin = pieces[i - 1].end;
         pieces[i].end = pieces[i].begin + 1024;
     }
-    take(ordered, 0, 0, C, pieces, 3);
-    assert_int_equal(ordered->end[METER_REGION_DATA], C + 1024);
-    meter_ordered_free(ordered);
+    take(defragged, 0, 0, C, pieces, 3);
+    assert_int_equal(defragged->end[METER_REGION_DATA], C + 1024);
+    meter_defragged_free(defragged);
 }
 
 static void a_blob_is_read_again_where_it_will_be(void **state)
 {
-    struct meter_ordered *ordered = new_one(&in_front);
+    struct meter_defragged *defragged = new_one(&in_front);
     struct piece_batch *batch = pieces_new_batch(C, 0);
     struct piece piece = blob(0, 20);
 
@@ -271,11 +271,11 @@ static void a_blob_is_read_again_where_it_will_be(void **state)
     batch->uniform = false;
     piece_batch_add(batch, &piece);
     piece_batch_read_again(batch, 0, piece.begin, piece.end);
-    meter_ordered_take(ordered, batch);
-    goes(ordered, 0, 1, 20 * 512, 0, 0);
-    assert_int_equal(ordered->read_bytes, 2 * 20 * 512);
+    meter_defragged_take(defragged, batch);
+    goes(defragged, 0, 1, 20 * 512, 0, 0);
+    assert_int_equal(defragged->read_bytes, 2 * 20 * 512);
     free(batch);
-    meter_ordered_free(ordered);
+    meter_defragged_free(defragged);
 }
 
 /* ---- merging ---- */
@@ -283,7 +283,7 @@ static void a_blob_is_read_again_where_it_will_be(void **state)
 #define N_TABLES 9
 
 /* Table @number of a disk that has some of everything, in whole sectors. */
-static void take_some(struct meter_ordered *ordered, unsigned number)
+static void take_some(struct meter_defragged *defragged, unsigned number)
 {
     struct piece pieces[12];
     unsigned n = 0;
@@ -303,7 +303,7 @@ static void take_some(struct meter_ordered *ordered, unsigned number)
         }
         n++;
     }
-    take(ordered, number, 0, C, pieces, number == 6 ? 0 : n);
+    take(defragged, number, 0, C, pieces, number == 6 ? 0 : n);
 }
 
 /*
@@ -312,30 +312,30 @@ static void take_some(struct meter_ordered *ordered, unsigned number)
  */
 static void parts_make_the_whole(void **state)
 {
-    const struct meter_ordered_shape *shapes[] = {&in_front, &among};
+    const struct meter_defragged_shape *shapes[] = {&in_front, &among};
 
     (void)state;
     for (unsigned k = 0; k < 2; k++) {
-        struct meter_ordered *whole = new_one(shapes[k]);
+        struct meter_defragged *whole = new_one(shapes[k]);
         struct meter_jumps jumps[METER_N_DIRECTIONS] = {0};
         struct meter_jump_total totals[METER_N_DIRECTIONS];
 
         for (unsigned i = 0; i < N_TABLES; i++)
             take_some(whole, i);
-        meter_ordered_pour(whole, N_TABLES * C, jumps);
+        meter_defragged_pour(whole, N_TABLES * C, jumps);
         for (unsigned i = 0; i < METER_N_DIRECTIONS; i++)
             totals[i] = meter_jumps_total(&jumps[i]);
         for (unsigned cut = 1; cut < N_TABLES; cut++) {
-            struct meter_ordered *left = new_one(shapes[k]);
+            struct meter_defragged *left = new_one(shapes[k]);
 
             for (unsigned i = 0; i < N_TABLES;) {
-                struct meter_ordered *right = new_one(shapes[k]);
+                struct meter_defragged *right = new_one(shapes[k]);
 
                 for (unsigned end = i + cut; i < N_TABLES && i < end; i++)
                     take_some(right, i);
-                meter_ordered_join(left, right);
-                meter_ordered_add_inner(left, right, 1);
-                meter_ordered_free(right);
+                meter_defragged_join(left, right);
+                meter_defragged_add_inner(left, right, 1);
+                meter_defragged_free(right);
             }
             assert_int_equal(left->read_bytes, whole->read_bytes);
             assert_int_equal(left->end[METER_REGION_L2], whole->end[METER_REGION_L2]);
@@ -344,54 +344,54 @@ static void parts_make_the_whole(void **state)
             assert_int_equal(left->at.off, whole->at.off);
             assert_int_equal(left->blobs_open, whole->blobs_open);
             memset(jumps, 0, sizeof(jumps));
-            meter_ordered_pour(left, N_TABLES * C, jumps);
+            meter_defragged_pour(left, N_TABLES * C, jumps);
             for (unsigned i = 0; i < METER_N_DIRECTIONS; i++) {
                 struct meter_jump_total total = meter_jumps_total(&jumps[i]);
 
                 assert_int_equal(total.count, totals[i].count);
                 assert_true(apart(total.sum, (uint64_t)totals[i].sum) < 2 * C);
             }
-            meter_ordered_free(left);
+            meter_defragged_free(left);
         }
-        meter_ordered_free(whole);
+        meter_defragged_free(whole);
     }
 }
 
 static void what_follows_nothing_is_the_same(void **state)
 {
-    struct meter_ordered *left = new_one(&in_front), *right = new_one(&in_front);
+    struct meter_defragged *left = new_one(&in_front), *right = new_one(&in_front);
 
     (void)state;
-    meter_ordered_join(left, right);
+    meter_defragged_join(left, right);
     assert_false(left->any);
     TAKE(right, 0, data(0), data(1));
-    meter_ordered_join(left, right);
-    meter_ordered_add_inner(left, right, 1);
+    meter_defragged_join(left, right);
+    meter_defragged_add_inner(left, right, 1);
     goes(left, C, 0, 0, 1, 0);
     assert_int_equal(left->read_bytes, 3 * C);
-    meter_ordered_clear(left);
+    meter_defragged_clear(left);
     assert_false(left->any);
     goes(left, C, 0, 0, 0, 0);
     assert_int_equal(left->shape.cluster_bytes, C);
-    meter_ordered_free(left);
-    meter_ordered_free(right);
+    meter_defragged_free(left);
+    meter_defragged_free(right);
 }
 
 static void a_lack_of_memory_is_told(void **state)
 {
-    struct meter_ordered *ordered = new_one(&in_front), *whole = new_one(&in_front);
+    struct meter_defragged *defragged = new_one(&in_front), *whole = new_one(&in_front);
 
     (void)state;
-    ordered->between[METER_FORWARD][1].error = -12;
-    assert_int_equal(meter_ordered_error(ordered), -12);
-    meter_ordered_add_inner(whole, ordered, 1);
-    assert_int_equal(meter_ordered_error(whole), -12);
-    ordered->between[METER_FORWARD][1].error = 0;
-    ordered->ways[METER_FORWARD].error = -12;
-    assert_int_equal(meter_ordered_error(ordered), -12);
-    meter_ordered_free(ordered);
-    meter_ordered_free(whole);
-    meter_ordered_free(NULL);
+    defragged->between[METER_FORWARD][1].error = -12;
+    assert_int_equal(meter_defragged_error(defragged), -12);
+    meter_defragged_add_inner(whole, defragged, 1);
+    assert_int_equal(meter_defragged_error(whole), -12);
+    defragged->between[METER_FORWARD][1].error = 0;
+    defragged->ways[METER_FORWARD].error = -12;
+    assert_int_equal(meter_defragged_error(defragged), -12);
+    meter_defragged_free(defragged);
+    meter_defragged_free(whole);
+    meter_defragged_free(NULL);
 }
 
 int main(void)

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a rewrite would make of the pieces of a walk, and how long reading that would take: each
+ * What `qemu-img convert` would make of the pieces of a walk, and how long reading that takes: each
  * piece goes to the place that it would have in the copy (see layout.h).
  *
  * Whether blobs are to stay blobs is known only at the end of a walk, so there are both layouts,
  * from the first blob on. Like a meter it can be cut and merged, but only at the borders of L2
  * tables.
  */
-#ifndef METER_REWRITE_H
-#define METER_REWRITE_H
+#ifndef METER_CONVERTED_H
+#define METER_CONVERTED_H
 
 #include "layout.h"
 
@@ -17,7 +17,7 @@
 
 struct piece_batch;
 
-struct meter_rewrite {
+struct meter_converted {
     struct meter_layout_shape shape;
     struct meter_layout whole;   /* blobs become clusters */
     struct meter_layout *packed; /* blobs stay blobs, clusters clusters. NULL: there are no blobs */
@@ -32,32 +32,33 @@ struct meter_rewrite {
 };
 
 /* NULL without memory. */
-struct meter_rewrite *meter_rewrite_new(const struct meter_layout_shape *shape);
+struct meter_converted *meter_converted_new(const struct meter_layout_shape *shape);
 
 /* NULL is allowed. */
-void meter_rewrite_free(struct meter_rewrite *rewrite);
+void meter_converted_free(struct meter_converted *converted);
 
 /* Forgets all pieces. The shape may be changed then. */
-void meter_rewrite_clear(struct meter_rewrite *rewrite);
+void meter_converted_clear(struct meter_converted *converted);
 
 /* The pieces of @batch follow. Those of zero clusters are passed over. */
-void meter_rewrite_take(struct meter_rewrite *rewrite, const struct piece_batch *batch);
+void meter_converted_take(struct meter_converted *converted, const struct piece_batch *batch);
 
 /* The L2 table ends here. */
-void meter_rewrite_settle(struct meter_rewrite *rewrite);
+void meter_converted_settle(struct meter_converted *converted);
 
 /*
  * As meter_join and meter_add_inner. @right must be settled; it begins with another table than that
  * which @left ends with. Where it lies on the guest disk makes no difference.
  */
-void meter_rewrite_join(struct meter_rewrite *left, const struct meter_rewrite *right);
-void meter_rewrite_add_inner(struct meter_rewrite *left, const struct meter_rewrite *right,
-                             uint64_t times);
+void meter_converted_join(struct meter_converted *left, const struct meter_converted *right);
+void meter_converted_add_inner(struct meter_converted *left, const struct meter_converted *right,
+                               uint64_t times);
 
 /* The layout that convert writes, with -c or without. */
-const struct meter_layout *meter_rewrite_layout(const struct meter_rewrite *rewrite, bool packed);
+const struct meter_layout *meter_converted_layout(const struct meter_converted *converted,
+                                                  bool packed);
 
 /* -ENOMEM if memory ran out at any time, else 0. */
-int meter_rewrite_error(const struct meter_rewrite *rewrite);
+int meter_converted_error(const struct meter_converted *converted);
 
 #endif

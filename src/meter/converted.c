@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Owns the way from batches to both layouts. Knows no places: see layout.c. */
-#include "rewrite.h"
+#include "converted.h"
 
 #include "batch.h"
 #include "clones.h"
@@ -13,45 +13,45 @@
 
 #define NONE METER_LAYOUT_NONE
 
-struct meter_rewrite *meter_rewrite_new(const struct meter_layout_shape *shape)
+struct meter_converted *meter_converted_new(const struct meter_layout_shape *shape)
 {
-    struct meter_rewrite *rewrite = calloc(1, sizeof(*rewrite));
+    struct meter_converted *converted = calloc(1, sizeof(*converted));
 
-    if (rewrite == NULL)
+    if (converted == NULL)
         return NULL;
-    rewrite->shape = *shape;
-    rewrite->read_end = NONE;
-    meter_layout_init(&rewrite->whole);
-    return rewrite;
+    converted->shape = *shape;
+    converted->read_end = NONE;
+    meter_layout_init(&converted->whole);
+    return converted;
 }
 
-void meter_rewrite_free(struct meter_rewrite *rewrite)
+void meter_converted_free(struct meter_converted *converted)
 {
-    if (rewrite == NULL)
+    if (converted == NULL)
         return;
-    meter_layout_release(&rewrite->whole);
-    meter_layout_free(rewrite->packed);
-    free(rewrite);
+    meter_layout_release(&converted->whole);
+    meter_layout_free(converted->packed);
+    free(converted);
 }
 
-void meter_rewrite_clear(struct meter_rewrite *rewrite)
+void meter_converted_clear(struct meter_converted *converted)
 {
-    meter_layout_clear(&rewrite->whole);
-    meter_layout_free(rewrite->packed);
-    rewrite->packed = NULL;
-    rewrite->joined_reads = 0;
-    rewrite->read_end = NONE;
-    rewrite->read_blob = false;
+    meter_layout_clear(&converted->whole);
+    meter_layout_free(converted->packed);
+    converted->packed = NULL;
+    converted->joined_reads = 0;
+    converted->read_end = NONE;
+    converted->read_blob = false;
 }
 
 /* Up to the first blob both are the same. */
-static void begin_packed(struct meter_rewrite *rewrite)
+static void begin_packed(struct meter_converted *converted)
 {
-    if (rewrite->packed != NULL)
+    if (converted->packed != NULL)
         return;
-    rewrite->packed = meter_layout_copy(&rewrite->whole);
-    if (rewrite->packed == NULL)
-        rewrite->error = -ENOMEM;
+    converted->packed = meter_layout_copy(&converted->whole);
+    if (converted->packed == NULL)
+        converted->error = -ENOMEM;
 }
 
 /* ---- clusters ---- */
@@ -184,122 +184,124 @@ static void take(struct meter_layout *layout, const struct meter_layout_shape *s
 
 /* ---- reads ---- */
 
-static uint64_t request_mask(const struct meter_rewrite *rewrite)
+static uint64_t request_mask(const struct meter_converted *converted)
 {
-    uint64_t span = UINT64_C(1) << rewrite->shape.slice_bits;
+    uint64_t span = UINT64_C(1) << converted->shape.slice_bits;
 
     return (span < PIECE_REQUEST_BYTES ? span : PIECE_REQUEST_BYTES) - 1;
 }
 
-static void join_reads(struct meter_rewrite *rewrite, uint64_t guest_off, bool blob, bool begins)
+static void join_reads(struct meter_converted *converted, uint64_t guest_off, bool blob,
+                       bool begins)
 {
-    rewrite->joined_reads += (blob || rewrite->read_blob) && begins &&
-                             rewrite->read_end == guest_off &&
-                             (guest_off & request_mask(rewrite)) != 0;
+    converted->joined_reads += (blob || converted->read_blob) && begins &&
+                               converted->read_end == guest_off &&
+                               (guest_off & request_mask(converted)) != 0;
 }
 
-static void join_reads_of(struct meter_rewrite *rewrite, const struct piece_batch *batch,
+static void join_reads_of(struct meter_converted *converted, const struct piece_batch *batch,
                           uint32_t first)
 {
     for (uint32_t i = first; i < batch->n; i++) {
         bool blob = batch->kind[i] == PIECE_COMPRESSED;
 
-        join_reads(rewrite, batch->guest_off[i], blob, (batch->missing[i] & 1) == 0);
-        rewrite->read_blob = blob;
-        rewrite->read_end = batch->missing[i] >> (PIECE_SUBCLUSTERS - 1)
-                                ? NONE
-                                : batch->guest_off[i] + batch->guest_bytes[i];
+        join_reads(converted, batch->guest_off[i], blob, (batch->missing[i] & 1) == 0);
+        converted->read_blob = blob;
+        converted->read_end = batch->missing[i] >> (PIECE_SUBCLUSTERS - 1)
+                                  ? NONE
+                                  : batch->guest_off[i] + batch->guest_bytes[i];
     }
 }
 
 /* Blobs of clusters that follow one another. */
-static bool join_many(struct meter_rewrite *rewrite, const struct piece_batch *batch)
+static bool join_many(struct meter_converted *converted, const struct piece_batch *batch)
 {
     uint64_t first = batch->guest_off[0], last = batch->guest_off[batch->n - 1];
-    uint64_t cluster_bytes = rewrite->shape.cluster_bytes, mask = request_mask(rewrite);
+    uint64_t cluster_bytes = converted->shape.cluster_bytes, mask = request_mask(converted);
 
-    if (!rewrite->shape.alone || mask < cluster_bytes ||
+    if (!converted->shape.alone || mask < cluster_bytes ||
         last - first != (batch->n - 1) * cluster_bytes)
         return false;
-    join_reads(rewrite, first, true, true);
-    rewrite->joined_reads += batch->n - 1 - (last / (mask + 1) - first / (mask + 1));
-    rewrite->read_blob = true;
-    rewrite->read_end = last + cluster_bytes;
+    join_reads(converted, first, true, true);
+    converted->joined_reads += batch->n - 1 - (last / (mask + 1) - first / (mask + 1));
+    converted->read_blob = true;
+    converted->read_end = last + cluster_bytes;
     return true;
 }
 
-static void count_reads(struct meter_rewrite *rewrite, const struct piece_batch *batch,
+static void count_reads(struct meter_converted *converted, const struct piece_batch *batch,
                         struct kinds kinds)
 {
     if (batch->uniform) {
-        join_reads(rewrite, batch->guest_first, false, true);
-        rewrite->read_end = batch->guest_first + batch->n * batch->cluster_bytes;
-        rewrite->read_blob = false;
-    } else if (!kinds.only_blobs || !join_many(rewrite, batch)) {
+        join_reads(converted, batch->guest_first, false, true);
+        converted->read_end = batch->guest_first + batch->n * batch->cluster_bytes;
+        converted->read_blob = false;
+    } else if (!kinds.only_blobs || !join_many(converted, batch)) {
         /* Without blobs only the first border may be one, and only the last piece is remembered. */
-        if (!kinds.blobs && batch->n > 1 && rewrite->read_blob)
-            join_reads(rewrite, batch->guest_off[0], false, (batch->missing[0] & 1) == 0);
+        if (!kinds.blobs && batch->n > 1 && converted->read_blob)
+            join_reads(converted, batch->guest_off[0], false, (batch->missing[0] & 1) == 0);
         if (!kinds.blobs && batch->n > 1)
-            rewrite->read_blob = false;
-        join_reads_of(rewrite, batch, kinds.blobs ? 0 : batch->n - 1);
+            converted->read_blob = false;
+        join_reads_of(converted, batch, kinds.blobs ? 0 : batch->n - 1);
     }
 }
 
 /* ---- the whole ---- */
 
-void meter_rewrite_take(struct meter_rewrite *rewrite, const struct piece_batch *batch)
+void meter_converted_take(struct meter_converted *converted, const struct piece_batch *batch)
 {
     struct kinds kinds = kinds_of(batch);
 
     if (kinds.blobs)
-        begin_packed(rewrite);
+        begin_packed(converted);
     if (batch->n > 0)
-        count_reads(rewrite, batch, kinds);
-    take(&rewrite->whole, &rewrite->shape, batch, kinds, false);
-    if (rewrite->packed != NULL)
-        take(rewrite->packed, &rewrite->shape, batch, kinds, true);
+        count_reads(converted, batch, kinds);
+    take(&converted->whole, &converted->shape, batch, kinds, false);
+    if (converted->packed != NULL)
+        take(converted->packed, &converted->shape, batch, kinds, true);
 }
 
-void meter_rewrite_settle(struct meter_rewrite *rewrite)
+void meter_converted_settle(struct meter_converted *converted)
 {
-    meter_layout_close(&rewrite->whole, &rewrite->shape);
-    if (rewrite->packed != NULL)
-        meter_layout_close(rewrite->packed, &rewrite->shape);
-    rewrite->read_end = NONE;
-    rewrite->read_blob = false;
+    meter_layout_close(&converted->whole, &converted->shape);
+    if (converted->packed != NULL)
+        meter_layout_close(converted->packed, &converted->shape);
+    converted->read_end = NONE;
+    converted->read_blob = false;
 }
 
-void meter_rewrite_join(struct meter_rewrite *left, const struct meter_rewrite *right)
+void meter_converted_join(struct meter_converted *left, const struct meter_converted *right)
 {
-    meter_rewrite_settle(left);
+    meter_converted_settle(left);
     if (right->packed != NULL)
         begin_packed(left);
     if (left->packed != NULL)
-        meter_layout_join(left->packed, meter_rewrite_layout(right, true), &left->shape);
+        meter_layout_join(left->packed, meter_converted_layout(right, true), &left->shape);
     meter_layout_join(&left->whole, &right->whole, &left->shape);
     left->joined_reads += right->joined_reads;
     if (right->error != 0)
         left->error = right->error;
 }
 
-void meter_rewrite_add_inner(struct meter_rewrite *left, const struct meter_rewrite *right,
-                             uint64_t times)
+void meter_converted_add_inner(struct meter_converted *left, const struct meter_converted *right,
+                               uint64_t times)
 {
     if (times == 0)
         return;
     meter_layout_add_inner(&left->whole, &right->whole, times);
     if (left->packed != NULL)
-        meter_layout_add_inner(left->packed, meter_rewrite_layout(right, true), times);
+        meter_layout_add_inner(left->packed, meter_converted_layout(right, true), times);
 }
 
-const struct meter_layout *meter_rewrite_layout(const struct meter_rewrite *rewrite, bool packed)
+const struct meter_layout *meter_converted_layout(const struct meter_converted *converted,
+                                                  bool packed)
 {
-    return packed && rewrite->packed != NULL ? rewrite->packed : &rewrite->whole;
+    return packed && converted->packed != NULL ? converted->packed : &converted->whole;
 }
 
-int meter_rewrite_error(const struct meter_rewrite *rewrite)
+int meter_converted_error(const struct meter_converted *converted)
 {
-    int ret = rewrite->error != 0 ? rewrite->error : meter_head_error(&rewrite->whole.head);
+    int ret = converted->error != 0 ? converted->error : meter_head_error(&converted->whole.head);
 
-    return ret == 0 && rewrite->packed != NULL ? meter_head_error(&rewrite->packed->head) : ret;
+    return ret == 0 && converted->packed != NULL ? meter_head_error(&converted->packed->head) : ret;
 }
