@@ -3,7 +3,7 @@
  * Releasing at the end of a scope, however it is left: for a function that owns more than one
  * thing. What is to be handed on instead is taken out with cleanup_take.
  *
- *     CLEANUP(meter_pair_free) struct meter_pair meters = {.plain = NULL};
+ *     CLEANUP(meter_set_free) struct meter_set meters = {.plain = NULL};
  *     CLEANUP_FREE char *name = NULL;
  *
  * The variable is set where it is declared: it is released even if nothing came after that. A

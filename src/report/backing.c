@@ -75,7 +75,7 @@ static int walk_alone(struct format_image *image, struct tables_table *table,
         .progress = progress->options->progress != NULL ? show_progress : NULL,
         .context = progress,
     };
-    CLEANUP(meter_pair_free) struct meter_pair meters = {.plain = NULL};
+    CLEANUP(meter_set_free) struct meter_set meters = {.plain = NULL};
 
     return walk_tables(image, table, 1, &meters, &options, err);
 }

@@ -115,7 +115,7 @@ static struct meter_disk_plan in_order(const struct piece_counts *counts,
 }
 
 void report_cost_after(const struct report_profile *profile, const struct piece_counts *counts,
-                       const struct meter_pair *meters, const struct report_format *format,
+                       const struct meter_set *meters, const struct report_format *format,
                        struct report_table *table)
 {
     struct meter_disk_plan plan;

@@ -4,8 +4,8 @@
 #define REPORT_COST_H
 
 #include "measure.h"
-#include "pair.h"
 #include "report.h"
+#include "set.h"
 
 /* Memory in which a rewrite sorts its reads for a disk that spins, if there is as much. */
 #define REPORT_REWRITE_WINDOW_BYTES (UINT64_C(1) << 30)
@@ -49,7 +49,7 @@ struct opt_f64 report_cost_saved(const struct report_disk *disk);
  * @table must stand.
  */
 void report_cost_after(const struct report_profile *profile, const struct piece_counts *counts,
-                       const struct meter_pair *meters, const struct report_format *format,
+                       const struct meter_set *meters, const struct report_format *format,
                        struct report_table *table);
 
 /* How long it takes, roughly, to read the image in the order of its file, write @bytes, and read

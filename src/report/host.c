@@ -156,9 +156,9 @@ void report_host_close(struct report_host_maps *maps)
 }
 
 const struct meter *report_host_meter(const struct report_host_maps *maps,
-                                      const struct meter_pair *pair)
+                                      const struct meter_set *set)
 {
-    return maps->has_stage ? pair->staged : maps->in_one_piece ? pair->plain : NULL;
+    return maps->has_stage ? set->staged : maps->in_one_piece ? set->plain : NULL;
 }
 
 static bool has_unplaced(const struct report_host_maps *maps)

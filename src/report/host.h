@@ -43,9 +43,9 @@ void report_host_close(struct report_host_maps *maps);
 int report_host_open_chain(const struct format_chain *chain, const struct report_choice *choice,
                            struct report_host_maps *maps, struct err *err);
 
-/* The meter of the way over the device, borrowed from the pair; NULL: it is not known. */
+/* The meter of the way over the device, borrowed from the set; NULL: it is not known. */
 const struct meter *report_host_meter(const struct report_host_maps *maps,
-                                      const struct meter_pair *pair);
+                                      const struct meter_set *set);
 
 /* The figures of that meter. @counts are those of the table. Returns 0 or -ENOMEM. */
 int report_host_figures(const struct report_host_maps *maps, const struct meter *meter,

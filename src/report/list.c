@@ -219,11 +219,11 @@ static int list_chain(struct format_image *image, struct tables_table *table, st
     const struct chain_layers *layers = &list->backing->layers;
     struct chain_compose *compose;
     struct piece_counts counts = {0};
-    struct meter_pair meters;
+    struct meter_set meters;
     struct tables_span span;
     int ret = walk_tables(image, table, 1, &meters, &options, err);
 
-    meter_pair_free(&meters);
+    meter_set_free(&meters);
     format_findings_merge(findings, &table->findings);
     if (ret == 0)
         ret = report_backing_look(list->backing, image, &options, findings, err);

@@ -37,7 +37,7 @@ static int fill_figures(const struct report_work *work, const struct piece_count
 
 /* The same walk over the device. */
 static int fill_end_to_end(const struct report_work *work, const struct piece_counts *counts,
-                           const struct meter_pair *meters, struct report_table *table)
+                           const struct meter_set *meters, struct report_table *table)
 {
     const struct meter *device = report_host_meter(&work->host, meters);
     int ret;
@@ -55,7 +55,7 @@ static int fill_end_to_end(const struct report_work *work, const struct piece_co
 }
 
 int report_work_fill(const struct report_work *work, const struct piece_counts *counts,
-                     uint64_t mapped_clusters, uint64_t pieces, const struct meter_pair *meters,
+                     uint64_t mapped_clusters, uint64_t pieces, const struct meter_set *meters,
                      struct report_table *table)
 {
     if (fill_figures(work, counts, mapped_clusters, pieces, meters->plain, table) < 0 ||

@@ -38,7 +38,7 @@ struct walk_options report_work_options(const struct report_work *work);
  * maps of all files are known, and after a rewrite. @pieces: that the score is a share of.
  */
 int report_work_fill(const struct report_work *work, const struct piece_counts *counts,
-                     uint64_t mapped_clusters, uint64_t pieces, const struct meter_pair *meters,
+                     uint64_t mapped_clusters, uint64_t pieces, const struct meter_set *meters,
                      struct report_table *table);
 
 /*
@@ -48,7 +48,7 @@ int report_work_fill(const struct report_work *work, const struct piece_counts *
 int report_work_begin_pictures(struct report_work *work);
 bool report_work_pictures_tables(const struct report_work *work); /* else the chain */
 void report_work_picture(const struct report_work *work, struct walk_options *options);
-void report_work_end_pictures(struct report_work *work, struct meter_pair *meters);
+void report_work_end_pictures(struct report_work *work, struct meter_set *meters);
 void report_work_drop_pictures(struct report_work *work); /* those without a walk */
 
 /* Measures each chosen table by itself: report->tables. */

@@ -17,7 +17,7 @@
 
 /* The figures of the table alone give way to those of the chain. */
 static int fill_chained(struct report_work *work, const struct piece_counts *counts,
-                        const struct meter_pair *meters, struct report_table *table)
+                        const struct meter_set *meters, struct report_table *table)
 {
     uint64_t alone_bytes = table->walk.mapped_bytes;
     uint64_t cluster_bytes = work->image->header.cluster_bytes;
@@ -42,7 +42,7 @@ static int fill_chained(struct report_work *work, const struct piece_counts *cou
  * the pictures are of.
  */
 static int walk_down(struct report_work *work, struct tables_table *top, bool first,
-                     struct meter_pair *meters, struct piece_counts *counts)
+                     struct meter_set *meters, struct piece_counts *counts)
 {
     struct walk_options options = report_work_options(work);
     struct report_backing *backing = work->backing;
@@ -63,7 +63,7 @@ static int walk_down(struct report_work *work, struct tables_table *top, bool fi
 
 static int measure_table(struct report_work *work, size_t number, bool first)
 {
-    CLEANUP(meter_pair_free) struct meter_pair meters = {.plain = NULL};
+    CLEANUP(meter_set_free) struct meter_set meters = {.plain = NULL};
     struct tables_table top = tables_table_of_snapshot(work->image, work->chosen[number]);
     struct piece_counts counts;
     int ret = walk_down(work, &top, first, &meters, &counts);

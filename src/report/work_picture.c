@@ -160,7 +160,7 @@ void report_work_picture(const struct report_work *work, struct walk_options *op
         options->raster = &device->shape;
 }
 
-void report_work_end_pictures(struct report_work *work, struct meter_pair *meters)
+void report_work_end_pictures(struct report_work *work, struct meter_set *meters)
 {
     struct report_picture *file = work->report->picture, *device = work->report->device_picture;
 

@@ -20,7 +20,7 @@ struct group {
     size_t n;                             /* tables chosen, readable or not */
     size_t walked[GROUP_TABLES];          /* [i]: index of the i-th one below, or NOT_WALKED */
     struct tables_table of[GROUP_TABLES]; /* the different ones, */
-    struct meter_pair meters[GROUP_TABLES];
+    struct meter_set meters[GROUP_TABLES];
     size_t n_of;
 };
 
@@ -129,7 +129,7 @@ static void fill_image(struct report_work *work, const struct piece_counts *coun
 }
 
 static int fill_table(struct report_work *work, const struct tables_table *walked,
-                      const struct meter_pair *meters, struct report_table *table)
+                      const struct meter_set *meters, struct report_table *table)
 {
     const struct format_header *header = &work->image->header;
     const struct piece_counts *counts = &walked->counts;
@@ -177,7 +177,7 @@ static void end_group(struct report_work *work, struct group *group)
 {
     for (size_t i = 0; i < group->n_of; i++) {
         format_findings_merge(&work->report->findings, &group->of[i].findings);
-        meter_pair_free(&group->meters[i]);
+        meter_set_free(&group->meters[i]);
     }
 }
 

@@ -32,7 +32,7 @@ struct chained {
 struct part {
     const struct piece_stage *stage;
     void *stage_state;
-    struct meter_pair meters;
+    struct meter_set meters;
     struct piece_counts counts;
 };
 
@@ -56,19 +56,19 @@ static void result_free(void *result)
 
     if (part == NULL)
         return;
-    meter_pair_free(&part->meters);
+    meter_set_free(&part->meters);
     if (part->stage != NULL)
         part->stage->state_free(part->stage_state);
     free(part);
 }
 
-static int new_pair(const struct chained *chained, struct meter_pair *pair)
+static int new_set(const struct chained *chained, struct meter_set *set)
 {
     /* Reads go to other files between. */
     struct meter_layout_shape shape =
         walk_shape_of_converted(chained->top, &chained->span, chained->layers->virtual_bytes);
     const struct walk_options *options = chained->options;
-    const struct meter_pair_wanted wanted = {
+    const struct meter_set_wanted wanted = {
         .stage = options->stage,
         .converted = options->rewrite != WALK_NO_REWRITE ? &shape : NULL,
         .raster = options->raster,
@@ -77,7 +77,7 @@ static int new_pair(const struct chained *chained, struct meter_pair *pair)
     };
 
     shape.alone = false;
-    return meter_pair_init(pair, chained->layers->unit_bytes, chained->n_files, &wanted);
+    return meter_set_init(set, chained->layers->unit_bytes, chained->n_files, &wanted);
 }
 
 static void *result_new(void *context)
@@ -90,8 +90,7 @@ static void *result_new(void *context)
     part->stage = chained->options->stage;
     if (part->stage != NULL)
         part->stage_state = part->stage->state_new(part->stage->shared);
-    if ((part->stage != NULL && part->stage_state == NULL) ||
-        new_pair(chained, &part->meters) < 0) {
+    if ((part->stage != NULL && part->stage_state == NULL) || new_set(chained, &part->meters) < 0) {
         result_free(part);
         return NULL;
     }
@@ -102,7 +101,7 @@ static void result_clear(void *result)
 {
     struct part *part = result;
 
-    meter_pair_clear(&part->meters);
+    meter_set_clear(&part->meters);
     part->counts = (struct piece_counts){0};
 }
 
@@ -110,7 +109,7 @@ static int take(void *context, const struct piece_batch *batch)
 {
     struct part *part = context;
 
-    return meter_pair_take(&part->meters, part->stage, part->stage_state, batch);
+    return meter_set_take(&part->meters, part->stage, part->stage_state, batch);
 }
 
 static uint64_t part_begin(const struct chained *chained, uint32_t part)
@@ -131,9 +130,9 @@ static int work(void *context, void *tool, uint32_t number, void *result, struct
     int ret = chain_compose_part(tool, part_begin(chained, number), part_begin(chained, number + 1),
                                  (struct piece_sink){take, part}, &part->counts, err);
 
-    meter_pair_settle(&part->meters);
+    meter_set_settle(&part->meters);
     if (ret == 0)
-        ret = meter_pair_error(&part->meters);
+        ret = meter_set_error(&part->meters);
     return ret == -ENOMEM ? err_no_memory(err) : ret;
 }
 
@@ -141,7 +140,7 @@ static void merge(void *left, void *right)
 {
     struct part *whole = left, *part = right;
 
-    meter_pair_merge(&whole->meters, &part->meters);
+    meter_set_merge(&whole->meters, &part->meters);
     piece_counts_add(&whole->counts, &part->counts);
 }
 
@@ -178,7 +177,7 @@ static void choose_span(struct chained *chained, const struct tables_span *wante
 }
 
 int walk_chain(const struct chain_layers *layers, const struct format_header *top, unsigned n_files,
-               struct meter_pair *meters, struct piece_counts *counts,
+               struct meter_set *meters, struct piece_counts *counts,
                const struct walk_options *options, struct err *err)
 {
     struct chained chained = {.layers = layers, .top = top, .options = options, .n_files = n_files};
@@ -198,7 +197,7 @@ int walk_chain(const struct chain_layers *layers, const struct format_header *to
     void *result;
     int ret;
 
-    *meters = (struct meter_pair){.plain = NULL};
+    *meters = (struct meter_set){.plain = NULL};
     choose_span(&chained, options->span);
     parts.n_parts = chained.n_parts = count_parts(&chained);
     ret = fold(&parts, &result, err);
@@ -207,7 +206,7 @@ int walk_chain(const struct chain_layers *layers, const struct format_header *to
 
         *meters = whole->meters;
         *counts = whole->counts;
-        whole->meters = (struct meter_pair){.plain = NULL};
+        whole->meters = (struct meter_set){.plain = NULL};
     }
     result_free(result);
     return ret;

@@ -4,7 +4,7 @@
 #define WALK_CHAINED_H
 
 #include "counts.h"
-#include "pair.h"
+#include "set.h"
 #include "walk.h"
 
 struct err;
@@ -12,13 +12,13 @@ struct chain_layers;
 struct format_header;
 
 /*
- * Sets *@meters (meter_pair_free, also on failure) to the meters of a walk through @layers, whose
+ * Sets *@meters (meter_set_free, also on failure) to the meters of a walk through @layers, whose
  * files have numbers below @n_files, and *@counts to what is visible (see chain/compose.h). The
  * walk is cut into parts that depend on the layers alone, so the result is the same for any number
  * of threads. @top: the header of the uppermost image, which a rewrite makes another file like.
  */
 int walk_chain(const struct chain_layers *layers, const struct format_header *top, unsigned n_files,
-               struct meter_pair *meters, struct piece_counts *counts,
+               struct meter_set *meters, struct piece_counts *counts,
                const struct walk_options *options, struct err *err);
 
 #endif

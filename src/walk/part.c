@@ -15,7 +15,7 @@
 
 /* The meters of an L2 table that is named several times. */
 struct walk_kept {
-    struct meter_pair pair;
+    struct meter_set set;
     uint64_t times[TABLES_SCAN_MAX]; /* that it has been joined to the meters of each table */
 };
 
@@ -35,17 +35,17 @@ static struct meter_defragged_shape defragged(const struct format_header *header
 }
 
 /*
- * Defrag puts the active state in order alone: what of @pair is of a snapshot needs no such walk.
+ * Defrag puts the active state in order alone: what of @set is of a snapshot needs no such walk.
  * @pictured: it is of the table that there are pictures of.
  */
-static int new_pair(const struct walk_part *part, uint64_t virtual_bytes, bool active,
-                    bool pictured, struct meter_pair *pair)
+static int new_set(const struct walk_part *part, uint64_t virtual_bytes, bool active, bool pictured,
+                   struct meter_set *set)
 {
     const enum walk_rewrite by = part->options->rewrite;
     const struct meter_layout_shape shape = converted(part, virtual_bytes);
     const struct meter_defragged_shape order = defragged(part->header);
     const struct walk_options *options = part->options;
-    const struct meter_pair_wanted wanted = {
+    const struct meter_set_wanted wanted = {
         .stage = part->stage,
         .zeros = walk_has_raster(options),
         .raster = pictured ? options->raster : NULL,
@@ -53,14 +53,14 @@ static int new_pair(const struct walk_part *part, uint64_t virtual_bytes, bool a
         .converted = by == WALK_CONVERT ? &shape : NULL,
         .defragged = by == WALK_DEFRAG && active ? &order : NULL};
 
-    return meter_pair_init(pair, format_unit_bytes(part->header), PIECE_N_FILES, &wanted);
+    return meter_set_init(set, format_unit_bytes(part->header), PIECE_N_FILES, &wanted);
 }
 
 static int take(void *context, const struct piece_batch *batch)
 {
     struct walk_part *part = context;
 
-    return meter_pair_take(part->into, part->stage, part->stage_state, batch);
+    return meter_set_take(part->into, part->stage, part->stage_state, batch);
 }
 
 static int refuse(void *context, const struct piece_batch *batch)
@@ -79,8 +79,8 @@ static struct piece_sink begin(void *context, struct tables_members members, siz
     if (members.n == 1 && keep == TABLES_NOT_KEPT)
         part->into = &part->meters[members.list[0]];
     else if (part->shared.plain != NULL)
-        meter_pair_clear(&part->shared);
-    else if (new_pair(part, virtual_bytes, true, true, &part->shared) < 0)
+        meter_set_clear(&part->shared);
+    else if (new_set(part, virtual_bytes, true, true, &part->shared) < 0)
         return (struct piece_sink){refuse, NULL};
     if (part->into->converted != NULL)
         part->into->converted->shape = converted(part, virtual_bytes);
@@ -92,7 +92,7 @@ static int again(void *context, struct tables_members members, size_t kept, uint
     struct walk_part *part = context;
 
     for (size_t i = 0; i < members.n; i++) {
-        meter_pair_join(&part->meters[members.list[i]], &part->kept[kept]->pair, shift);
+        meter_set_join(&part->meters[members.list[i]], &part->kept[kept]->set, shift);
         part->kept[kept]->times[members.list[i]]++;
     }
     return 0;
@@ -108,8 +108,8 @@ static int keep_shared(struct walk_part *part, size_t keep)
     part->kept[keep] = calloc(1, sizeof(*part->kept[keep]));
     if (part->kept[keep] == NULL)
         return -ENOMEM;
-    part->kept[keep]->pair = part->shared;
-    part->shared = (struct meter_pair){.plain = NULL};
+    part->kept[keep]->set = part->shared;
+    part->shared = (struct meter_set){.plain = NULL};
     return 0;
 }
 
@@ -119,14 +119,14 @@ static int end(void *context, struct tables_members members, size_t keep)
 
     if (part->into != &part->shared)
         return 0;
-    meter_pair_settle(&part->shared);
+    meter_set_settle(&part->shared);
     if (keep != TABLES_NOT_KEPT) {
         int ret = keep_shared(part, keep);
 
         return ret < 0 ? ret : again(context, members, keep, 0);
     }
     for (size_t i = 0; i < members.n; i++)
-        meter_pair_merge(&part->meters[members.list[i]], &part->shared);
+        meter_set_merge(&part->meters[members.list[i]], &part->shared);
     return 0;
 }
 
@@ -137,8 +137,8 @@ static void settle_kept(struct walk_part *part)
         if (part->kept[k] == NULL)
             continue;
         for (size_t i = 0; i < part->n_tables; i++)
-            meter_pair_add_inner(&part->meters[i], &part->kept[k]->pair, part->kept[k]->times[i]);
-        meter_pair_free(&part->kept[k]->pair);
+            meter_set_add_inner(&part->meters[i], &part->kept[k]->set, part->kept[k]->times[i]);
+        meter_set_free(&part->kept[k]->set);
         free(part->kept[k]);
         part->kept[k] = NULL;
     }
@@ -153,8 +153,8 @@ int walk_part_scan(struct walk_part *part, struct tables_scan *scan, uint32_t fi
 
     settle_kept(part);
     for (size_t i = 0; i < part->n_tables && ret == 0; i++) {
-        meter_pair_settle(&part->meters[i]);
-        ret = meter_pair_error(&part->meters[i]);
+        meter_set_settle(&part->meters[i]);
+        ret = meter_set_error(&part->meters[i]);
     }
     return ret == -ENOMEM ? err_no_memory(err) : ret;
 }
@@ -162,7 +162,7 @@ int walk_part_scan(struct walk_part *part, struct tables_scan *scan, uint32_t fi
 void walk_part_merge(struct walk_part *left, struct walk_part *right)
 {
     for (size_t i = 0; i < left->n_tables; i++) {
-        meter_pair_merge(&left->meters[i], &right->meters[i]);
+        meter_set_merge(&left->meters[i], &right->meters[i]);
         piece_counts_add(&left->tables[i].counts, &right->tables[i].counts);
         piece_lost_merge(&left->tables[i].lost, &right->tables[i].lost, 0);
         format_findings_merge(&left->tables[i].findings, &right->tables[i].findings);
@@ -172,7 +172,7 @@ void walk_part_merge(struct walk_part *left, struct walk_part *right)
 void walk_part_clear(struct walk_part *part)
 {
     for (size_t i = 0; i < part->n_tables; i++) {
-        meter_pair_clear(&part->meters[i]);
+        meter_set_clear(&part->meters[i]);
         memset(&part->tables[i].counts, 0, sizeof(part->tables[i].counts));
         part->tables[i].lost = (struct piece_lost){.ranges = 0};
         format_findings_free(&part->tables[i].findings);
@@ -195,7 +195,7 @@ static int fill(struct walk_part *part, const struct tables_table *tables)
         memset(&part->tables[i].counts, 0, sizeof(part->tables[i].counts));
         part->tables[i].lost = (struct piece_lost){.ranges = 0};
         memset(&part->tables[i].findings, 0, sizeof(part->tables[i].findings));
-        if (new_pair(part, tables[i].virtual_bytes, tables[i].active, i == 0, &part->meters[i]) < 0)
+        if (new_set(part, tables[i].virtual_bytes, tables[i].active, i == 0, &part->meters[i]) < 0)
             return -ENOMEM;
     }
     return 0;
@@ -227,9 +227,9 @@ void walk_part_free(struct walk_part *part)
     settle_kept(part);
     for (size_t i = 0; i < part->n_tables && part->tables != NULL && part->meters != NULL; i++) {
         format_findings_free(&part->tables[i].findings);
-        meter_pair_free(&part->meters[i]);
+        meter_set_free(&part->meters[i]);
     }
-    meter_pair_free(&part->shared);
+    meter_set_free(&part->shared);
     if (part->stage != NULL)
         part->stage->state_free(part->stage_state);
     free(part->kept);

@@ -3,8 +3,8 @@
 #ifndef WALK_PART_H
 #define WALK_PART_H
 
-#include "pair.h"
 #include "scan.h"
+#include "set.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -22,10 +22,10 @@ struct walk_part {
     const struct walk_options *options;
     const struct piece_stage *stage; /* of them; may be NULL */
     void *stage_state;
-    struct meter_pair *meters;
-    struct meter_pair shared; /* for each L2 table of several; made when first needed */
-    struct meter_pair *into;  /* where pieces go */
-    struct walk_kept **kept;  /* [TABLES_KEPT_MAX], for L2 tables named several times; likewise */
+    struct meter_set *meters;
+    struct meter_set shared; /* for each L2 table of several; made when first needed */
+    struct meter_set *into;  /* where pieces go */
+    struct walk_kept **kept; /* [TABLES_KEPT_MAX], for L2 tables named several times; likewise */
 };
 
 /* NULL without memory. @options: stage, rewrite and span are looked at; borrowed. */

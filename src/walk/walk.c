@@ -98,7 +98,7 @@ static void merge(void *left, void *right)
 
 /* Hands the results over to the caller's tables and meters. */
 static void hand_over(struct walk_part *whole, struct tables_table *tables,
-                      struct meter_pair *meters)
+                      struct meter_set *meters)
 {
     for (size_t i = 0; i < whole->n_tables; i++) {
         tables[i].walked = true;
@@ -106,12 +106,12 @@ static void hand_over(struct walk_part *whole, struct tables_table *tables,
         tables[i].lost = whole->tables[i].lost;
         format_findings_merge(&tables[i].findings, &whole->tables[i].findings);
         meters[i] = whole->meters[i];
-        whole->meters[i] = (struct meter_pair){.plain = NULL};
+        whole->meters[i] = (struct meter_set){.plain = NULL};
     }
 }
 
 static int walk_parts(struct format_image *image, const struct tables_plan *plan,
-                      struct tables_table *tables, size_t n_tables, struct meter_pair *meters,
+                      struct tables_table *tables, size_t n_tables, struct meter_set *meters,
                       const struct walk_options *options, struct err *err)
 {
     struct walk walk = {.plan = plan,
@@ -144,13 +144,13 @@ static int walk_parts(struct format_image *image, const struct tables_plan *plan
 }
 
 int walk_tables(struct format_image *image, struct tables_table *tables, size_t n_tables,
-                struct meter_pair *meters, const struct walk_options *options, struct err *err)
+                struct meter_set *meters, const struct walk_options *options, struct err *err)
 {
     struct tables_plan *plan;
     int ret;
 
     for (size_t i = 0; i < n_tables; i++)
-        meters[i] = (struct meter_pair){.plain = NULL};
+        meters[i] = (struct meter_set){.plain = NULL};
     if (n_tables == 0)
         return 0;
     ret = tables_plan_new(

@@ -45,11 +45,11 @@ static inline bool walk_is_by_host(const struct walk_options *options)
 }
 
 /*
- * Sets meters[i] to new meters of tables[i] (meter_pair_free each, also on failure, where some may
+ * Sets meters[i] to new meters of tables[i] (meter_set_free each, also on failure, where some may
  * be empty), and fills the counts and findings of the tables. An L2 table that several of them
  * share is walked once, and its result merged into each.
  */
 int walk_tables(struct format_image *image, struct tables_table *tables, size_t n_tables,
-                struct meter_pair *meters, const struct walk_options *options, struct err *err);
+                struct meter_set *meters, const struct walk_options *options, struct err *err);
 
 #endif

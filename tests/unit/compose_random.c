@@ -206,17 +206,17 @@ static void the_number_of_threads_changes_nothing(void **state)
         for (int threads = 1; threads <= 8; threads += 7) {
             struct workers workers;
             const struct walk_options options = {.workers = &workers};
-            struct meter_pair pair;
+            struct meter_set set;
             struct piece_counts counts;
             struct err err = {0};
 
             workers_init(&workers, threads);
             assert_int_equal(walk_chain(&chain.run, &chain.layers[0].small.image.header, LAYERS_MAX,
-                                        &pair, &counts, &options, &err),
+                                        &set, &counts, &options, &err),
                              0);
-            assert_same_meter(pair.plain, whole);
+            assert_same_meter(set.plain, whole);
             assert_memory_equal(&counts, &expected, sizeof(counts));
-            meter_pair_free(&pair);
+            meter_set_free(&set);
         }
         meter_free(whole);
         chain_free(&chain);

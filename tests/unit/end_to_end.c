@@ -625,7 +625,7 @@ static void threads_do_not_matter(void **state)
     enum { MANY = 4096 }; /* tables: 16 MiB, several parts */
     struct host_map *map = roll_map(9);
     const struct host_map *maps[] = {map};
-    struct meter_pair meters[3];
+    struct meter_set meters[3];
     struct small_image small;
     struct piece_stage stage;
 
@@ -653,7 +653,7 @@ static void threads_do_not_matter(void **state)
     }
     assert_true(meters[0].staged->breaks > 1000);
     for (int n = 0; n < 3; n++)
-        meter_pair_free(&meters[n]);
+        meter_set_free(&meters[n]);
     host_placing_free(&stage);
     host_map_free(map);
     small_image_free(&small);

@@ -629,7 +629,7 @@ static void images_give_the_figures(void **state)
         bool on_device = example->n_extents > 0;
         struct small_image small;
         struct tables_table table;
-        struct meter_pair meters;
+        struct meter_set meters;
         struct device device;
         struct err err = {0};
 
@@ -650,7 +650,7 @@ static void images_give_the_figures(void **state)
         }
         assert_int_equal(table.findings.total, 0);
         format_findings_free(&table.findings);
-        meter_pair_free(&meters);
+        meter_set_free(&meters);
         small_image_free(&small);
     }
 }

@@ -26,7 +26,7 @@
 static const struct walk_options alone = {.workers = NULL};
 
 static void walk(struct small_image *small, struct tables_table *tables, size_t n,
-                 struct meter_pair *meters, const struct walk_options *options)
+                 struct meter_set *meters, const struct walk_options *options)
 {
     struct err err = {0};
 
@@ -34,11 +34,11 @@ static void walk(struct small_image *small, struct tables_table *tables, size_t 
         fail_msg("%s", err.text);
 }
 
-static void release(struct tables_table *tables, struct meter_pair *meters, size_t n)
+static void release(struct tables_table *tables, struct meter_set *meters, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         format_findings_free(&tables[i].findings);
-        meter_pair_free(&meters[i]);
+        meter_set_free(&meters[i]);
     }
 }
 
@@ -154,13 +154,13 @@ static void check_tables(bool repeats, uint64_t seed)
 {
     struct small_image small;
     struct tables_table tables[N_TABLES];
-    struct meter_pair meters[N_TABLES];
+    struct meter_set meters[N_TABLES];
 
     make_image(&small, tables, repeats, seed);
     walk(&small, tables, N_TABLES, meters, &alone);
     for (size_t t = 0; t < N_TABLES; t++) {
         struct tables_table single = again(&tables[t]), pieces = again(&tables[t]);
-        struct meter_pair one;
+        struct meter_set one;
         struct meter *naive;
 
         walk(&small, &single, 1, &one, &alone);
@@ -210,7 +210,7 @@ static void an_empty_disk_has_an_empty_meter(void **state)
 {
     struct small_image small;
     struct tables_table table;
-    struct meter_pair meters;
+    struct meter_set meters;
 
     (void)state;
     small_image_init(&small, 16, 0, 0, 4);
@@ -228,7 +228,7 @@ static void subclusters_are_the_unit_of_runs(void **state)
 {
     struct small_image small;
     struct tables_table table;
-    struct meter_pair meters;
+    struct meter_set meters;
     struct meter_length *runs;
     size_t n;
 
@@ -263,14 +263,14 @@ static void any_number_of_threads_gives_the_same(void **state)
     for (unsigned repeats = 0; repeats < 2; repeats++) {
         struct small_image small;
         struct tables_table tables[N_TABLES];
-        struct meter_pair meters[N_TABLES];
+        struct meter_set meters[N_TABLES];
 
         make_image(&small, tables, repeats, 80);
         walk(&small, tables, N_TABLES, meters, &alone);
         assert_true(tables[0].findings.total > 20);
         for (size_t i = 0; i < COUNT(n_threads); i++) {
             struct tables_table same[N_TABLES];
-            struct meter_pair same_meters[N_TABLES];
+            struct meter_set same_meters[N_TABLES];
             struct workers workers;
             const struct walk_options options = {.workers = &workers};
 
@@ -299,7 +299,7 @@ static void a_failing_read_is_passed_on_from_any_part(void **state)
 {
     struct small_image small;
     struct tables_table tables[N_TABLES];
-    struct meter_pair meters[N_TABLES];
+    struct meter_set meters[N_TABLES];
     unsigned n_failed = 0;
 
     (void)state;
@@ -327,7 +327,7 @@ static void a_failing_read_is_passed_on_from_any_part(void **state)
     assert_true(n_failed > 25);
     for (size_t t = 0; t < N_TABLES; t++)
         tables[t] = again(&tables[t]);
-    release(tables, (struct meter_pair[N_TABLES]){{.plain = NULL}}, N_TABLES);
+    release(tables, (struct meter_set[N_TABLES]){{.plain = NULL}}, N_TABLES);
     small_image_free(&small);
 }
 
@@ -337,7 +337,7 @@ static struct meter_layout_shape shape_of(struct small_image *small, const struc
 {
     const struct walk_options options = {.rewrite = WALK_CONVERT, .span = span};
     struct meter_layout_shape shape;
-    struct meter_pair meters;
+    struct meter_set meters;
     struct tables_table table;
 
     small_image_open(small, small->len);
@@ -354,7 +354,7 @@ static struct meter_defragged_shape order_of(struct small_image *small)
 {
     const struct walk_options options = {.rewrite = WALK_DEFRAG};
     struct meter_defragged_shape shape;
-    struct meter_pair meters;
+    struct meter_set meters;
     struct tables_table table;
 
     small_image_open(small, small->len);
@@ -444,7 +444,7 @@ static void progress_rises_to_one(void **state)
     for (int n_threads = 1; n_threads <= 4; n_threads += 3) {
         struct small_image small;
         struct tables_table tables[N_TABLES];
-        struct meter_pair meters[N_TABLES];
+        struct meter_set meters[N_TABLES];
         struct progress progress = {0};
         struct workers workers;
         const struct walk_options options = {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* The meters of one walk: each sees what it would see by itself, in one part or in several. */
-#include "pair.h"
+#include "set.h"
 
 #include "converted.h"
 #include "pieces.h"
@@ -77,35 +77,34 @@ static struct piece_batch *batch_of(uint64_t table)
     return batch;
 }
 
-static struct meter_pair new_pair(bool staged, bool rewritten)
+static struct meter_set new_set(bool staged, bool rewritten)
 {
-    const struct meter_pair_wanted wanted = {.stage = staged ? &stage : NULL,
-                                             .converted = rewritten ? &shape : NULL,
-                                             .defragged = rewritten ? &order : NULL};
-    struct meter_pair pair;
+    const struct meter_set_wanted wanted = {.stage = staged ? &stage : NULL,
+                                            .converted = rewritten ? &shape : NULL,
+                                            .defragged = rewritten ? &order : NULL};
+    struct meter_set set;
 
-    assert_int_equal(meter_pair_init(&pair, C, 1, &wanted), 0);
-    assert_non_null(pair.plain);
-    assert_int_equal(pair.staged != NULL, staged);
-    assert_int_equal(pair.converted != NULL, rewritten);
-    assert_int_equal(pair.defragged != NULL, rewritten);
-    return pair;
+    assert_int_equal(meter_set_init(&set, C, 1, &wanted), 0);
+    assert_non_null(set.plain);
+    assert_int_equal(set.staged != NULL, staged);
+    assert_int_equal(set.converted != NULL, rewritten);
+    assert_int_equal(set.defragged != NULL, rewritten);
+    return set;
 }
 
-static void take(struct meter_pair *pair, uint64_t table)
+static void take(struct meter_set *set, uint64_t table)
 {
     struct piece_batch *batch = batch_of(table);
 
-    assert_int_equal(meter_pair_take(pair, pair->staged != NULL ? &stage : NULL, &refuses, batch),
-                     0);
-    meter_pair_settle(pair);
-    assert_null(pair->plain->tally); /* nor has any other its room for jumps */
-    assert_true(pair->staged == NULL || pair->staged->tally == NULL);
+    assert_int_equal(meter_set_take(set, set->staged != NULL ? &stage : NULL, &refuses, batch), 0);
+    meter_set_settle(set);
+    assert_null(set->plain->tally); /* nor has any other its room for jumps */
+    assert_true(set->staged == NULL || set->staged->tally == NULL);
     free(batch);
 }
 
 /* The same by hand. */
-static void expect(const struct meter_pair *pair, const uint64_t *tables, size_t n)
+static void expect(const struct meter_set *set, const uint64_t *tables, size_t n)
 {
     struct meter *plain = meter_new(C, 1), *staged = meter_new(C, 2);
     struct meter_converted *rewrite = meter_converted_new(&shape);
@@ -128,17 +127,17 @@ static void expect(const struct meter_pair *pair, const uint64_t *tables, size_t
     }
     meter_settle(plain);
     meter_settle(staged);
-    assert_same_meter(pair->plain, plain);
-    if (pair->staged != NULL)
-        assert_same_meter(pair->staged, staged);
-    if (pair->converted != NULL) {
-        assert_int_equal(pair->converted->whole.end, rewrite->whole.end);
-        assert_same_head(&pair->converted->whole.head, &rewrite->whole.head);
-        assert_int_equal(pair->defragged->end[METER_REGION_DATA], n * PER_BATCH * C);
-        assert_int_equal(pair->defragged->read_bytes, n * PER_BATCH * C);
-        assert_int_equal(pair->defragged->at.off, n * PER_BATCH * C);
+    assert_same_meter(set->plain, plain);
+    if (set->staged != NULL)
+        assert_same_meter(set->staged, staged);
+    if (set->converted != NULL) {
+        assert_int_equal(set->converted->whole.end, rewrite->whole.end);
+        assert_same_head(&set->converted->whole.head, &rewrite->whole.head);
+        assert_int_equal(set->defragged->end[METER_REGION_DATA], n * PER_BATCH * C);
+        assert_int_equal(set->defragged->read_bytes, n * PER_BATCH * C);
+        assert_int_equal(set->defragged->at.off, n * PER_BATCH * C);
     }
-    assert_int_equal(meter_pair_error(pair), 0);
+    assert_int_equal(meter_set_error(set), 0);
     meter_free(plain);
     meter_free(staged);
     meter_converted_free(rewrite);
@@ -150,17 +149,17 @@ static void each_sees_what_it_would_see_by_itself(void **state)
 
     (void)state;
     for (int kind = 0; kind < 4; kind++) {
-        struct meter_pair pair = new_pair(kind & 1, kind & 2);
+        struct meter_set set = new_set(kind & 1, kind & 2);
 
         for (uint64_t table = 0; table < TABLES; table++)
-            take(&pair, table);
-        expect(&pair, tables, 3);
-        meter_pair_clear(&pair);
-        expect(&pair, NULL, 0);
-        take(&pair, 1);
-        expect(&pair, &tables[1], 1);
-        meter_pair_free(&pair);
-        assert_null(pair.plain);
+            take(&set, table);
+        expect(&set, tables, 3);
+        meter_set_clear(&set);
+        expect(&set, NULL, 0);
+        take(&set, 1);
+        expect(&set, &tables[1], 1);
+        meter_set_free(&set);
+        assert_null(set.plain);
     }
 }
 
@@ -170,15 +169,15 @@ static void parts_make_the_whole(void **state)
 
     (void)state;
     for (int kind = 0; kind < 4; kind++) {
-        struct meter_pair left = new_pair(kind & 1, kind & 2), right = new_pair(kind & 1, kind & 2);
+        struct meter_set left = new_set(kind & 1, kind & 2), right = new_set(kind & 1, kind & 2);
 
         take(&left, 0);
         take(&right, 1);
         take(&right, 2);
-        meter_pair_merge(&left, &right);
+        meter_set_merge(&left, &right);
         expect(&left, tables, 3);
-        meter_pair_free(&left);
-        meter_pair_free(&right);
+        meter_set_free(&left);
+        meter_set_free(&right);
     }
 }
 
@@ -187,60 +186,60 @@ static void one_part_can_follow_at_two_places(void **state)
 {
     (void)state;
     for (int kind = 0; kind < 4; kind++) {
-        struct meter_pair once = new_pair(kind & 1, kind & 2), part = new_pair(kind & 1, kind & 2),
-                          whole = new_pair(kind & 1, kind & 2);
+        struct meter_set once = new_set(kind & 1, kind & 2), part = new_set(kind & 1, kind & 2),
+                         whole = new_set(kind & 1, kind & 2);
 
         take(&once, 0);
         take(&part, 1);
         take(&whole, 0);
-        meter_pair_merge(&whole, &part);
-        meter_pair_merge(&whole, &part);
-        meter_pair_join(&once, &part, 0);
-        meter_pair_join(&once, &part, 0);
-        meter_pair_add_inner(&once, &part, 2);
+        meter_set_merge(&whole, &part);
+        meter_set_merge(&whole, &part);
+        meter_set_join(&once, &part, 0);
+        meter_set_join(&once, &part, 0);
+        meter_set_add_inner(&once, &part, 2);
         assert_same_meter(once.plain, whole.plain);
         if (kind & 1)
             assert_same_meter(once.staged, whole.staged);
         if (kind & 2)
             assert_same_head(&once.converted->whole.head, &whole.converted->whole.head);
-        meter_pair_free(&once);
-        meter_pair_free(&part);
-        meter_pair_free(&whole);
+        meter_set_free(&once);
+        meter_set_free(&part);
+        meter_set_free(&whole);
     }
 }
 
 static void what_the_stage_returns_is_returned(void **state)
 {
-    struct meter_pair pair = new_pair(true, false);
+    struct meter_set set = new_set(true, false);
     struct piece_batch *batch = batch_of(0);
 
     (void)state;
     refuses = -ECANCELED;
-    assert_int_equal(meter_pair_take(&pair, &stage, &refuses, batch), -ECANCELED);
+    assert_int_equal(meter_set_take(&set, &stage, &refuses, batch), -ECANCELED);
     refuses = 0;
     free(batch);
-    meter_pair_free(&pair);
+    meter_set_free(&set);
 }
 
 static void whichever_has_run_out_of_memory_is_told(void **state)
 {
-    struct meter_pair pair = new_pair(true, true);
+    struct meter_set set = new_set(true, true);
 
     (void)state;
-    assert_int_equal(meter_pair_error(&pair), 0);
-    pair.converted->error = -ENOMEM;
-    assert_int_equal(meter_pair_error(&pair), -ENOMEM);
-    pair.converted->error = 0;
-    pair.defragged->ways[METER_FORWARD].error = -ENOMEM;
-    assert_int_equal(meter_pair_error(&pair), -ENOMEM);
-    pair.defragged->ways[METER_FORWARD].error = 0;
-    pair.plain->lengths.error = -ENOMEM;
-    assert_int_equal(meter_pair_error(&pair), -ENOMEM);
-    pair.plain->lengths.error = 0;
-    pair.staged->lengths.error = -ENOMEM;
-    assert_int_equal(meter_pair_error(&pair), -ENOMEM);
-    pair.staged->lengths.error = 0;
-    meter_pair_free(&pair);
+    assert_int_equal(meter_set_error(&set), 0);
+    set.converted->error = -ENOMEM;
+    assert_int_equal(meter_set_error(&set), -ENOMEM);
+    set.converted->error = 0;
+    set.defragged->ways[METER_FORWARD].error = -ENOMEM;
+    assert_int_equal(meter_set_error(&set), -ENOMEM);
+    set.defragged->ways[METER_FORWARD].error = 0;
+    set.plain->lengths.error = -ENOMEM;
+    assert_int_equal(meter_set_error(&set), -ENOMEM);
+    set.plain->lengths.error = 0;
+    set.staged->lengths.error = -ENOMEM;
+    assert_int_equal(meter_set_error(&set), -ENOMEM);
+    set.staged->lengths.error = 0;
+    meter_set_free(&set);
 }
 
 int main(void)

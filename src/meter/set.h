@@ -3,8 +3,8 @@
  * The meters of one walk: of the pieces as they come, of what a stage makes of them, and of where a
  * rewrite would put them; and pictures of the first two.
  */
-#ifndef METER_PAIR_H
-#define METER_PAIR_H
+#ifndef METER_SET_H
+#define METER_SET_H
 
 #include "converted.h"
 #include "defragged.h"
@@ -16,7 +16,7 @@
 
 struct piece_stage;
 
-struct meter_pair {
+struct meter_set {
     struct meter *plain;
     struct meter *staged; /* NULL without a stage */
     /* All pieces in one new file, written by convert or by defrag; NULL where nobody asked. */
@@ -27,7 +27,7 @@ struct meter_pair {
 };
 
 /* What there is to be besides a meter of the pieces. NULL: that is not to be. */
-struct meter_pair_wanted {
+struct meter_set_wanted {
     const struct piece_stage *stage;
     const struct meter_layout_shape *converted;
     const struct meter_defragged_shape *defragged;
@@ -39,25 +39,25 @@ struct meter_pair_wanted {
  * New meters for pieces in files with numbers below @n_files. @unit_bytes: see meter_new. Returns 0
  * or -ENOMEM, with nothing to release.
  */
-int meter_pair_init(struct meter_pair *pair, uint64_t unit_bytes, unsigned n_files,
-                    const struct meter_pair_wanted *wanted);
-void meter_pair_free(struct meter_pair *pair);
+int meter_set_init(struct meter_set *set, uint64_t unit_bytes, unsigned n_files,
+                   const struct meter_set_wanted *wanted);
+void meter_set_free(struct meter_set *set);
 
 /* Forgets all pieces. */
-void meter_pair_clear(struct meter_pair *pair);
+void meter_set_clear(struct meter_set *set);
 
 /* The pieces of @batch follow. @state is a state of the stage. Returns what the stage returned. */
-int meter_pair_take(struct meter_pair *pair, const struct piece_stage *stage, void *state,
-                    const struct piece_batch *batch);
+int meter_set_take(struct meter_set *set, const struct piece_stage *stage, void *state,
+                   const struct piece_batch *batch);
 
 /*
  * See meter_settle, meter_join, meter_add_inner, meter_merge and meter_error. What @right holds may
  * be taken from it in a merge: it is to be cleared next.
  */
-void meter_pair_settle(struct meter_pair *pair);
-void meter_pair_join(struct meter_pair *left, const struct meter_pair *right, uint64_t shift);
-void meter_pair_add_inner(struct meter_pair *left, const struct meter_pair *right, uint64_t times);
-void meter_pair_merge(struct meter_pair *left, struct meter_pair *right);
-int meter_pair_error(const struct meter_pair *pair);
+void meter_set_settle(struct meter_set *set);
+void meter_set_join(struct meter_set *left, const struct meter_set *right, uint64_t shift);
+void meter_set_add_inner(struct meter_set *left, const struct meter_set *right, uint64_t times);
+void meter_set_merge(struct meter_set *left, struct meter_set *right);
+int meter_set_error(const struct meter_set *set);
 
 #endif
