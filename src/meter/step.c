@@ -84,9 +84,9 @@ static bool lead_head_on(struct meter_head *head, const struct meter_edge *befor
 }
 
 /* Where the head does not come by what is counted for the step, its way is one of its own. */
-static void move_head(struct meter *meter, const struct meter_edge *before,
-                      const struct meter_edge *after, uint16_t file, struct meter_step step,
-                      bool there)
+static void head_to_piece(struct meter *meter, const struct meter_edge *before,
+                          const struct meter_edge *after, uint16_t file, struct meter_step step,
+                          bool there)
 {
     struct meter_head *head = &meter->head;
     bool follows = meter->any && meter->last_file == file; /* the last piece is @before, and */
@@ -134,7 +134,7 @@ void meter_step_to(struct meter *meter, const struct meter_edge *after, uint16_t
     if (!meter->any)
         meter->head.led = meter->head.any;
     meter->head.ways += meter->head.strayed && !there; /* else the right half has counted it */
-    move_head(meter, &file->last, after, number, step, there);
+    head_to_piece(meter, &file->last, after, number, step, there);
     if (!meter->any) {
         meter->any = true;
         meter->first_file = number;

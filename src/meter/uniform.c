@@ -67,8 +67,8 @@ CLONES_PART void count_gaps(struct meter *meter, const struct gaps *gaps, uint32
  * Clusters [first, end), each of which is a run of its own: what take_word does, for as many words
  * as there are. The step to the batch's first one is not looked at; that one goes to the open run.
  */
-CLONES_PART void take_scattered(struct meter *meter, const struct piece_batch *batch,
-                                uint32_t first, uint32_t end)
+CLONES_PART void take_words_of_breaks(struct meter *meter, const struct piece_batch *batch,
+                                      uint32_t first, uint32_t end)
 {
     const uint64_t cluster_bytes = batch->cluster_bytes;
     uint32_t begin = first;
@@ -132,7 +132,7 @@ CLONES void meter_uniform_take(struct meter *meter, const struct piece_batch *ba
         uint32_t n_scattered = count_scattered(batch, i);
 
         if (n_scattered > 0) {
-            take_scattered(meter, batch, i, i + n_scattered);
+            take_words_of_breaks(meter, batch, i, i + n_scattered);
             i += n_scattered;
         } else {
             uint64_t breaks = batch->breaks[i / 64];

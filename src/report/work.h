@@ -46,7 +46,7 @@ int report_work_fill(const struct report_work *work, const struct piece_counts *
  * or along a chain, is made with them, and ends by handing over its rasters.
  */
 int report_work_begin_pictures(struct report_work *work);
-bool report_work_pictures_tables(const struct report_work *work); /* else the chain */
+bool report_work_pictures_are_of_tables(const struct report_work *work); /* else the chain */
 void report_work_picture(const struct report_work *work, struct walk_options *options);
 void report_work_end_pictures(struct report_work *work, struct meter_set *meters);
 void report_work_drop_pictures(struct report_work *work); /* those without a walk */

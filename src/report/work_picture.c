@@ -142,7 +142,7 @@ int report_work_begin_pictures(struct report_work *work)
     return ret;
 }
 
-bool report_work_pictures_tables(const struct report_work *work)
+bool report_work_pictures_are_of_tables(const struct report_work *work)
 {
     return work->backing == NULL || work->backing->chain.n_layers == 1;
 }

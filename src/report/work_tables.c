@@ -168,7 +168,7 @@ static int fill_tables(struct report_work *work, size_t first, const struct grou
 /* The rasters are those of the first table: see struct walk_options. */
 static void take_rasters(struct report_work *work, size_t first, struct group *group)
 {
-    if (first == 0 && group->walked[0] != NOT_WALKED && report_work_pictures_tables(work))
+    if (first == 0 && group->walked[0] != NOT_WALKED && report_work_pictures_are_of_tables(work))
         report_work_end_pictures(work, &group->meters[group->walked[0]]);
 }
 
@@ -190,7 +190,7 @@ static int measure_group(struct report_work *work, size_t first, size_t *n)
     struct group group = {.n = 0};
     int ret = gather(work, first, &group);
 
-    if (first == 0 && report_work_pictures_tables(work))
+    if (first == 0 && report_work_pictures_are_of_tables(work))
         report_work_picture(work, &options);
     if (ret == 0)
         ret = walk_tables(work->image, group.of, group.n_of, group.meters, &options, work->err);

@@ -65,8 +65,8 @@ static bool is_wanted(struct offsets *offsets, uint64_t cluster)
     return true;
 }
 
-static int add_index(struct offsets *offsets, const struct format_entry_rules *rules,
-                     const struct tables_l1 *l1, uint32_t index, struct err *err)
+static int note_l2_at_index(struct offsets *offsets, const struct format_entry_rules *rules,
+                            const struct tables_l1 *l1, uint32_t index, struct err *err)
 {
     hash_clear(&offsets->seen);
     for (size_t i = 0; i < l1->n_live; i++) {
@@ -112,7 +112,7 @@ static int collect(struct format_image *image, const struct format_entry_rules *
     while (ret == 0 && (ret = tables_l1_next(&l1, err)) == 1) {
         ret = 0;
         for (uint32_t i = 0; i < l1.n && ret == 0; i++)
-            ret = add_index(offsets, rules, &l1, l1.first + i, err);
+            ret = note_l2_at_index(offsets, rules, &l1, l1.first + i, err);
     }
     tables_l1_free(&l1);
     return ret;
