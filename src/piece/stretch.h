@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The 32 parts of a cluster, as stretches of those that are alike. The one place where a cluster is
- * cut into its subclusters.
+ * The 32 parts of a cluster, as stretches of those that are alike by an entry's two bits for each.
+ * Of a piece, the parts that are held: see piece_next_held in batch.h.
  */
 #ifndef PIECE_STRETCH_H
 #define PIECE_STRETCH_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One cell of a table or of CSV as text, and the rows that both walk over. */
+/* One cell of a table or of CSV as text. */
 #ifndef RENDER_CELL_H
 #define RENDER_CELL_H
 
@@ -9,13 +9,13 @@
 
 #define RENDER_DIGITS_MAX 32 /* of any number, and its NUL */
 
-/* The same for libsmartcols, which escapes control characters itself, and what looks like one. */
-char *render_cell_for_table(const struct render_column *column, struct render_value value,
-                            bool bytes);
-
 /* For people: 12.4 %, 1.1 MiB, names escaped. A new string (free it); NULL: no memory. */
 char *render_cell_for_people(const struct render_column *column, struct render_value value,
                              bool bytes);
+
+/* The same for libsmartcols, which escapes control characters itself, and what looks like one. */
+char *render_cell_for_table(const struct render_column *column, struct render_value value,
+                            bool bytes);
 
 /* For programs, and of all but text: a plain number; an unknown value is empty. */
 void render_cell_for_programs(const struct render_column *column, struct render_value value,

@@ -84,7 +84,7 @@ struct tables_l2_output {
     struct piece_counts *counts;
     struct format_findings *findings;
     struct piece_lost *lost; /* clusters whose entries mean nothing; NULL: they are not asked for */
-    const char *table_name;  /* "" or "snapshot[2] ", for the findings */
+    const char *table_name;  /* as that of tables_table, for the findings */
     /* Asked before an offset is called past the end; it may change the rules. May be NULL. */
     bool (*file_has_grown)(void *context);
     void *context; /* of that */

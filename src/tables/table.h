@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An L1 table of an image, and what a walk through it gives. The one place that knows where the
- * tables of the active state and of a snapshot are.
+ * An L1 table of an image, and what a walk through it gives: made here of where the header and the
+ * list of snapshots say that the tables of the active state and of a snapshot are.
  */
 #ifndef TABLES_TABLE_H
 #define TABLES_TABLE_H
@@ -24,7 +24,7 @@ struct tables_table {
     uint64_t virtual_bytes; /* the walk ends there */
     bool active;            /* of the active state; else of a snapshot, or of a layer below */
     bool whole_l1;          /* also count what lies beyond, for the formula of qemu-img check */
-    char name[40];          /* "" or "snapshot[2] ": begins the place of a finding */
+    char name[40];          /* "", "snapshot[2] " or "backing[1] ": begins a finding's place */
 
     /* Filled by a walk. */
     bool walked;
