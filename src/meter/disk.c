@@ -94,12 +94,12 @@ static double way_seconds(const struct meter *meter)
     struct meter_jumps way[METER_N_DIRECTIONS];
     double seconds = 0;
 
-    if (!meter_has_jumps(meter) && (head->holes.used | head->detours[METER_BACKWARD].used |
+    if (!meter_has_jumps(meter) && (head->gaps.used | head->detours[METER_BACKWARD].used |
                                     head->detours[METER_FORWARD].used) == 0)
         return 0;
     memset(way, 0, sizeof(way));
     meter_pour_jumps(meter, way);
-    meter_sparse_jumps_pour(&head->holes, &way[METER_FORWARD]);
+    meter_sparse_jumps_pour(&head->gaps, &way[METER_FORWARD]);
     for (unsigned direction = 0; direction < METER_N_DIRECTIONS; direction++) {
         meter_sparse_jumps_pour(&head->detours[direction], &way[direction]);
         seconds += jumps_seconds((enum meter_direction)direction, &way[direction]);
@@ -110,7 +110,7 @@ static double way_seconds(const struct meter *meter)
 static struct meter_disk_time spinning_time(const struct meter *meter)
 {
     double transfer = (double)meter->head.read_bytes / HDD_RATE;
-    double ideal = transfer + moves_seconds(METER_FORWARD, &meter->head.holes) +
+    double ideal = transfer + moves_seconds(METER_FORWARD, &meter->head.gaps) +
                    moves_seconds(METER_BACKWARD, &meter->head.again);
     double seconds =
         transfer + way_seconds(meter) + (double)meter->head.switches * seek_seconds(SWITCH_PART);

@@ -8,7 +8,7 @@
 #include "step.h"
 #include "steps.h"
 
-/* The holes between those that are held; and what is not read. */
+/* The gaps between those that are held; and what is not read. */
 CLONES_PART void skip_missing(struct meter_head *head, uint32_t missing, uint64_t part_bytes)
 {
     unsigned first = (unsigned)__builtin_ctz(~missing);
@@ -21,7 +21,7 @@ CLONES_PART void skip_missing(struct meter_head *head, uint32_t missing, uint64_
 
         inner >>= __builtin_ctzll(inner);
         n = (unsigned)__builtin_ctzll(~inner);
-        meter_sparse_jumps_add(&head->holes, n * part_bytes, 1);
+        meter_sparse_jumps_add(&head->gaps, n * part_bytes, 1);
         inner >>= n;
     }
 }
@@ -67,7 +67,7 @@ CLONES_PART void step_head(struct meter *meter, const struct piece_batch *batch,
         skip_missing(head, batch->missing[i], (to.end - to.position) / PIECE_SUBCLUSTERS);
     if (!(steps->breaks >> k & 1)) {
         if ((int64_t)way > 0)
-            meter_sparse_jumps_add(&head->holes, way, 1);
+            meter_sparse_jumps_add(&head->gaps, way, 1);
         else
             head->read_bytes -= meter_head_buffered(-way, to.read_end - to.read_begin);
     } else if (inside || way != gap) {
@@ -91,7 +91,7 @@ CLONES_PART void move_along(struct meter *meter, const struct piece_batch *batch
 
     meter->head.read_bytes += steps->read_bytes;
     for (uint64_t over = steps->over & ~odd; over != 0; over &= over - 1)
-        meter_sparse_jumps_add(&meter->head.holes, steps->gap[__builtin_ctzll(over)], 1);
+        meter_sparse_jumps_add(&meter->head.gaps, steps->gap[__builtin_ctzll(over)], 1);
     for (; odd != 0; odd &= odd - 1) {
         unsigned k = (unsigned)__builtin_ctzll(odd);
 

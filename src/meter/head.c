@@ -6,7 +6,7 @@ void meter_head_free(struct meter_head *head)
 {
     for (unsigned i = 0; i < METER_N_DIRECTIONS; i++)
         meter_sparse_jumps_free(&head->detours[i]);
-    meter_sparse_jumps_free(&head->holes);
+    meter_sparse_jumps_free(&head->gaps);
     meter_sparse_jumps_free(&head->again);
 }
 
@@ -17,7 +17,7 @@ void meter_head_clear(struct meter_head *head)
     head->ways = head->switches = 0;
     for (unsigned i = 0; i < METER_N_DIRECTIONS; i++)
         meter_sparse_jumps_clear(&head->detours[i]);
-    meter_sparse_jumps_clear(&head->holes);
+    meter_sparse_jumps_clear(&head->gaps);
     meter_sparse_jumps_clear(&head->again);
 }
 
@@ -87,7 +87,7 @@ void meter_head_add_inner(struct meter_head *left, const struct meter_head *righ
 {
     for (unsigned i = 0; i < METER_N_DIRECTIONS; i++)
         meter_sparse_jumps_merge(&left->detours[i], &right->detours[i], times);
-    meter_sparse_jumps_merge(&left->holes, &right->holes, times);
+    meter_sparse_jumps_merge(&left->gaps, &right->gaps, times);
     meter_sparse_jumps_merge(&left->again, &right->again, times);
 }
 
@@ -96,5 +96,5 @@ int meter_head_error(const struct meter_head *head)
     for (unsigned i = 0; i < METER_N_DIRECTIONS; i++)
         if (head->detours[i].error != 0)
             return head->detours[i].error;
-    return head->holes.error != 0 ? head->holes.error : head->again.error;
+    return head->gaps.error != 0 ? head->gaps.error : head->again.error;
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the head of a disk does beside the steps that a meter counts: it also reads the L2 tables,
- * crosses holes, goes back to blobs that are read again, and from one file to another.
+ * crosses gaps, goes back to blobs that are read again, and from one file to another.
  *
  * A meter's jumps are steps from piece to piece. Where the head stands somewhere else when the next
  * piece is wanted, or parts of a cluster are not held, the step is taken back here and what the
  * head really does is added. So the head's way is the sum: the meter's jumps, the detours, the
- * holes. Like a meter, a head can be cut and merged anywhere.
+ * gaps. Like a meter, a head can be cut and merged anywhere.
  */
 #ifndef METER_HEAD_H
 #define METER_HEAD_H
@@ -35,7 +35,7 @@ struct meter_head {
     uint64_t ways;          /* from a table to a piece */
     uint64_t switches;      /* from one file to another */
     struct meter_sparse_jumps detours[METER_N_DIRECTIONS];
-    struct meter_sparse_jumps holes; /* over which the head goes forward, in step with the guest */
+    struct meter_sparse_jumps gaps; /* over which the head goes forward, in step with the guest */
     /* Over blobs, to read them again. The ways that it really took for that, which are others if a
      * blob lies in several places, are among the detours. */
     struct meter_sparse_jumps again;

@@ -42,7 +42,7 @@ struct meter_layout *meter_layout_copy(const struct meter_layout *layout)
     *copy = *layout;
     /* With rows of its own for the moves. */
     memset(copy->head.detours, 0, sizeof(copy->head.detours));
-    memset(&copy->head.holes, 0, sizeof(copy->head.holes));
+    memset(&copy->head.gaps, 0, sizeof(copy->head.gaps));
     memset(&copy->head.again, 0, sizeof(copy->head.again));
     meter_layout_add_inner(copy, layout, 1);
     return copy;

@@ -74,7 +74,7 @@ static bool lead_head_on(struct meter_head *head, const struct meter_edge *befor
     uint64_t gap = after->read_begin - before->read_end;
 
     if (after->read_begin > before->read_end) {
-        meter_sparse_jumps_add(&head->holes, gap, 1);
+        meter_sparse_jumps_add(&head->gaps, gap, 1);
         if (!straight)
             meter_head_take_back(head, METER_FORWARD, gap);
     } else if (straight) {

@@ -27,7 +27,7 @@ int tables_l2_read_slice(struct tables_l2_decoder *decoder, uint32_t index)
 
     decoder->adjacent_end = L2_NONE; /* no data read goes on over the border of a slice */
     l2_end_gap(decoder, l2_lies_among_data(decoder));
-    decoder->kept_counts = l2_lies_among_data(decoder);
+    decoder->held_zeros_count = l2_lies_among_data(decoder);
     if (index >= decoder->inside || index + rules->slice_entries <= decoder->first)
         return 0;
     if (batch->n > 0)

@@ -108,10 +108,10 @@ struct tables_l2_decoder {
     /* Where the read under way began on the guest disk, and where it would have without any break;
      * kept only if reads are cut short. */
     uint64_t read_begin, unbroken_begin;
-    /* Zero clusters that keep space, since what was mapped last; they are between data only if
+    /* Zero clusters that hold space, since what was mapped last; they are between data only if
      * something was, or the table itself lies there. */
-    uint64_t kept;
-    bool kept_counts;
+    uint64_t held_zeros;
+    bool held_zeros_count;
     struct piece_batch *batch;
 };
 

@@ -106,17 +106,17 @@ CLONES_PART void count_block(struct tables_l2_decoder *decoder, uint64_t first, 
 }
 
 /* What keeps space between data; in most blocks there is none. */
-CLONES_PART void count_kept(struct tables_l2_decoder *decoder, uint64_t mapped, uint64_t kept)
+CLONES_PART void count_held_zeros(struct tables_l2_decoder *decoder, uint64_t mapped, uint64_t held)
 {
-    if (kept == 0 && mapped == 0)
+    if (held == 0 && mapped == 0)
         return;
-    if (kept == 0 && decoder->kept == 0) {
-        decoder->kept_counts = true;
+    if (held == 0 && decoder->held_zeros == 0) {
+        decoder->held_zeros_count = true;
         return;
     }
-    for (uint64_t both = mapped | kept; both != 0; both &= both - 1) {
-        if (kept & both & -both)
-            decoder->kept++;
+    for (uint64_t both = mapped | held; both != 0; both &= both - 1) {
+        if (held & both & -both)
+            decoder->held_zeros++;
         else
             l2_meet_data(decoder);
     }
@@ -142,7 +142,7 @@ CLONES_PART int decode_dense(struct tables_l2_decoder *decoder, uint32_t index)
     decoder->check_next = begin[L2_BLOCK - 1] + cluster_bytes;
 
     count_block(decoder, begin[0], breaks, guest_off);
-    count_kept(decoder, UINT64_MAX, 0);
+    count_held_zeros(decoder, UINT64_MAX, 0);
     decoder->adjacent_end = decoder->check_next;
 
     batch->breaks[batch->n / L2_BLOCK] = breaks;
@@ -234,7 +234,7 @@ CLONES_PART void count_columns(struct tables_l2_decoder *decoder, const struct t
     counts->reads += n_compressed;
     counts->reads_unbroken += n_compressed;
     count_block_reads(decoder, block, guest_off);
-    count_kept(decoder, block->standard | block->compressed, block->zero & block->host);
+    count_held_zeros(decoder, block->standard | block->compressed, block->zero & block->host);
 }
 
 /* Behind the pieces of the batch there are 64 more: those whose bits are @held move together. */

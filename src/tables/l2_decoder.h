@@ -49,13 +49,13 @@ static inline bool l2_blobs_are_read_again(const struct tables_l2_decoder *decod
 /* The gap of what keeps space ends here. @counts: something of the same kind comes behind it. */
 static inline void l2_end_gap(struct tables_l2_decoder *decoder, bool counts)
 {
-    if (decoder->kept > 0 && decoder->kept_counts && counts) {
-        uint64_t bytes = decoder->kept * decoder->rules->entry.cluster_bytes;
+    if (decoder->held_zeros > 0 && decoder->held_zeros_count && counts) {
+        uint64_t bytes = decoder->held_zeros * decoder->rules->entry.cluster_bytes;
 
         decoder->output.counts->kept_gap_bytes +=
             bytes < PIECE_READ_OVER_BYTES ? bytes : PIECE_READ_OVER_BYTES;
     }
-    decoder->kept = 0;
+    decoder->held_zeros = 0;
 }
 
 /* In the file to come, tables of small clusters lie among the data. */
@@ -68,7 +68,7 @@ static inline bool l2_lies_among_data(const struct tables_l2_decoder *decoder)
 static inline void l2_meet_data(struct tables_l2_decoder *decoder)
 {
     l2_end_gap(decoder, true);
-    decoder->kept_counts = true;
+    decoder->held_zeros_count = true;
 }
 
 /* Hands over what is in the batch, if there is something. Returns what the sink returned. */

@@ -197,7 +197,7 @@ static int add_zero(struct tables_l2_decoder *decoder, const struct format_entry
 
     counts->zero_clusters++;
     counts->zero_allocated_clusters += allocated;
-    decoder->kept += allocated;
+    decoder->held_zeros += allocated;
     decoder->adjacent_end = L2_NONE;
     if (decoder->rules->pieces == TABLES_PIECES_MAPPED)
         return 0;

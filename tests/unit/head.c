@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Proves the way of the head: the meter's jumps, the detours and the holes together are the moves
+ * Proves the way of the head: the meter's jumps, the detours and the gaps together are the moves
  * of a disk that reads every table and every held part of every piece, one after the other, some of
  * them again. Also with several files, and wherever the walk is cut.
  */
@@ -131,7 +131,7 @@ static void assert_same_way(const struct meter *meter, const struct disk *disk)
     meter_pour_jumps(meter, way);
     for (unsigned direction = 0; direction < METER_N_DIRECTIONS; direction++)
         meter_sparse_jumps_pour(&meter->head.detours[direction], &way[direction]);
-    meter_sparse_jumps_pour(&meter->head.holes, &way[METER_FORWARD]);
+    meter_sparse_jumps_pour(&meter->head.gaps, &way[METER_FORWARD]);
     assert_same_jumps(&way[METER_FORWARD], &disk->way[METER_FORWARD]);
     assert_same_jumps(&way[METER_BACKWARD], &disk->way[METER_BACKWARD]);
     assert_int_equal(meter->head.switches, disk->switches);

@@ -92,7 +92,7 @@ static inline void assert_same_head(const struct meter_head *a, const struct met
     assert_int_equal(a->switches, b->switches);
     for (unsigned direction = 0; direction < METER_N_DIRECTIONS; direction++)
         assert_same_moves(&a->detours[direction], &b->detours[direction]);
-    assert_same_moves(&a->holes, &b->holes);
+    assert_same_moves(&a->gaps, &b->gaps);
     assert_same_moves(&a->again, &b->again);
 }
 
