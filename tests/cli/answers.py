@@ -11,7 +11,8 @@ A question is a folder to be in, and words:
 
 In FOLDER are three kinds of pipes. Who asks takes a ticket, a letter, from `tickets`, writes how many fields follow,
 the ticket, the folder and the words to `questions`, each ended by a NUL; reads a status from `status.TICKET`; finds what
-was printed in `answer.TICKET`; and puts the ticket back. Each question has a process of its own, a fork of this one.
+was printed in `out.TICKET` and `err.TICKET`; and puts the ticket back. Questions are answered one after the other, in
+this process.
 """
 import importlib
 import json
