@@ -14,6 +14,7 @@
 #include <spawn.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 
@@ -43,7 +44,6 @@ struct builtin {
 #define NOT_EXECUTABLE 126
 #define NOT_FOUND 127
 #define OF_SIGNAL 128
-#define WORDS_MAX 4096
 
 /* Bash has these. */
 extern char **export_env;
@@ -51,17 +51,23 @@ extern void maybe_make_export_env(void);
 
 static int spawn(struct word_list *words)
 {
-    static char *argv[WORDS_MAX + 1];
     posix_spawnattr_t how;
     sigset_t child, before;
-    int n = 0, status = 0, ret;
+    size_t n = 0;
+    int status = 0, ret;
+    char **argv;
     pid_t pid;
 
-    for (; words != NULL && n < WORDS_MAX; words = words->next)
-        argv[n++] = words->word->word;
-    argv[n] = NULL;
-    if (n == 0 || words != NULL)
+    if (words == NULL)
         return USAGE;
+    for (struct word_list *word = words; word != NULL; word = word->next)
+        n++;
+    argv = calloc(n + 1, sizeof(*argv));
+    if (argv == NULL)
+        return NOT_EXECUTABLE;
+    n = 0;
+    for (; words != NULL; words = words->next)
+        argv[n++] = words->word->word;
     maybe_make_export_env();
 
     /* Bash waits for any child as soon as it hears of one's end: it is to hear when this one is
@@ -79,10 +85,11 @@ static int spawn(struct word_list *words)
             ;
     sigprocmask(SIG_SETMASK, &before, NULL);
 
-    if (ret != 0) {
+    if (ret != 0)
         fprintf(stderr, "%s: %s\n", argv[0], strerror(ret));
+    free(argv);
+    if (ret != 0)
         return ret == ENOENT ? NOT_FOUND : NOT_EXECUTABLE;
-    }
     return WIFSIGNALED(status) ? OF_SIGNAL + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
