@@ -16,10 +16,9 @@ class Gone(Exception):
     """It died, or it hung and was killed; or there is no such process here."""
 
 
-def is_there(program):
-    """Sanitizers count what a process does in all."""
+def is_sanitized(program):
     with open(program, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
-        return os.path.exists(os.environ.get("AGAIN", "")) and text.find(b"__asan_init") < 0
+        return text.find(b"__asan_init") >= 0
 
 
 class Again:
@@ -29,6 +28,12 @@ class Again:
         self.program, self.under, self.libraries = program, under, libraries
         self.environment = dict(os.environ if environment is None else environment)
         self.child = None
+
+    @classmethod
+    def of(cls, program, **how):
+        """One, or None where each run is to be started: sanitizers count what a process does in all."""
+        there = os.path.exists(os.environ.get("AGAIN", "")) and not is_sanitized(program)
+        return cls(program, **how) if there else None
 
     def __enter__(self):
         return self

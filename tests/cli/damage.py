@@ -469,7 +469,7 @@ def judge_chunk(program, names, options, expected, sanitized, tap):
     images = [f"{name}/image.qcow2" for name in names]
     runs = {way: measured(program, way, images, sanitized) for way in dict.fromkeys([options, ("--space",)])}
     wrong = not_whole(program, ["--all-snapshots"], images)
-    process = None if sanitized else again.Again(program)
+    process = again.Again.of(program)
     for name, image in zip(names, images):
         if wrong.get(image):
             problem(f"--all-snapshots: {wrong[image]}")
@@ -482,9 +482,9 @@ def judge_chunk(program, names, options, expected, sanitized, tap):
         process.end()
 
 
-def judge_all_opened(program, names, expected, sanitized, tap):
+def judge_all_opened(program, names, expected, tap):
     """In folders with names that have nothing of others in them."""
-    process = None if sanitized else again.Again(program, under=STRACE)
+    process = again.Again.of(program, under=STRACE)
     for number, name in enumerate(names):
         os.rename(name, str(number))
         for other in expected[name]["unopened"]:
@@ -518,8 +518,7 @@ def main():
     folder = pathlib.Path(os.environ["TESTS"]) / "images" / "damage"
     names = sys.argv[1:] or sorted(path.stem for path in folder.glob("*.txt"))
     program, mkqcow2 = os.environ["QCOW2FRAG"], os.environ["MKQCOW2"]
-    with open(program, "rb") as file:
-        sanitized = b"__asan_init" in file.read()
+    sanitized = again.is_sanitized(program)
     expected = {name: expectations(folder / f"{name}.txt") for name in names}
     tap = Tap(len(names) + sum(len(one.get("unopened", [])) for one in expected.values()))
     with tempfile.TemporaryDirectory(prefix="qcow2frag.") as scratch:
@@ -536,7 +535,7 @@ def main():
             for name in with_others:
                 tap.point(f"{name}: opens no other file", blind)
         elif with_others:
-            aside(tap, judge_all_opened, program, with_others, expected, sanitized)
+            aside(tap, judge_all_opened, program, with_others, expected)
         os.chdir("/")
     return 1 if tap.failed else 0
 

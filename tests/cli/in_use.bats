@@ -196,7 +196,7 @@ measured_under_load() {
     done
     python3 - "$QCOW2FRAG" <<'PYTHON'
 import collections, json, os, subprocess, sys, time
-from again import Again, is_there
+from again import Again
 seen = collections.Counter()
 arguments = ["--json", "--all-snapshots", "disk.qcow2"]
 
@@ -207,7 +207,7 @@ def measure(process):
     run = subprocess.run([sys.argv[1], *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     return run.returncode, run.stdout, run.stderr
 
-process = Again(sys.argv[1]) if is_there(sys.argv[1]) else None
+process = Again.of(sys.argv[1])
 for turn in range(200):
     status, out, err = measure(process if turn % 10 else None)
     assert status == 0, f"turn {turn}: status {status}: {err} {out[-2000:]}"

@@ -11,7 +11,7 @@ import sys
 import tempfile
 
 sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cli"))
-from again import Again, Gone, is_there  # noqa: E402
+from again import Again, Gone  # noqa: E402
 
 QCOW2FRAG, MKQCOW2, CALLS = (os.environ[name] for name in ("QCOW2FRAG", "MKQCOW2", "CALLS"))
 HIDDEN = ".qcow2frag-image."
@@ -83,7 +83,7 @@ class Ways:
         self.environment = dict(os.environ)
         asan = os.environ.get("ASAN_OPTIONS")
         self.environment["ASAN_OPTIONS"] = "verify_asan_link_order=0" + (":" + asan if asan else "")
-        self.process = Again(QCOW2FRAG, libraries=[CALLS], environment=self.environment) if is_there(QCOW2FRAG) else None
+        self.process = Again.of(QCOW2FRAG, libraries=[CALLS], environment=self.environment)
 
     def __enter__(self):
         return self
