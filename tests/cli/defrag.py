@@ -21,6 +21,7 @@ import sys
 import tempfile
 
 from again import Again, Gone
+from memory_folder import memory_folder
 
 QCOW2FRAG, MKQCOW2, TESTS = (os.environ[name] for name in ("QCOW2FRAG", "MKQCOW2", "TESTS"))
 EVERY = 15  # of the damaged ones
@@ -130,17 +131,6 @@ def make_all(texts, folder, long_folder):
             file.write(content if "\nfill" in content else "fill\n" + content)
     subprocess.run([MKQCOW2, "--into", folder, *filled], check=True, capture_output=True)
     return made
-
-
-def memory_folder(folder):
-    """A folder in memory, if there is room: a disk's file system keeps pages of zeros for all that is read of holes."""
-    try:
-        room = os.statvfs("/dev/shm")
-        if room.f_bavail * room.f_frsize > 1 << 30:
-            return tempfile.TemporaryDirectory(dir="/dev/shm", prefix="qcow2frag.")
-    except OSError:
-        pass
-    return tempfile.TemporaryDirectory(dir=folder)
 
 
 def words(image, place, n):

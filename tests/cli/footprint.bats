@@ -63,7 +63,8 @@ PYTHON
     [ -z "$sanitized" ] || skip "built with a sanitizer"
     python3 "$TESTS/cli/hostile.py" findings findings.qcow2
     cat >peaks.py <<'PYTHON'
-import os, subprocess, sys, tempfile
+import os, subprocess, sys
+from memory_folder import memory_folder
 
 def peak(folder, form):
     child = subprocess.Popen([sys.argv[1], "--no-host", "--threads=1", "--format", form, folder], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -76,10 +77,7 @@ def fill(n, begin=0): # copies: of a file with several names but one is measured
         with open("%s/%d" % (made.name, k), "wb", 0) as copy:
             copy.write(text)
 
-# Where files take least to make.
-memory = os.path.ismount("/dev/shm") and os.statvfs("/dev/shm")
-place = "/dev/shm" if memory and memory.f_bavail * memory.f_frsize > 1 << 30 else "."
-made = tempfile.TemporaryDirectory(dir=place, prefix="qcow2frag.")
+made = memory_folder(".")
 forms = {"text": 4000, "csv": 4000, "json": 20000}
 fill(200)
 few = {form: peak(made.name, form) for form in forms}
@@ -89,7 +87,7 @@ for form, n in forms.items():
     if many > 64 << 20 or many - few[form] >= (n - 200) * 1000:
         sys.exit("%s: %d bytes with 200 images, %d with %d" % (form, few[form], many, n))
 PYTHON
-    try python3 peaks.py "$QCOW2FRAG"
+    PYTHONPATH=$TESTS/cli PYTHONDONTWRITEBYTECODE=1 try python3 peaks.py "$QCOW2FRAG"
     exits 0
 }
 
