@@ -323,9 +323,7 @@ FIXTURE
 # half_random BYTES: raw, that many bytes, of which about a half can be compressed away. Not to be written to: it is
 # the same file for all tests.
 half_random() {
-    local made=${BATS_FILE_TMPDIR:-$PWD}/raw.$1
-
-    [ -e "$made" ] || make_half_random "$1" "$made"
+    made_once "raw.$1" make_half_random "$1"
     ln -s "$made" raw
 }
 
@@ -352,12 +350,8 @@ PYTHON
 
 # compressed IMAGE OPTION=VALUE,... [MIB]: 24 MiB or so many, compressed in order.
 compressed() {
-    local made=${BATS_FILE_TMPDIR:-$PWD}/compressed.$2.${3:-24}
-
-    if [ ! -e "$made" ]; then
-        half_random $((${3:-24} << 20))
-        qemu-img convert -c -O qcow2 -o "$2" raw "$made"
-    fi
+    half_random $((${3:-24} << 20))
+    made_once "compressed.$2.${3:-24}" qemu-img convert -c -O qcow2 -o "$2" raw
     cp "$made" "$1"
 }
 
@@ -514,9 +508,7 @@ FIXTURE
 
 # aged IMAGE: random writes, discards and snapshots, as a guest makes them.
 aged() {
-    local made=${BATS_FILE_TMPDIR:-$PWD}/aged
-
-    [ -e "$made" ] || make_aged "$made"
+    made_once aged make_aged
     cp "$made" "$1"
 }
 

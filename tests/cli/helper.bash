@@ -62,6 +62,17 @@ placed() { sync "$@"; }
 # image FILE <<EOF ... EOF: makes an image of a fixture text given on standard input.
 image() { spawn "$MKQCOW2" - "$1"; }
 
+# made_once NAME COMMAND ...: $made is what the command makes, which is given a path as its last word: once for all
+# tests of a file, and whole or not at all. Not to be written to.
+made_once() {
+    made=${BATS_FILE_TMPDIR:-$PWD}/once.$1
+    if [ ! -e "$made" ]; then
+        rm -rf "$made.new" # of one that failed
+        "${@:2}" "$made.new"
+        mv "$made.new" "$made"
+    fi
+}
+
 # needs PROGRAM ...: a named skip for what is not installed.
 needs() {
     local program

@@ -37,9 +37,7 @@ export more_breaks='i[0]["tables"][0]["end_to_end"]["breaks"] - i[0]["tables"][0
 # images_with_data: images of several kinds in the folder images/, with their data written. Not to be written to: they
 # are the same for all tests.
 images_with_data() {
-    local made=${BATS_FILE_TMPDIR:-$PWD}/with-data
-
-    [ -e "$made" ] || make_images_with_data "$made"
+    made_once with-data make_images_with_data
     ln -s "$made" images
 }
 

@@ -513,9 +513,7 @@ has() { [ "$(json ours.json "i[0]['tables'][0]['$2']")" = "$1" ] || told "$2 is 
 # text_disk FILE: a raw disk of 6 MiB whose clusters compress, each to another length. Not to be written to: it is the
 # same file for all tests.
 text_disk() {
-    local made=${BATS_FILE_TMPDIR:-$PWD}/text_disk
-
-    [ -e "$made" ] || make_text_disk "$made"
+    made_once text_disk make_text_disk
     ln -s "$made" "$1"
 }
 
@@ -532,12 +530,8 @@ PYTHON
 
 # compressed IMAGE: that disk, with zlib.
 compressed() {
-    local made=${BATS_FILE_TMPDIR:-$PWD}/compressed
-
-    if [ ! -e "$made" ]; then
-        text_disk raw
-        qemu-img convert -c -f raw -O qcow2 raw "$made"
-    fi
+    text_disk raw
+    made_once compressed qemu-img convert -c -f raw -O qcow2 raw
     cp "$made" "$1"
 }
 

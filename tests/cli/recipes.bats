@@ -43,14 +43,12 @@ scattered() {
     at_random 1 300 "${2:-64}" | qemu-io -t unsafe -f qcow2 "$(realpath -s -- "$1")" >io.log || told "qemu-io:" io.log
 }
 
-# once IMAGE COMMAND ...: a copy of what the command makes, which is given a name as its last word: once for all tests.
+# once IMAGE COMMAND ...: a copy of what is made once by the command.
 once() {
-    local image=$1 made=${*:2} name
+    local name=${*:2}
 
-    shift
-    name=${BATS_FILE_TMPDIR:-$PWD}/once.${made// /-}
-    [ -e "$name" ] || "$@" "$name"
-    cp "$name" "$image"
+    made_once "${name// /-}" "${@:2}"
+    cp "$made" "$1"
 }
 
 make_plain() {
@@ -678,14 +676,14 @@ starts() {
 
 # ---- names ----
 
+make_to_be_named() {
+    create "$1" 64M cluster_size=4k
+    scattered "$1" 4
+}
+
 # named NAME: an image of that name, in a folder of its own.
 named() {
-    local made=${BATS_FILE_TMPDIR:-$PWD}/to-be-named
-
-    if [ ! -e "$made" ]; then
-        create "$made" 64M cluster_size=4k
-        scattered "$made" 4
-    fi
+    made_once to-be-named make_to_be_named
     mkdir alone
     cd alone
     cp "$made" "./$1"

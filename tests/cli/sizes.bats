@@ -63,9 +63,7 @@ map 100..109 at 134217700'
 
 # full: its name, a full disk of 1 TiB in random order; the same file for all tests.
 full() {
-    local made=${BATS_FILE_TMPDIR:-$PWD}/full
-
-    [ -e "$made" ] || image "$made" <<<'size 1T
+    made_once full image <<<'size 1T
 map all shuffled seed 1 group 1'
     echo "$made"
 }
