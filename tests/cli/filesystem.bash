@@ -5,18 +5,33 @@ PATH=$PATH:/usr/sbin:/sbin # where the tools are that only root needs
 
 # in_filesystem KIND FUNCTION [MOUNT-OPTION,...]: runs a function of the test file with a new file
 # system of that kind at mounted/, in a namespace of mounts that ends with it. So nothing stays
-# mounted, whatever becomes of the test, and the loop device ends with the mount.
+# mounted, whatever becomes of the test, and the loop device ends with the mount. It is in memory where
+# there is room; with on_a_disk=yes it is never.
 in_filesystem() {
     local kind=$1 body=$2 options=${3:+,$3}
 
     needs_root
     needs unshare mount filefrag findmnt python3 "mkfs.$kind"
     [ -e /dev/loop-control ] || skip "no loop devices"
+    if [ -z "${on_a_disk:-}" ] && has_memory; then
+        memory=$(mktemp -d /dev/shm/qcow2frag.XXXXXX)
+    fi
     make_filesystem "$kind" disk.img
     mkdir -p mounted
     unshare -m mount -o "loop$options" disk.img mounted 2>mount.log ||
         skip "cannot mount $kind: $(tr '\n' ' ' <mount.log)"
     privately "mount -o loop$options disk.img mounted; $body; umount mounted"
+}
+
+# has_memory: is there room for a file system in memory, where nobody waits for a disk?
+has_memory() {
+    local kind free block name kib rest
+
+    read -r kind free block <<<"$(stat -f -c '%T %a %S' /dev/shm 2>/dev/null)"
+    [ "$kind" = tmpfs ] && ((free * block > 4 << 30)) || return
+    while read -r name kib rest; do
+        [ "$name" != MemAvailable: ] || ((kib > 4 << 20)) || return
+    done </proc/meminfo
 }
 
 make_filesystem() {
@@ -26,6 +41,7 @@ make_filesystem() {
     ext*) options=(-F -b 4096) ;;
     esac
     rm -f "$2"
+    [ -z "${memory:-}" ] || ln -s "$memory/$2" "$2"
     truncate -s "${filesystem_size:-320M}" "$2" # the least that mkfs.xfs takes is 300M
     "mkfs.$1" -q "${options[@]}" "$2" >mkfs.log 2>&1 || told "mkfs.$1 failed:" mkfs.log
 }

@@ -32,6 +32,7 @@ enter_scratch() {
 
 leave_scratch() {
     cd /
+    [ -z "${memory:-}" ] || rm -rf "$memory"
     [ -z "${answers:-}" ] || return 0 # run-bats clears up at the end
     chmod -R u+rwX "$BATS_TEST_TMPDIR" 2>/dev/null || true # a closed folder could not be removed
     [ -z "${own_scratch:-}" ] || rm -rf "$own_scratch"

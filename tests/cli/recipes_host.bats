@@ -169,6 +169,8 @@ PYTHON
 }
 
 # What the page promises of the copy comes true with the host's part of it, too.
+flat() { on_a_disk=yes on_large "$1" flattened; }
+
 flattened() {
     local promised
 
@@ -192,17 +194,17 @@ PYTHON
 
 @test "a chain with holes below is flattened into one piece on ext4" {
     needs qemu-io
-    on_large ext4 flattened
+    flat ext4
 }
 
 @test "a chain with holes below is flattened into one piece on XFS" {
     needs qemu-io
-    on_large xfs flattened
+    flat xfs
 }
 
 @test "a chain with holes below is flattened into one piece on btrfs" {
     needs qemu-io
-    on_large btrfs flattened
+    flat btrfs
 }
 
 # In order by itself, but written from the cache: the file system has laid it out in pieces with holes
