@@ -4,14 +4,18 @@
  * arguments: to start a process takes longer than most of what it does there. Said by the
  * environment:
  *
- *   AGAIN_PIPES=QUESTIONS,ANSWERS,OUT,ERR   descriptors; without it nothing is done
+ *   AGAIN_SOCKET=DESCRIPTOR   a socket of packets; without it nothing is done
  *
- * A question is words, each of them ended by a NUL: how many follow; "here", or "fork" for a
- * process of its own; variables of the environment, NAME=VALUE, for this time; "--"; the arguments.
- * What is printed goes to OUT and ERR. The answer is a line: the status, or the number of the
- * signal that ended the process of its own as a negative one; the seconds of processor time; the
- * most KiB of memory that it took, "here" together with all before.
+ * A question is a packet of at most AGAIN_BYTES_MAX bytes (again.h). With it come five descriptors:
+ * the folder to be in; standard input, output and error; where the answer goes. The process ends
+ * when nobody can ask any more.
+ *
+ * The answer is a line: the status, or the number of the signal that ended the process of its own
+ * as a negative one; the seconds of processor time; the most KiB of memory that it took, "here"
+ * together with all before. There is none where the process itself ended.
  */
+#include "again.h"
+
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -20,13 +24,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define SHOWN __attribute__((visibility("default")))
 
-#define WORDS_MAX 4096
-#define BYTES_MAX ((size_t)1 << 20)
+#define ABOVE_ITS_OWN 200 /* descriptors of ours: the program finds what it would find */
 
 typedef int program(int argc, char **argv, char **environment);
 
@@ -34,56 +39,45 @@ SHOWN int __libc_start_main(program *begin, int argc, char **argv, void (*init)(
                             void (*fini)(void), void (*loader_fini)(void), void *stack_end);
 
 static program *that;
-static char *name; /* of the program */
-static int questions, answers, out, err;
+static char *name;         /* of the program */
+static int asked, nothing; /* the socket; /dev/null */
 
 struct question {
-    char *words[WORDS_MAX + 1];
+    char bytes[AGAIN_BYTES_MAX + 1];
+    char *words[AGAIN_WORDS_MAX + 1];
     int n;
-    char bytes[BYTES_MAX];
-    size_t n_bytes;
+    int fds[AGAIN_FDS];
 };
 
 /* ---- questions ---- */
 
-/* The next one, or NULL: there is none, or no room for it. */
-static char *read_word(struct question *question)
-{
-    static char buffer[4096];
-    static ssize_t n, at;
-    char *word = question->bytes + question->n_bytes;
-
-    while (question->n_bytes < BYTES_MAX) {
-        if (at == n) {
-            n = read(questions, buffer, sizeof(buffer));
-            at = 0;
-        }
-        if (n <= 0)
-            break;
-        question->bytes[question->n_bytes++] = buffer[at];
-        if (buffer[at++] == '\0')
-            return word;
-    }
-    return NULL;
-}
-
+/* False: there is none any more, or it is not as it is to be. */
 static bool read_question(struct question *question)
 {
-    const char *number;
-    int n;
+    union {
+        struct cmsghdr head;
+        char room[CMSG_SPACE(sizeof(question->fds))];
+    } control;
+    struct iovec bytes = {question->bytes, AGAIN_BYTES_MAX};
+    struct msghdr message = {.msg_iov = &bytes,
+                             .msg_iovlen = 1,
+                             .msg_control = &control,
+                             .msg_controllen = sizeof(control)};
+    ssize_t n = recvmsg(asked, &message, MSG_CMSG_CLOEXEC);
 
-    question->n_bytes = 0;
-    number = read_word(question);
-    n = number != NULL ? atoi(number) : 0;
-    if (n < 2 || n > WORDS_MAX)
+    if (n <= 0 || message.msg_controllen < CMSG_LEN(sizeof(question->fds)) ||
+        (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0)
         return false;
-    for (question->n = 0; question->n < n; question->n++) {
-        question->words[question->n] = read_word(question);
-        if (question->words[question->n] == NULL)
+    memcpy(question->fds, CMSG_DATA(&control.head), sizeof(question->fds));
+    question->bytes[n] = '\0';
+    question->n = 0;
+    for (char *word = question->bytes; word < question->bytes + n; word += strlen(word) + 1) {
+        if (question->n == AGAIN_WORDS_MAX)
             return false;
+        question->words[question->n++] = word;
     }
-    question->words[n] = NULL;
-    return true;
+    question->words[question->n] = NULL;
+    return question->n > AGAIN_WORDS_BEFORE;
 }
 
 /* ---- a run ---- */
@@ -97,30 +91,63 @@ static void reset_getopt(void)
     getopt(1, none, "-");
 }
 
-/* @before: the word before the arguments. The program closes its standard output in the end. */
-static int call(struct question *question, int before)
+/* All that a program finds when it starts. */
+static void enter(struct question *question)
 {
-    int status;
+    bool there = fchdir(question->fds[AGAIN_FOLDER]) == 0;
 
-    reset_getopt();
-    if (dup2(out, STDOUT_FILENO) < 0 || dup2(err, STDERR_FILENO) < 0)
-        abort();
+    close(question->fds[AGAIN_FOLDER]);
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        there &= dup2(question->fds[AGAIN_INPUT + fd], fd) == fd;
+        close(question->fds[AGAIN_INPUT + fd]);
+    }
+    stdin = fdopen(STDIN_FILENO, "r");
     stdout = fdopen(STDOUT_FILENO, "w");
-    if (stdout == NULL)
+    if (!there || stdin == NULL || stdout == NULL)
         abort();
-    question->words[before] = name;
-    status = that(question->n - before, &question->words[before], environ);
+    umask((mode_t)strtoul(question->words[AGAIN_UMASK], NULL, 8));
+    reset_getopt();
+}
+
+/* Nothing of what it was given stays in use. The program closes its standard output itself. */
+static void leave(void)
+{
     fflush(NULL);
+    fclose(stdin);
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        dup2(nothing, fd);
+    if (chdir("/") < 0)
+        abort();
+}
+
+static int call(struct question *question)
+{
+    char **words = question->words + AGAIN_WORDS_BEFORE;
+    int n_variables = atoi(question->words[AGAIN_VARIABLES]), status;
+    static char *variables[AGAIN_WORDS_MAX + 1];
+    char **argv = words + n_variables;
+
+    if (n_variables < 0 || n_variables >= question->n - AGAIN_WORDS_BEFORE)
+        abort();
+    memcpy(variables, words, (size_t)n_variables * sizeof(*variables));
+    variables[n_variables] = NULL;
+    environ = variables;
+    argv[0] = name;
+    enter(question);
+    status = that((int)(question->words + question->n - argv), argv, environ);
+    leave();
     return status;
 }
 
-static int call_in_child(struct question *question, int before, struct rusage *used)
+static int call_in_child(struct question *question, struct rusage *used)
 {
     pid_t child = fork();
     int status;
 
     if (child == 0)
-        exit(call(question, before));
+        exit(call(question));
+    for (int i = AGAIN_FOLDER; i < AGAIN_ANSWER; i++)
+        close(question->fds[i]);
     if (child < 0 || wait4(child, &status, 0, used) != child)
         abort();
     return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
@@ -134,35 +161,34 @@ static double seconds(const struct rusage *used)
 
 static void answer(struct question *question)
 {
+    int answers = fcntl(question->fds[AGAIN_ANSWER], F_DUPFD_CLOEXEC, ABOVE_ITS_OWN), status;
     struct rusage before = {.ru_maxrss = 0}, after;
-    int i = 1, status;
 
-    while (i < question->n - 1 && strcmp(question->words[i], "--") != 0)
-        putenv(question->words[i++]);
-    if (strcmp(question->words[0], "fork") == 0) {
-        status = call_in_child(question, i, &after);
+    close(question->fds[AGAIN_ANSWER]);
+    if (strcmp(question->words[AGAIN_HOW], "fork") == 0) {
+        status = call_in_child(question, &after);
     } else {
         getrusage(RUSAGE_SELF, &before);
-        status = call(question, i);
+        status = call(question);
         getrusage(RUSAGE_SELF, &after);
     }
-    while (--i > 0) {
-        *strchr(question->words[i], '=') = '\0';
-        unsetenv(question->words[i]);
-    }
     dprintf(answers, "%d %.6f %ld\n", status, seconds(&after) - seconds(&before), after.ru_maxrss);
+    close(answers);
 }
 
 static int serve(int argc, char **argv, char **environment)
 {
     static struct question question;
-    const int ours[] = {questions, answers, out, err};
+    int given = asked;
 
     (void)argc;
     (void)environment;
     name = argv[0];
-    for (size_t i = 0; i < sizeof(ours) / sizeof(*ours); i++)
-        fcntl(ours[i], F_SETFD, FD_CLOEXEC);
+    asked = fcntl(given, F_DUPFD_CLOEXEC, ABOVE_ITS_OWN);
+    close(given);
+    given = open("/dev/null", O_RDWR);
+    nothing = fcntl(given, F_DUPFD_CLOEXEC, ABOVE_ITS_OWN);
+    close(given);
     while (read_question(&question))
         answer(&question);
     return 0;
@@ -174,11 +200,11 @@ SHOWN int __libc_start_main(program *begin, int argc, char **argv, void (*init)(
     int (*next)(program *, int, char **, void (*)(void), void (*)(void), void (*)(void), void *) =
         (int (*)(program *, int, char **, void (*)(void), void (*)(void), void (*)(void),
                  void *))dlsym(RTLD_NEXT, "__libc_start_main");
-    const char *pipes = getenv("AGAIN_PIPES");
+    const char *socket = getenv("AGAIN_SOCKET");
 
     that = begin;
-    if (pipes != NULL && sscanf(pipes, "%d,%d,%d,%d", &questions, &answers, &out, &err) == 4) {
-        unsetenv("AGAIN_PIPES"); /* the programs that it starts are others */
+    if (socket != NULL && sscanf(socket, "%d", &asked) == 1) {
+        unsetenv("AGAIN_SOCKET"); /* the programs that it starts are others */
         begin = serve;
     }
     return next(begin, argc, argv, init, fini, loader_fini, stack_end);

@@ -6,6 +6,7 @@ Whatever such a run comes to that is odd may be of a run before. Then who asked 
 import mmap
 import os
 import select
+import socket
 import subprocess
 import tempfile
 
@@ -45,40 +46,50 @@ class Again:
         library = os.environ.get("AGAIN", "")
         if not os.path.exists(library):
             raise Gone
-        self.out, self.err = (tempfile.TemporaryFile(buffering=0) for _ in range(2))
-        asked, self.questions = os.pipe()
-        self.answers, answered = os.pipe()
-        theirs = [asked, answered, self.out.fileno(), self.err.fileno()]
+        self.files = [open(os.devnull, "rb"), *(tempfile.TemporaryFile(buffering=0) for _ in range(2))]
+        self.out, self.err = self.files[1:]
+        self.questions, asked = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         preload = " ".join([library, *self.libraries])
-        self.child = subprocess.Popen(
-            [*self.under, "env", f"LD_PRELOAD={preload}", self.program] if self.under else [self.program],
-            env={**self.environment, "AGAIN_PIPES": ",".join(map(str, theirs)),
-                 **({} if self.under else {"LD_PRELOAD": preload})},
-            stdin=subprocess.DEVNULL, pass_fds=theirs)
-        os.close(asked)
-        os.close(answered)
+        command = [*self.under, "env", f"LD_PRELOAD={preload}", self.program] if self.under else [self.program]
+        with asked:
+            self.child = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, pass_fds=[asked.fileno()],
+                env={**self.environment, "AGAIN_SOCKET": str(asked.fileno()),
+                     **({} if self.under else {"LD_PRELOAD": preload})})
 
     def end(self):
         if self.child is None:
             return
-        os.close(self.questions)
-        if not select.select([self.answers], [], [], 1)[0]:
+        self.questions.close()
+        try:
+            self.child.wait(1)
+        except subprocess.TimeoutExpired:
             self.child.kill()  # what is still there hangs
-        os.close(self.answers)
-        self.child.wait()
+            self.child.wait()
         self.child = None
-        self.out.close()
-        self.err.close()
+        for file in self.files:
+            file.close()
 
-    def answer(self):
-        line = b""
-        while not line.endswith(b"\n"):
-            here = select.select([self.answers], [], [], SECONDS)[0]
-            some = os.read(self.answers, 256) if here else b""
-            if not some:
-                self.end()
-                raise Gone
-            line += some
+    def ask(self, words):
+        """The answer's words."""
+        answers, answered = os.pipe()
+        folder = os.open(".", os.O_PATH)
+        try:
+            socket.send_fds(self.questions, [os.fsencode("\0".join([*words, ""]))],
+                            [folder, *(file.fileno() for file in self.files), answered])
+            os.close(answered)
+            answered = -1
+            here = select.select([answers], [], [], SECONDS)[0]
+            line = os.read(answers, 256) if here else b""
+        except OSError:
+            line = b""
+        finally:
+            for file in answers, folder, answered:
+                if file >= 0:
+                    os.close(file)
+        if not line:
+            self.end()
+            raise Gone
         return line.split()
 
     @staticmethod
@@ -96,11 +107,9 @@ class Again:
         from the same one. @settings: of the environment."""
         if self.child is None:
             self.start()
-        words = [how, *(f"{name}={value}" for name, value in settings.items()), "--", *arguments]
-        try:
-            os.write(self.questions, os.fsencode("\0".join([str(len(words)), *words, ""])))
-        except BrokenPipeError:
-            self.end()
-            raise Gone from None
-        status, seconds, peak = self.answer()
+        variables = {**self.environment, **settings}
+        mask = os.umask(0o22)
+        os.umask(mask)
+        status, seconds, peak = self.ask([how, f"{mask:o}", str(len(variables)),
+                                          *(f"{name}={value}" for name, value in variables.items()), "", *arguments])
         return int(status), self.take(self.out), self.take(self.err), float(seconds), int(peak) << 10

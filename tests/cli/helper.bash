@@ -48,6 +48,11 @@ else
     spawn() { "$@"; }
 fi
 
+# Many runs of the program are of one process (keep). With AGAIN= each is started.
+if [ -n "${AGAIN:-}" ] && enable -f "${SPAWN:-none}" keep 2>/dev/null; then
+    keep "$QCOW2FRAG" "$AGAIN"
+fi
+
 qcow2frag() { spawn "$QCOW2FRAG" "$@"; }
 
 # fixture NAME: makes NAME.qcow2 of tests/images/NAME.txt in the test's folder.
