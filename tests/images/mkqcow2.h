@@ -196,8 +196,12 @@ struct image {
 // main
 void die(const struct image *image, int line, const char *format, ...)
     __attribute__((noreturn, format(printf, 3, 4)));
-void *need(void *memory);
+// Memory of the image that is being made. None of them gives NULL.
+void *get(size_t n_bytes);
+void *get_zeroed(size_t n, size_t size);
+void *resize(void *memory, size_t n_bytes);     // NULL: it is new
 void *grow(void *memory, size_t n, size_t size);
+void give_back(void *memory);
 uint64_t divide_up(uint64_t value, uint64_t by);
 
 // line
@@ -236,6 +240,7 @@ void layout_image(struct image *image);
 void layout_paint(struct image *image, const struct tables_table *table);
 
 // refs: how often each host cluster is referenced
+void refs_forget(void);    // all of the image before
 void refs_add(struct image *image, uint64_t first, uint64_t n_clusters, uint64_t weight);
 void refs_flush(struct image *image);
 uint64_t refs_get(uint64_t cluster);

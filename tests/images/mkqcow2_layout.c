@@ -140,7 +140,7 @@ static uint32_t table_new(struct image *image, uint64_t host)
 {
     if (image->n_tables == image->room_tables) {
         image->room_tables = image->room_tables ? image->room_tables * 2 : 64;
-        image->tables = need(realloc(image->tables, image->room_tables * sizeof(*image->tables)));
+        image->tables = resize(image->tables, image->room_tables * sizeof(*image->tables));
     }
     image->tables[image->n_tables] = (struct tables_table){.host = host, .n_refs = 1};
     return (uint32_t)image->n_tables++;
@@ -153,7 +153,7 @@ static uint32_t table_copy(struct image *image, uint32_t from)
 
     old->n_refs--;
     if (old->n_pieces) {
-        new->pieces = need(malloc(old->n_pieces * sizeof(*new->pieces)));
+        new->pieces = get(old->n_pieces * sizeof(*new->pieces));
         memcpy(new->pieces, old->pieces, old->n_pieces * sizeof(*new->pieces));
         new->n_pieces = new->room_pieces = old->n_pieces;
     }
@@ -187,7 +187,7 @@ static void piece_add(struct image *image, uint32_t table_number, struct piece p
         table->n_pieces = 0;    // nothing older shows through
     if (table->n_pieces == table->room_pieces) {
         table->room_pieces = table->room_pieces ? table->room_pieces * 2 : 1;
-        table->pieces = need(realloc(table->pieces, table->room_pieces * sizeof(piece)));
+        table->pieces = resize(table->pieces, table->room_pieces * sizeof(piece));
     }
     table->pieces[table->n_pieces++] = piece;
 }
@@ -213,7 +213,7 @@ static void order_shuffle(struct step *step, uint64_t n_items)
 {
     uint64_t n_groups = n_items / step->group_clusters, state = step->seed;
 
-    step->order = need(malloc((n_groups + 1) * sizeof(*step->order)));
+    step->order = get((n_groups + 1) * sizeof(*step->order));
     for (uint64_t i = 0; i <= n_groups; i++)
         step->order[i] = (uint32_t)i;
     for (uint64_t i = n_groups; i > 1; i--) {
@@ -352,7 +352,7 @@ static void run_mapping(struct image *image, struct step *step)
     if (holds && (step->placed || step->stride != 1 || step->reversed || step->shuffled))
         region_place(image, step, n_items);
     if (step->kind == STEP_COMPRESSED)
-        step->values = need(malloc(n_items * sizeof(*step->values)));
+        step->values = get(n_items * sizeof(*step->values));
     while (piece_next(image, step, &piece, &slot)) {
         if (step->kind == STEP_UNMAP &&
             (slot >= image->target->n_l1 || !image->target->l1[slot]))
@@ -399,14 +399,14 @@ static void run_snapshot(struct image *image, struct step *step)
     image->snapshots[image->n_snapshots++] = snapshot;
     if (!snapshot->id.bytes) {
         snapshot->id.n_bytes = (size_t)snprintf(id, sizeof(id), "%zu", image->n_snapshots);
-        snapshot->id.bytes = need(strdup(id));
+        snapshot->id.bytes = line_text_copy(id, strlen(id)).bytes;
     }
     if (!snapshot->disk_given)
         snapshot->disk_bytes = image->size_bytes;
     while (n_l1 > n_disk && !image->active.l1[n_l1 - 1])
         n_l1--;
     space->n_l1 = snapshot->l1_given ? snapshot->n_l1 : n_l1;
-    space->l1 = need(calloc((size_t)space->n_l1 + 1, sizeof(*space->l1)));
+    space->l1 = get_zeroed((size_t)space->n_l1 + 1, sizeof(*space->l1));
     if (space->n_l1)
         space->host = allocate_metadata(image, space->n_l1 * 8ull);
     for (uint32_t i = 0; i < space->n_l1 && i < image->active.n_l1 && !snapshot->empty; i++) {
@@ -424,7 +424,7 @@ static void change_some(struct image *image, struct step *from, uint64_t *state)
     uint64_t n_left = (uint64_t)((double)n_clusters * from->change_percent / 100);
 
     while (n_left) {
-        struct step *change = need(calloc(1, sizeof(*change)));
+        struct step *change = get_zeroed(1, sizeof(*change));
         uint64_t n = n_left < run ? n_left : run;
 
         *change = (struct step){.kind = STEP_MAP, .line = from->line, .every = 1, .stride = 1};
@@ -443,10 +443,10 @@ static void run_snapshots(struct image *image, struct step *step)
     size_t room = step->name.n_bytes + 24;
 
     for (uint64_t i = 1; i <= step->n_snapshots; i++) {
-        struct snapshot *snapshot = need(calloc(1, sizeof(*snapshot)));
+        struct snapshot *snapshot = get_zeroed(1, sizeof(*snapshot));
 
         *snapshot = (struct snapshot){.extra_bytes = 24, .icount = UINT64_MAX};
-        snapshot->name.bytes = need(malloc(room));
+        snapshot->name.bytes = get(room);
         snapshot->name.n_bytes = (size_t)snprintf(snapshot->name.bytes, room, "%s%llu",
                                                   step->name.bytes, (unsigned long long)i);
         step->snapshot = snapshot;
@@ -512,7 +512,7 @@ static void survey(struct image *image, unsigned char **used)
     uint64_t n_l1 = divide_up(image->disk_clusters, 1ull << image->l2_bits);
     bool active = true;
 
-    *used = need(calloc(L1_ENTRIES_MAX, 1));
+    *used = get_zeroed(L1_ENTRIES_MAX, 1);
     if (image->l1_asked > n_l1)
         n_l1 = image->l1_asked;
     for (size_t i = 0; i < image->n_steps; i++) {
@@ -535,7 +535,7 @@ static void survey(struct image *image, unsigned char **used)
         }
     }
     image->active.n_l1 = (uint32_t)n_l1;
-    image->active.l1 = need(calloc(n_l1 + 1, sizeof(*image->active.l1)));
+    image->active.l1 = get_zeroed(n_l1 + 1, sizeof(*image->active.l1));
 }
 
 static void place_front(struct image *image, const unsigned char *used)
@@ -556,7 +556,7 @@ static void place_front(struct image *image, const unsigned char *used)
         image->luks_host = allocate_metadata(image, image->luks_bytes);
     if (!image->l2_front)
         return;
-    image->front_hosts = need(calloc(image->active.n_l1 + 1, sizeof(*image->front_hosts)));
+    image->front_hosts = get_zeroed(image->active.n_l1 + 1, sizeof(*image->front_hosts));
     for (uint32_t slot = 0; slot < image->active.n_l1; slot++)
         if (used[slot] == USED)
             image->front_hosts[slot] = allocate_one(image);
@@ -741,11 +741,11 @@ void layout_image(struct image *image)
     size_t n_entries = 1u << image->l2_bits, n_steps = image->n_steps;
     unsigned char *used;
 
-    image->refblocks = need(calloc(REFTABLE_BYTES_MAX / 8, sizeof(*image->refblocks)));
-    image->refblock_needed = need(calloc(REFTABLE_BYTES_MAX / 8, 1));
-    image->paint.word0 = need(malloc(n_entries * sizeof(uint64_t)));
-    image->paint.word1 = need(malloc(n_entries * sizeof(uint64_t)));
-    image->paint.class = need(malloc(n_entries));
+    image->refblocks = get_zeroed(REFTABLE_BYTES_MAX / 8, sizeof(*image->refblocks));
+    image->refblock_needed = get_zeroed(REFTABLE_BYTES_MAX / 8, 1);
+    image->paint.word0 = get(n_entries * sizeof(uint64_t));
+    image->paint.word1 = get(n_entries * sizeof(uint64_t));
+    image->paint.class = get(n_entries);
     survey(image, &used);
     if (image->l1_at)
         reserve(image, image->l1_at, image->l1_at + divide_up(image->active.n_l1 * 8ull,
@@ -754,7 +754,7 @@ void layout_image(struct image *image)
         qsort(image->reserved, image->n_reserved, sizeof(*image->reserved), range_compare);
     table_new(image, 0);    // number 0 means none
     place_front(image, used);
-    free(used);
+    give_back(used);
     image->target = &image->active;
     for (size_t i = 0; i < n_steps; i++)
         run_step(image, image->steps[i]);

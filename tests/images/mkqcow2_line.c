@@ -31,7 +31,7 @@ bool line_skip(struct line *line, const char *word)
 
 struct text line_text_copy(const char *bytes, size_t n_bytes)
 {
-    struct text text = {need(malloc(n_bytes + 1)), n_bytes};
+    struct text text = {get(n_bytes + 1), n_bytes};
 
     memcpy(text.bytes, bytes, n_bytes);
     text.bytes[n_bytes] = 0;

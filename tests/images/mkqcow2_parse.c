@@ -335,7 +335,7 @@ static void image_seal(struct image *image, int line)
 static struct step *step_new(struct line *line, enum step_kind kind)
 {
     struct image *image = line->image;
-    struct step *step = need(calloc(1, sizeof(*step)));
+    struct step *step = get_zeroed(1, sizeof(*step));
 
     *step = (struct step){.kind = kind, .line = line->number, .every = 1, .stride = 1,
                           .group_clusters = 1};
@@ -579,7 +579,7 @@ static void parse_in(struct line *line)
 
 static void parse_snapshot(struct line *line)
 {
-    struct snapshot *snapshot = need(calloc(1, sizeof(*snapshot)));
+    struct snapshot *snapshot = get_zeroed(1, sizeof(*snapshot));
     uint64_t max32 = 0xffffffff;
 
     step_new(line, STEP_SNAPSHOT)->snapshot = snapshot;

@@ -25,6 +25,12 @@ static struct {
     uint64_t first, n_clusters, weight;
 } pending;
 
+void refs_forget(void)
+{
+    memset(top, 0, sizeof(top));
+    memset(&pending, 0, sizeof(pending));
+}
+
 static struct page *page_of(uint64_t cluster, bool make)
 {
     uint64_t page = cluster >> PAGE_BITS;
@@ -33,13 +39,13 @@ static struct page *page_of(uint64_t cluster, bool make)
     if (!*middle) {
         if (!make)
             return NULL;
-        *middle = need(calloc(1 << MIDDLE_BITS, sizeof(**middle)));
+        *middle = get_zeroed(1 << MIDDLE_BITS, sizeof(**middle));
     }
     leaf = &(*middle)[page >> LEAF_BITS & ((1 << MIDDLE_BITS) - 1)];
     if (!*leaf) {
         if (!make)
             return NULL;
-        *leaf = need(calloc(1 << LEAF_BITS, sizeof(**leaf)));
+        *leaf = get_zeroed(1 << LEAF_BITS, sizeof(**leaf));
     }
     return &(*leaf)[page & ((1 << LEAF_BITS) - 1)];
 }
@@ -48,7 +54,7 @@ static void page_unfold(struct page *page)
 {
     if (page->each)
         return;
-    page->each = need(malloc(PAGE_CLUSTERS * sizeof(*page->each)));
+    page->each = get(PAGE_CLUSTERS * sizeof(*page->each));
     for (uint64_t i = 0; i < PAGE_CLUSTERS; i++)
         page->each[i] = page->all;
 }
@@ -59,7 +65,7 @@ static void page_fold(struct page *page)
         if (page->each[i] != page->each[0])
             return;
     page->all = page->each[0];
-    free(page->each);
+    give_back(page->each);
     page->each = NULL;
 }
 

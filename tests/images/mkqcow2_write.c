@@ -87,7 +87,7 @@ static void extension_add(struct image *image, uint32_t magic, const void *bytes
     image->extensions = grow(image->extensions, image->n_extensions, sizeof(*extension));
     extension = &image->extensions[image->n_extensions++];
     *extension = (struct extension){.magic = magic};
-    extension->data.bytes = need(malloc(n_bytes + 1));
+    extension->data.bytes = get(n_bytes + 1);
     extension->data.n_bytes = n_bytes;
     memcpy(extension->data.bytes, bytes, n_bytes);
 }
@@ -143,8 +143,8 @@ static void extensions_complete(struct image *image)
     for (size_t i = 0; i < n_own; i++)
         extension_add(image, own[i].magic, own[i].data.bytes, own[i].data.n_bytes);
     for (size_t i = 0; i < n_own; i++)
-        free(own[i].data.bytes);
-    free(own);
+        give_back(own[i].data.bytes);
+    give_back(own);
 }
 
 static void header_fields(struct image *image, unsigned length)
@@ -183,7 +183,7 @@ void write_header(struct image *image)
         length = 72;
     if (length > image->cluster_bytes)
         die(image, 0, "the header does not fit in the first cluster");
-    image->header = need(calloc(1, image->cluster_bytes + 8));
+    image->header = get_zeroed(1, image->cluster_bytes + 8);
     header_fields(image, length);
     extensions_complete(image);
     at = length;
@@ -205,7 +205,7 @@ void write_header(struct image *image)
 static void write_l1(const struct image *image, int fd, const struct space *space)
 {
     size_t n_bytes = space->n_l1 * sizeof(uint64_t);
-    unsigned char *bytes = need(calloc(1, n_bytes + 1));
+    unsigned char *bytes = get_zeroed(1, n_bytes + 1);
 
     for (uint32_t i = 0; i < space->n_l1; i++) {
         const struct tables_table *table = &image->tables[space->l1[i]];
@@ -217,7 +217,7 @@ static void write_l1(const struct image *image, int fd, const struct space *spac
         store(bytes + i * sizeof(entry), entry, sizeof(entry));
     }
     out(image, fd, space->host << image->cluster_bits, bytes, n_bytes);
-    free(bytes);
+    give_back(bytes);
 }
 
 // COPIED is set where the active table alone references a cluster. A snapshot's own tables lost
@@ -277,7 +277,7 @@ static void fill_table(struct image *image, int fd, const struct tables_table *t
 
 static void write_snapshot_table(const struct image *image, int fd)
 {
-    unsigned char *bytes = need(calloc(1, image->snapshot_table_bytes + 1));
+    unsigned char *bytes = get_zeroed(1, image->snapshot_table_bytes + 1);
 
     for (size_t i = 0; i < image->n_snapshots; i++) {
         const struct snapshot *snapshot = image->snapshots[i];
@@ -305,13 +305,13 @@ static void write_snapshot_table(const struct image *image, int fd)
     }
     out(image, fd, image->snapshot_table_host << image->cluster_bits, bytes,
         image->snapshot_table_bytes);
-    free(bytes);
+    give_back(bytes);
 }
 
 static void write_bitmap(const struct image *image, int fd, const struct bitmap *bitmap,
                          unsigned char *entry)
 {
-    unsigned char *bytes = need(calloc(bitmap->n_table + 1, 8));
+    unsigned char *bytes = get_zeroed(bitmap->n_table + 1, 8);
 
     for (uint64_t i = 0; i < bitmap->n_table; i++) {
         uint64_t host = bitmap->data_host + i;
@@ -319,7 +319,7 @@ static void write_bitmap(const struct image *image, int fd, const struct bitmap 
         store(bytes + 8 * i, i < bitmap->n_data ? host << image->cluster_bits : bitmap->ones, 8);
     }
     out(image, fd, bitmap->host << image->cluster_bits, bytes, bitmap->n_table * 8);
-    free(bytes);
+    give_back(bytes);
     store(entry, bitmap->host << image->cluster_bits, 8);
     store(entry + 8, bitmap->n_table, 4);
     store(entry + 12, bitmap->flags, 4);
@@ -331,12 +331,12 @@ static void write_bitmap(const struct image *image, int fd, const struct bitmap 
 
 static void write_bitmaps(const struct image *image, int fd)
 {
-    unsigned char *bytes = need(calloc(1, image->bitmap_dir_bytes + 1));
+    unsigned char *bytes = get_zeroed(1, image->bitmap_dir_bytes + 1);
 
     for (size_t i = 0; i < image->n_bitmaps; i++)
         write_bitmap(image, fd, &image->bitmaps[i], bytes + image->bitmaps[i].entry_off);
     out(image, fd, image->bitmap_dir_host << image->cluster_bits, bytes, image->bitmap_dir_bytes);
-    free(bytes);
+    give_back(bytes);
 }
 
 // ---- refcounts ----------------------------------------------------------------------------
@@ -360,7 +360,7 @@ static void write_refblock(const struct image *image, int fd, uint64_t block, un
 static void write_refcounts(const struct image *image, int fd, unsigned char *cluster)
 {
     size_t n_bytes = image->n_refblocks * sizeof(uint64_t);
-    unsigned char *bytes = need(calloc(1, n_bytes + 1));
+    unsigned char *bytes = get_zeroed(1, n_bytes + 1);
 
     for (size_t i = 0; i < image->n_overrides; i++)
         refs_set(image->overrides[i].host, image->overrides[i].value);
@@ -370,12 +370,12 @@ static void write_refcounts(const struct image *image, int fd, unsigned char *cl
             write_refblock(image, fd, i, cluster);
     }
     out(image, fd, image->reftable_host << image->cluster_bits, bytes, n_bytes);
-    free(bytes);
+    give_back(bytes);
 }
 
 void write_image(struct image *image, int fd)
 {
-    unsigned char *cluster = need(malloc(image->cluster_bytes));
+    unsigned char *cluster = get(image->cluster_bytes);
     uint64_t n_bytes = image->file_bytes;
 
     // An image that is cut at once need not be possible on this file system before.
@@ -398,5 +398,5 @@ void write_image(struct image *image, int fd)
     if (!image->no_refcounts)
         write_refcounts(image, fd, cluster);
     out_flush(image, fd);
-    free(cluster);
+    give_back(cluster);
 }
