@@ -80,15 +80,22 @@ def paths(source):
                 yield f"{file.relative_to(source)} includes {name} by its path"
 
 
-def symbols(files):
-    """(defined, needed) symbols of libraries and objects."""
-    defined, needed = set(), set()
-    for file in files:
-        lines = subprocess.run(["nm", file], text=True, capture_output=True, check=True).stdout.splitlines()
-        for *_, kind, symbol in (line.split() for line in lines if len(line.split()) > 1):
-            if kind.isupper():  # what is not known in one file alone
-                (needed if kind == "U" else defined).add(symbol)
-    return defined, needed - defined
+def symbols(floors):
+    """floor: (defined, needed) symbols of its libraries and objects. One nm lists all: to start it takes longest."""
+    listed = subprocess.run(["nm", "-A", *(file for files in floors.values() for file in files)], text=True,
+                            capture_output=True, check=True).stdout.splitlines()
+    kinds = collections.defaultdict(list)
+    for line in listed:
+        match = re.match(r"(.*?):.*\b(\w) (\S+)$", line)
+        if match:
+            kinds[match[1]].append((match[2], match[3]))
+    of = {}
+    for floor, files in floors.items():
+        found = [words for file in files for words in kinds[str(file)]]
+        # In capitals: what is not known in one file alone.
+        defined = {symbol for kind, symbol in found if kind.isupper() and kind != "U"}
+        of[floor] = defined, {symbol for kind, symbol in found if kind == "U"} - defined
+    return of
 
 
 def plain(symbol):
@@ -100,7 +107,7 @@ def calls(build, *more):
     files = {floor: [build / f"lib{library}.a" for library in LIBRARIES[floor]] for floor in BELOW}
     for floor, file in zip(more[::2], more[1::2]):
         files[str(floor)].append(file)
-    of = {floor: symbols(files[floor]) for floor in BELOW}
+    of = symbols(files)
     # Sanitizers and compilers give files of several floors symbols of the same names.
     times = collections.Counter(symbol for defined, _ in of.values() for symbol in defined)
     own = {floor: {symbol for symbol in defined if times[symbol] == 1} for floor, (defined, _) in of.items()}

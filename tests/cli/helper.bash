@@ -258,4 +258,4 @@ map all'
 }
 
 # has_sanitizer: is the program built with AddressSanitizer or its kin?
-has_sanitizer() { nm -D "$QCOW2FRAG" 2>/dev/null | grep -qE '__(asan|ubsan|tsan|msan)_'; }
+has_sanitizer() { grep -qaE '__(asan|ubsan|tsan|msan)_' "$QCOW2FRAG"; }
