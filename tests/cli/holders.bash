@@ -5,7 +5,7 @@ holders=() # their processes; none outlives the test
 
 teardown() {
     for holder in ${holders[@]+"${holders[@]}"}; do
-        kill "$holder" 2>/dev/null || true
+        kill -KILL "$holder" 2>/dev/null || true
         wait "$holder" 2>/dev/null || true
     done
     leave_scratch
