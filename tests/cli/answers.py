@@ -8,6 +8,7 @@ A question is a folder to be in, and words:
 
     value FILE EXPRESSION          of a JSON document d with the images i: a text as it is, else JSON
     run SCRIPT ARGUMENT ...        as python3 SCRIPT ARGUMENT ... does, without standard input
+    script FILE ARGUMENT ...       as python3 - ARGUMENT ... <FILE does
 
 In FOLDER are three kinds of pipes. Who asks takes a ticket, a letter, from `tickets`, writes how many fields follow,
 the ticket, the folder and the words to `questions`, each ended by a NUL; reads a status from `status.TICKET`; finds what
@@ -27,6 +28,7 @@ import types
 import argparse, bisect, collections, dataclasses, random, struct, subprocess, zlib  # noqa: E401,F401
 
 TICKETS = "abcdefgh"
+HERE = os.path.dirname(os.path.abspath(__file__))
 compiled = {}
 
 
@@ -52,29 +54,40 @@ def compile_script(path):
     return compiled[path]
 
 
-def run(path, *arguments):
+def execute(code, path, *arguments):
     sys.argv = [path, *arguments]
-    script = types.ModuleType("__main__")
-    script.__file__ = path
-    before = dict(sys.modules)
-    sys.modules["__main__"] = script
+    main = types.ModuleType("__main__")
+    main.__file__ = path
+    before, folders = dict(sys.modules), list(sys.path)
+    sys.modules["__main__"] = main
+    sys.path.insert(0, HERE)
     try:
-        exec(compile_script(path), script.__dict__)
+        exec(code, main.__dict__)
     finally:
-        for name in [name for name, module in sys.modules.items() if module is script]:
+        for name in [name for name, module in sys.modules.items() if module is main]:
             sys.modules.pop(name)       # oracle.py is this one for those that it imports
         sys.modules.update(before)
+        sys.path[:] = folders
+
+
+def run(path, *arguments):
+    execute(compile_script(path), path, *arguments)
+
+
+def script(path, *arguments):
+    with open(path, encoding="utf-8") as file:
+        execute(compile(file.read(), "<stdin>", "exec"), "-", *arguments)
 
 
 def status_of(words):
     """Answers, and tells how that ended."""
     try:
-        {"value": value, "run": run}[words[0]](*words[1:])
+        {"value": value, "run": run, "script": script}[words[0]](*words[1:])
         status = 0
     except SystemExit as end:
         if isinstance(end.code, str):
             print(end.code, file=sys.stderr)
-        status = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
+        status = int(end.code) if isinstance(end.code, int) else 0 if end.code is None else 1
     except BaseException:
         traceback.print_exc()
         status = 1

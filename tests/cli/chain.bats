@@ -62,7 +62,7 @@ $1"
         try qcow2frag --json -S "$name.qcow2"
         mv out alone.json
         try qcow2frag --json -S --chain "$name.qcow2"
-        python3 - alone.json out <<'PYTHON'
+        python alone.json out <<'PYTHON'
 import json, sys
 alone, chain = (json.load(open(name))["images"][0] for name in sys.argv[1:])
 for one, other in zip(alone["tables"], chain["tables"]):
@@ -288,7 +288,7 @@ map 2 at 10'
 }
 
 @test "the worked example of the definitions comes out as written there" {
-    python3 - "$SOURCE/doc/definitions.md" "$MKQCOW2" <<'PYTHON'
+    python "$SOURCE/doc/definitions.md" "$MKQCOW2" <<'PYTHON'
 import re, subprocess, sys
 page = open(sys.argv[1], encoding="utf-8").read()
 section = re.search(r"### A chain of two images\n(.*?)\n#", page, re.S)[1]
@@ -306,7 +306,7 @@ open("rows", "w").writelines("%s %s\n" % row for row in rows)
 PYTHON
     [ "$(wc -l <rows)" -gt 20 ]
     chained top.qcow2
-    python3 - <<'PYTHON'
+    python <<'PYTHON'
 import json
 table = json.load(open("out"))["images"][0]["tables"][0]
 for row in open("rows"):

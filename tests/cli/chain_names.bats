@@ -178,7 +178,7 @@ map 0'
     image link <<<'size 1M
 backing image.0000 format qcow2
 map 1'
-    python3 - "$1" <<'PYTHON'
+    python "$1" <<'PYTHON'
 import os, sys
 link, n = open("link", "rb").read(), int(sys.argv[1])
 for number in range(1, n):

@@ -328,7 +328,7 @@ half_random() {
 }
 
 make_half_random() {
-    python3 - "$@" <<'PYTHON'
+    python "$@" <<'PYTHON'
 import random, sys
 r = random.Random(1)
 with open(sys.argv[2], "wb") as file:
@@ -340,7 +340,7 @@ PYTHON
 
 # rewrite IMAGE N: N writes of 4 KiB at random places of its first 24 MiB.
 rewrite() {
-    python3 - "$2" <<'PYTHON' | qemu-io -t unsafe -f qcow2 "$1" >io.log
+    python "$2" <<'PYTHON' | qemu-io -t unsafe -f qcow2 "$1" >io.log
 import random, sys
 r = random.Random(2)
 for _ in range(int(sys.argv[1])):
@@ -517,7 +517,7 @@ make_aged() {
 
     qemu-img create -q -f qcow2 "$1" 128M
     for round in 1 2 3 4; do
-        python3 - "$round" <<'PYTHON' | qemu-io -t unsafe -f qcow2 -d unmap "$1" >io.log
+        python "$round" <<'PYTHON' | qemu-io -t unsafe -f qcow2 -d unmap "$1" >io.log
 import random, sys
 r = random.Random(int(sys.argv[1]))
 for n in range(250):
@@ -582,7 +582,7 @@ guest_ages() {
 
 @test "preallocated, then discarded in parts" {
     qemu-img create -q -f qcow2 -o preallocation=metadata,cluster_size=4k f 256M
-    python3 - <<'PYTHON' | qemu-io -t unsafe -f qcow2 -d unmap f >io.log
+    python <<'PYTHON' | qemu-io -t unsafe -f qcow2 -d unmap f >io.log
 import random
 r = random.Random(3)
 for _ in range(500):
@@ -659,7 +659,7 @@ FIXTURE
 # at_each_mib SEED: extents for a file of 300 MiB whose mebibytes lie somewhere on the disk, every tenth
 # of them nowhere.
 at_each_mib() {
-    python3 - "$1" <<'PYTHON'
+    python "$1" <<'PYTHON'
 import random, sys
 r = random.Random(int(sys.argv[1]))
 places = r.sample(range(100000), 300)
@@ -699,7 +699,7 @@ FIXTURE
 
 # scatter FILE: its mebibytes go to different places of the file system, all of them written.
 scatter() {
-    python3 - "$1" <<'PYTHON'
+    python "$1" <<'PYTHON'
 import os, random, sys
 MIB = 1 << 20
 with open(sys.argv[1], "rb") as source:

@@ -358,7 +358,7 @@ qcow2frag: folder/unreadable: Permission denied" ] || told "$form:" err
     [ "$(sort -u labels | wc -l)" = 8 ]
     witness oracle/exposition.py value prometheus qcow2frag_search_errors >errors
     is errors 2
-    python3 - csv <<'PYTHON'
+    python csv <<'PYTHON'
 import csv, sys
 rows = list(csv.DictReader(open(sys.argv[1], newline="")))
 sys.exit(len(rows) != 8 or len({row["IMAGE"] for row in rows}) != 8)

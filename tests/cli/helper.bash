@@ -223,6 +223,10 @@ json() {
     ask value "$file" "$2"
 }
 
+# python ARGUMENT ... <<'PYTHON' SCRIPT PYTHON: as python3 - ARGUMENT ... <<'PYTHON', by the one Python. What it
+# opens, it has to close; what takes long, is about processes, or runs in the background, is for python3.
+python() { ask script "/proc/$BASHPID/fd/7" "$@" 7<&0; } # 0 is not what it was while it asks
+
 # witness SCRIPT ARGUMENT ...: a Python program of tests/, without standard input.
 witness() { ask run "$TESTS/$1" "${@:2}"; }
 

@@ -12,7 +12,7 @@ setup() {
 # is_whole FILE: the document has every key that qcow2frag-json(5) names, of its type, and no other
 # type. More keys than these are no error.
 is_whole() {
-    python3 - "$1" <<'PYTHON'
+    python "$1" <<'PYTHON'
 import json, sys
 
 INT, REAL, TEXT, BOOL, LIST, OBJECT, NULL = int, float, str, bool, list, dict, type(None)

@@ -220,7 +220,7 @@ map 0 at 10'
             "$QCOW2FRAG" map --no-host --by "$by" --json "$f" >"$f.$by" 2>err || rm "$f.$by"
         done
     done
-    try python3 - <<'PYTHON'
+    try python <<'PYTHON'
 import json, os
 compared = 0
 for image in json.load(open("measured"))["images"]:

@@ -13,7 +13,7 @@ size 2E
 cluster 2M
 map 0..262143
 FIXTURE
-    python3 - <<'PYTHON'
+    python <<'PYTHON'
 with open("image.qcow2", "r+b") as image:
     header = image.read(48)
     image.seek(int.from_bytes(header[40:48], "big"))

@@ -518,7 +518,7 @@ text_disk() {
 }
 
 make_text_disk() {
-    python3 - "$1" <<'PYTHON'
+    python "$1" <<'PYTHON'
 import random, sys
 random.seed(1)
 with open(sys.argv[1], "wb") as f:

@@ -368,7 +368,7 @@ map 50..99 every 2 alloc 0..7,12..15 zero 16..31'
             qcow2frag map --list --json --no-host --range "$((k * 2))M:2M" $f
         done >parts
         qcow2frag map --list --json --no-host --range 8M:1T $f >>parts
-        python3 - <<'PYTHON'
+        python <<'PYTHON'
 import json
 def clusters(name):
     for run in map(json.loads, open(name)):

@@ -27,7 +27,7 @@ at_random() {
 }
 
 random_order() {
-    python3 - "$@" <<'PYTHON'
+    python "$@" <<'PYTHON'
 import random, sys
 first, n, kib = (int(word) for word in (sys.argv[1:] + ["64"])[:3])
 numbers = list(range(n))
@@ -149,7 +149,7 @@ disk-original" ]
 
 # noise FILE BYTES: compresses to about half.
 noise() {
-    python3 - "$@" <<'PYTHON'
+    python "$@" <<'PYTHON'
 import random, sys
 random.seed(2)
 open(sys.argv[1], "wb").write(random.randbytes(int(sys.argv[2])).translate(bytes(n % 16 for n in range(256))))
@@ -256,7 +256,7 @@ dirty() {
     mkdir sub
     qemu-img create -q -f qcow2 -b ../base -F qcow2 sub/disk
     scattered sub/disk
-    python3 - sub/disk <<'PYTHON' # its header extension becomes one that nobody knows
+    python sub/disk <<'PYTHON' # its header extension becomes one that nobody knows
 import sys
 with open(sys.argv[1], "r+b") as file:
     head = file.read(65536)
@@ -297,7 +297,7 @@ PYTHON
 
 # left_in_use IMAGE: as after a QEMU that was killed: all of its bitmaps.
 left_in_use() {
-    python3 - "$1" <<'PYTHON'
+    python "$1" <<'PYTHON'
 import struct, sys
 with open(sys.argv[1], "r+b") as file:
     head = file.read(65536)
@@ -588,7 +588,7 @@ kept_below() {
     how="$(opened disk),backing.encrypt.key-secret=b"
     filled "$how" 3 300
     printf def >KEYFILE1
-    python3 - disk <<'PYTHON' # the last cluster in use becomes one that nobody refers to
+    python disk <<'PYTHON' # the last cluster in use becomes one that nobody refers to
 import struct, sys
 with open(sys.argv[1], "r+b") as file:
     head = file.read(104)
@@ -606,7 +606,7 @@ PYTHON
     qemu-img check "${secrets[@]}" --image-opts "$how" >log || told "still leaks:" log
     read_by "$how" >log
     mv read.raw before.raw
-    python3 - disk <<'PYTHON' # an L2 entry that points into the middle of a cluster
+    python disk <<'PYTHON' # an L2 entry that points into the middle of a cluster
 import struct, sys
 with open(sys.argv[1], "r+b") as file:
     head = file.read(104)

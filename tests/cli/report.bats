@@ -87,7 +87,7 @@ map all'
     needs python3
     fixture reversed
     qcow2frag report -o page.html reversed.qcow2
-    python3 - <<'PYTHON'
+    python <<'PYTHON'
 import base64, hashlib, re
 page = open("page.html", "rb").read()
 policy = re.search(rb'Content-Security-Policy" content="([^"]*)"', page)[1].decode()
@@ -342,7 +342,7 @@ backing "<script>window.broken=1<:script>&quot;'" format raw
 map 0..99 shuffled seed 1 group 1
 snapshot $(printf 'x%.0s' {1..1023})
 IMAGE
-    python3 - <<'PYTHON'
+    python <<'PYTHON'
 data = bytearray(open("disk.qcow2", "rb").read())
 at = data.index(b"x" * 1023)
 name = (b"</script><script>window.broken=1</script>\"'&\x1b[1m\xff\xe2\x80\xae" * 30)[:1023]

@@ -29,7 +29,7 @@ two_tables() {
     needs qemu-io python3
     qemu-img create -q -f qcow2 disk.qcow2 1G
     qemu-io -f qcow2 -c "write -q -P 1 0 1M" -c "write -q -P 2 512M 1M" -c "write -q -P 3 600M 1M" disk.qcow2
-    python3 - <<'PYTHON'
+    python <<'PYTHON'
 import struct
 with open("disk.qcow2", "r+b") as image:
     l1 = struct.unpack(">Q", image.read(48)[40:])[0]

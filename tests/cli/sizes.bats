@@ -127,7 +127,7 @@ snapshots 1000 change 0%'
     image f <<<'size 2P
 map 0..9'
     # 4,194,304 entries of an L1 table, all of them to the one L2 table: nominally 34 billion clusters.
-    python3 - f <<'PYTHON'
+    python f <<'PYTHON'
 import struct, sys
 with open(sys.argv[1], "r+b") as f:
     f.seek(36)

@@ -283,7 +283,7 @@ map 0..199 reversed' # loses more by itself, and in a shorter file less on the d
 
 # csv FILE EXPRESSION: a Python expression, where r is the list of rows, each a dict of its columns.
 csv() {
-    python3 - "$@" <<'PYTHON'
+    python "$@" <<'PYTHON'
 import csv, sys
 # Names that are no UTF-8 are not expected here; line breaks within quotes are.
 with open(sys.argv[1], newline="", encoding="utf-8") as file:

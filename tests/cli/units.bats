@@ -100,7 +100,7 @@ here() {
 
 @test "the sample of settings shows what holds without it" {
     needs python3
-    python3 - "$SOURCE/contrib/systemd/qcow2frag.settings" "$units"/*.service <<'PY'
+    python "$SOURCE/contrib/systemd/qcow2frag.settings" "$units"/*.service <<'PY'
 import re, shlex, sys
 text = open(sys.argv[1]).read()
 shown = {}
