@@ -10,9 +10,10 @@
  * the folder to be in; standard input, output and error; where the answer goes. The process ends
  * when nobody can ask any more.
  *
- * The answer is a line: the status, or the number of the signal that ended the process of its own
- * as a negative one; the seconds of processor time; the most KiB of memory that it took, "here"
- * together with all before. There is none where the process itself ended.
+ * The answer is a line: the status (where the program calls exit, this process ends with it), or
+ * the number of the signal that ended the process of its own as a negative one; the seconds of
+ * processor time; the most KiB of memory that it took, "here" together with all before. There is
+ * none where the process itself died.
  */
 #include "again.h"
 
@@ -41,6 +42,7 @@ SHOWN int __libc_start_main(program *begin, int argc, char **argv, void (*init)(
 static program *that;
 static char *name;         /* of the program */
 static int asked, nothing; /* the socket; /dev/null */
+static int answers = -1;   /* where the answer to the question goes */
 
 struct question {
     char bytes[AGAIN_BYTES_MAX + 1];
@@ -82,11 +84,17 @@ static bool read_question(struct question *question)
 
 /* ---- a run ---- */
 
-/* It looks at arguments from the first on, in their order. */
+/* What was called before has left it where the arguments end. It looks at them in their order, as
+ * our program wants it to. */
 static void reset_getopt(void)
 {
+    static bool is_used;
     char *none[] = {name, NULL};
 
+    if (!is_used) {
+        is_used = true;
+        return;
+    }
     optind = 0;
     getopt(1, none, "-");
 }
@@ -144,8 +152,10 @@ static int call_in_child(struct question *question, struct rusage *used)
     pid_t child = fork();
     int status;
 
-    if (child == 0)
+    if (child == 0) {
+        answers = -1;
         exit(call(question));
+    }
     for (int i = AGAIN_FOLDER; i < AGAIN_ANSWER; i++)
         close(question->fds[i]);
     if (child < 0 || wait4(child, &status, 0, used) != child)
@@ -161,9 +171,10 @@ static double seconds(const struct rusage *used)
 
 static void answer(struct question *question)
 {
-    int answers = fcntl(question->fds[AGAIN_ANSWER], F_DUPFD_CLOEXEC, ABOVE_ITS_OWN), status;
     struct rusage before = {.ru_maxrss = 0}, after;
+    int status;
 
+    answers = fcntl(question->fds[AGAIN_ANSWER], F_DUPFD_CLOEXEC, ABOVE_ITS_OWN);
     close(question->fds[AGAIN_ANSWER]);
     if (strcmp(question->words[AGAIN_HOW], "fork") == 0) {
         status = call_in_child(question, &after);
@@ -174,6 +185,15 @@ static void answer(struct question *question)
     }
     dprintf(answers, "%d %.6f %ld\n", status, seconds(&after) - seconds(&before), after.ru_maxrss);
     close(answers);
+    answers = -1;
+}
+
+static void tell_end(int status, void *context)
+{
+    (void)context;
+    fflush(NULL);
+    if (answers >= 0)
+        dprintf(answers, "%d 0 0\n", status);
 }
 
 static int serve(int argc, char **argv, char **environment)
@@ -189,6 +209,7 @@ static int serve(int argc, char **argv, char **environment)
     given = open("/dev/null", O_RDWR);
     nothing = fcntl(given, F_DUPFD_CLOEXEC, ABOVE_ITS_OWN);
     close(given);
+    on_exit(tell_end, NULL);
     while (read_question(&question))
         answer(&question);
     return 0;

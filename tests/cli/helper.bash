@@ -48,9 +48,13 @@ else
     spawn() { "$@"; }
 fi
 
-# Many runs of the program are of one process (keep). With AGAIN= each is started.
-if [ -n "${AGAIN:-}" ] && enable -f "${SPAWN:-none}" keep 2>/dev/null; then
-    keep "$QCOW2FRAG" "$AGAIN"
+# Many runs of a program are of one process for all tests of a file (keep). With AGAIN= each is started.
+if [ -n "${AGAIN:-}" ] && [ -n "${answers:-}" ] && [ -z "${BATS_SUITE_TEST_NUMBER:-}" ] &&
+    enable -f "${SPAWN:-none}" keep 2>/dev/null; then
+    keep here "$QCOW2FRAG" "$AGAIN"
+    keep here "$MKQCOW2" "$AGAIN"
+else
+    keep() { :; }
 fi
 
 qcow2frag() { spawn "$QCOW2FRAG" "$@"; }
@@ -91,11 +95,13 @@ needs() {
 # the bashes that are started, which know no spawn.
 if [ -r "${HASTE:-}" ]; then
     if hash qemu-img 2>/dev/null; then
+        LD_PRELOAD=$HASTE keep fork "${BASH_CMDS[qemu-img]}" "${AGAIN:-} $HASTE"
         start_qemu_img="spawn ${BASH_CMDS[qemu-img]}"
         qemu-img() { LD_PRELOAD=$HASTE ${start_qemu_img:-command qemu-img} "$@"; }
         export -f qemu-img
     fi
     if hash qemu-io 2>/dev/null; then
+        LD_PRELOAD=$HASTE keep fork "${BASH_CMDS[qemu-io]}" "${AGAIN:-} $HASTE"
         start_qemu_io="spawn ${BASH_CMDS[qemu-io]}"
         qemu-io() { LD_PRELOAD=$HASTE ${start_qemu_io:-command qemu-io} "$@"; }
         export -f qemu-io

@@ -4,8 +4,9 @@
  * longer than most of those that tests start, above all on a virtual machine.
  *
  *   spawn FILE [ARGUMENT ...]   starts a program without such a copy (vfork), and waits for it
- *   keep FILE LIBRARY           from now on spawn does not start this program, but has one process
- *                               call its main function again and again (again.c, the LIBRARY)
+ *   keep HOW FILE LIBRARIES     from now on spawn does not start this program, but has one process
+ *                               call its main function again and again (again.c, the first of the
+ *                               LIBRARIES), "here", or "fork" in a copy of itself for each call
  *
  * What comes of it is the same: the program has the shell's folder, its variables that are
  * exported, its redirections, its limits; the status is the program's, 128 and the number of a
@@ -121,7 +122,7 @@ static bool note_birth(struct birth *birth)
 /* ---- the processes that are kept ---- */
 
 struct kept {
-    char *file;
+    char *how, *file;
     int questions; /* a socket of packets */
     int turn;      /* locked by the shell whose question is being answered */
     struct birth birth;
@@ -138,14 +139,14 @@ static int moved_up(int fd)
     return moved;
 }
 
-/* The environment of this shell, with two variables more. */
-static char **with_again(const char *library)
+/* The environment of this shell, with these libraries and a question of ours. */
+static char **with_again(const char *libraries)
 {
     static char preload[4096], socket[32];
     static char **variables;
-    size_t n = 0;
+    size_t n = 0, at = 2;
 
-    snprintf(preload, sizeof(preload), "LD_PRELOAD=%s", library);
+    snprintf(preload, sizeof(preload), "LD_PRELOAD=%s", libraries);
     snprintf(socket, sizeof(socket), "AGAIN_SOCKET=%d", ITS_SOCKET);
     while (export_env[n] != NULL)
         n++;
@@ -155,15 +156,17 @@ static char **with_again(const char *library)
         return NULL;
     variables[0] = preload;
     variables[1] = socket;
-    memcpy(variables + 2, export_env, n * sizeof(*variables));
+    for (size_t i = 0; i < n; i++)
+        if (strncmp(export_env[i], "LD_PRELOAD=", 11) != 0)
+            variables[at++] = export_env[i];
     return variables;
 }
 
 /* 0, or an errno. It ends when all of this shell and its copies have ended. */
-static int start_kept(struct kept *of, char *library)
+static int start_kept(struct kept *of, const char *libraries)
 {
     posix_spawn_file_actions_t actions;
-    char *argv[] = {of->file, NULL}, **variables = with_again(library);
+    char *argv[] = {of->file, NULL}, **variables = with_again(libraries);
     int pair[2], ret;
     pid_t pid;
 
@@ -187,15 +190,17 @@ static int keep(struct word_list *words)
     struct kept *new = &kept[n_kept];
     int turn;
 
-    if (words == NULL || words->next == NULL || n_kept == KEPT_MAX)
+    if (words == NULL || words->next == NULL || words->next->next == NULL || n_kept == KEPT_MAX)
         return USAGE;
     maybe_make_export_env();
     turn = memfd_create("turn", MFD_CLOEXEC);
     if (turn < 0 || !note_birth(&new->birth))
         return NOT_EXECUTABLE;
     new->turn = moved_up(turn);
-    new->file = strdup(words->word->word);
-    if (new->file == NULL || start_kept(new, words->next->word->word) != 0)
+    new->how = strdup(words->word->word);
+    new->file = strdup(words->next->word->word);
+    if (new->how == NULL || new->file == NULL ||
+        start_kept(new, words->next->next->word->word) != 0)
         return NOT_EXECUTABLE;
     n_kept++;
     return 0;
@@ -221,7 +226,7 @@ static bool add(struct packet *packet, const char *word)
 }
 
 /* False: it does not fit, or has what is this shell's alone. */
-static bool pack(struct packet *packet, const struct word_list *words)
+static bool pack(struct packet *packet, const char *how, const struct word_list *words)
 {
     char text[32];
     size_t n = 0;
@@ -230,7 +235,7 @@ static bool pack(struct packet *packet, const struct word_list *words)
 
     umask(mask);
     packet->n_bytes = packet->n_words = 0;
-    fits = add(packet, "here");
+    fits = add(packet, how);
     snprintf(text, sizeof(text), "%o", (unsigned)mask);
     fits &= add(packet, text);
     while (export_env[n] != NULL)
@@ -269,6 +274,7 @@ static int read_status(int from)
 {
     char text[64];
     ssize_t n;
+    int status;
 
     do
         n = read(from, text, sizeof(text) - 1);
@@ -276,7 +282,8 @@ static int read_status(int from)
     if (n <= 0)
         return OF_SIGNAL + SIGABRT;
     text[n] = '\0';
-    return atoi(text) & 0xff;
+    status = atoi(text);
+    return status < 0 ? OF_SIGNAL - status : status & 0xff;
 }
 
 /* False: it has not been asked. */
@@ -308,8 +315,8 @@ static bool ask(struct kept *of, const struct word_list *words, int *status)
     struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     bool asked;
 
-    if (!note_birth(&now) || memcmp(&now, &of->birth, sizeof(now)) != 0 || !pack(&packet, words) ||
-        fcntl(of->turn, F_SETLK, &whole) < 0)
+    if (!note_birth(&now) || memcmp(&now, &of->birth, sizeof(now)) != 0 ||
+        !pack(&packet, of->how, words) || fcntl(of->turn, F_SETLK, &whole) < 0)
         return false;
     asked = ask_in_turn(of, &packet, status);
     whole.l_type = F_UNLCK;
@@ -382,5 +389,5 @@ SHOWN struct builtin spawn_struct = {
     "spawn", spawn, BUILTIN_ENABLED, about_spawn, "spawn FILE [ARGUMENT ...]", NULL};
 
 SHOWN extern struct builtin keep_struct;
-SHOWN struct builtin keep_struct = {"keep", keep, BUILTIN_ENABLED, about_keep, "keep FILE LIBRARY",
-                                    NULL};
+SHOWN struct builtin keep_struct = {
+    "keep", keep, BUILTIN_ENABLED, about_keep, "keep HOW FILE LIBRARIES", NULL};
