@@ -11,11 +11,12 @@ teardown() {
     leave_scratch
 }
 
-# qemu OPTION ...: a QEMU that runs no guest, spoken to through qmp.sock.
+# qemu OPTION ...: a QEMU that runs no guest, spoken to through qmp.sock. It waits for who speaks first: two of its
+# threads may want to accept one that comes a moment later (with wait=off), and one of them then waits for ever.
 qemu() {
     needs qemu-system-x86_64
     rm -f qmp.sock
-    qemu-system-x86_64 -S -M none -nodefaults -display none -qmp unix:qmp.sock,server=on,wait=off "$@" \
+    qemu-system-x86_64 -S -M none -nodefaults -display none -qmp unix:qmp.sock,server=on "$@" \
         >qemu.log 2>&1 3>&- &
     holders+=($!)
     qmp query-status >/dev/null || told "QEMU does not start" qemu.log
