@@ -288,7 +288,7 @@ qcow2frag: slow-reader: the server has not answered for 3 seconds"
     tables 20
     mkdir bad
     uri="nbd+unix:///?socket=$PWD/bad/slamming"
-    try python3 "$TESTS/cli/nbd_server.py" disk.qcow2 bad strace -f -qq -o trace -e trace=poll,ppoll \
+    ASAN_OPTIONS=detect_leaks=0 try python3 "$TESTS/cli/nbd_server.py" disk.qcow2 bad strace -f -qq -o trace -e trace=poll,ppoll \
         -e inject=poll,ppoll:delay_enter=300000 "$QCOW2FRAG" "$uri"
     refused "$uri" "cannot connect: the server has closed the connection"
 }
