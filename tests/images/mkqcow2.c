@@ -71,7 +71,12 @@ void *get(size_t n_bytes) { return taken(malloc(sizeof(struct piece_of_memory) +
 
 void *get_zeroed(size_t n, size_t size)
 {
-    return taken(calloc(1, sizeof(struct piece_of_memory) + n * size));
+    size_t n_bytes;
+
+    if (__builtin_mul_overflow(n, size, &n_bytes) ||
+        __builtin_add_overflow(n_bytes, sizeof(struct piece_of_memory), &n_bytes))
+        return taken(NULL);
+    return taken(calloc(1, n_bytes));
 }
 
 void *resize(void *memory, size_t n_bytes)
