@@ -13,7 +13,7 @@ in_filesystem() {
     needs_root
     needs unshare mount filefrag findmnt python3 "mkfs.$kind"
     [ -e /dev/loop-control ] || skip "no loop devices"
-    if [ -z "${on_a_disk:-}" ] && has_memory; then
+    if [ -z "${on_a_disk:-}${memory:-}" ] && has_memory; then
         memory=$(mktemp -d /dev/shm/qcow2frag.XXXXXX)
     fi
     make_filesystem "$kind" disk.img
