@@ -91,21 +91,21 @@ needs() {
     done
 }
 
-# QEMU's tools do not wait for the disk, derive keys in no time and keep their memory (haste.c), here and in
-# the bashes that are started, which know no spawn.
+# hasten TOOL: QEMU's tool does not wait for the disk, derives keys in no time and keeps its memory (haste.c), here and
+# in the bashes that are started, which know no spawn. Where the test file speaks of it, it is kept.
+hasten() {
+    local start=start_${1/-/_}
+
+    hash "$1" 2>/dev/null || return 0
+    [[ $(<"${BATS_TEST_FILENAME:-/dev/null}") != *"$1"* ]] ||
+        LD_PRELOAD=$HASTE keep fork "${BASH_CMDS[$1]}" "${AGAIN:-} $HASTE"
+    eval "$start='spawn ${BASH_CMDS[$1]}'; $1() { LD_PRELOAD=\$HASTE \${$start:-command $1} \"\$@\"; }"
+    export -f "$1"
+}
+
 if [ -r "${HASTE:-}" ]; then
-    if hash qemu-img 2>/dev/null; then
-        LD_PRELOAD=$HASTE keep fork "${BASH_CMDS[qemu-img]}" "${AGAIN:-} $HASTE"
-        start_qemu_img="spawn ${BASH_CMDS[qemu-img]}"
-        qemu-img() { LD_PRELOAD=$HASTE ${start_qemu_img:-command qemu-img} "$@"; }
-        export -f qemu-img
-    fi
-    if hash qemu-io 2>/dev/null; then
-        LD_PRELOAD=$HASTE keep fork "${BASH_CMDS[qemu-io]}" "${AGAIN:-} $HASTE"
-        start_qemu_io="spawn ${BASH_CMDS[qemu-io]}"
-        qemu-io() { LD_PRELOAD=$HASTE ${start_qemu_io:-command qemu-io} "$@"; }
-        export -f qemu-io
-    fi
+    hasten qemu-img
+    hasten qemu-io
 fi
 
 needs_root() { [ "$EUID" = 0 ] || skip "needs root"; }
