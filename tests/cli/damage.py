@@ -26,6 +26,7 @@ corrupt_entries, which counts the damaged L1 and L2 entries of the active table.
 """
 import collections
 import json
+import mmap
 import os
 import pathlib
 import re
@@ -127,7 +128,7 @@ class SharedRun(Run):
 
 def run_again(process, kind, program, *arguments):
     """A run of that kind; as a shared one if nothing is odd about that."""
-    if process is not None:
+    if process.is_kept:
         try:
             run = SharedRun(process, *arguments)
             if not run.oddity() and run.seconds <= SECONDS and run.peak_bytes <= BYTES:
@@ -408,7 +409,7 @@ def judge_opened(program, process, name, image):
     for options in (["--json", "--all-snapshots"], [], ["map", "--list"]):
         begin = 0
         try:
-            if process is None:
+            if not process.is_kept:
                 raise again.Gone
             if process.child is None:
                 process.run("--version")  # what it takes to start is no matter of the image
@@ -470,7 +471,7 @@ def judge_chunk(program, names, options, expected, sanitized, tap):
     images = [f"{name}/image.qcow2" for name in names]
     runs = {way: measured(program, way, images, sanitized) for way in dict.fromkeys([options, ("--space",)])}
     wrong = not_whole(program, ["--all-snapshots"], images)
-    process = again.Again.of(program)
+    process = again.Again(program)
     for name, image in zip(names, images):
         if wrong.get(image):
             problem(f"--all-snapshots: {wrong[image]}")
@@ -479,20 +480,18 @@ def judge_chunk(program, names, options, expected, sanitized, tap):
         except (ValueError, KeyError, TypeError, IndexError) as error:  # anything that a document lacks
             problem(f"{type(error).__name__}: {error}")
         tap.point(name)
-    if process is not None:
-        process.end()
+    process.end()
 
 
 def judge_all_opened(program, names, expected, tap):
     """In folders with names that have nothing of others in them."""
-    process = again.Again.of(program, under=STRACE)
+    process = again.Again(program, under=STRACE)
     for number, name in enumerate(names):
         os.rename(name, str(number))
         for other in expected[name]["unopened"]:
             judge_opened(program, process, other, f"{number}/image.qcow2")
             tap.point(f"{name}: opens no other file")
-    if process is not None:
-        process.end()
+    process.end()
 
 
 def aside(tap, function, program, names, *arguments):
@@ -515,11 +514,16 @@ def aside(tap, function, program, names, *arguments):
         tap.point("judging " + " ".join(names))
 
 
+def is_sanitized(program):
+    with open(program, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
+        return text.find(b"__asan_init") >= 0
+
+
 def main():
     folder = pathlib.Path(os.environ["TESTS"]) / "images" / "damage"
     names = sys.argv[1:] or sorted(path.stem for path in folder.glob("*.txt"))
     program, mkqcow2 = os.environ["QCOW2FRAG"], os.environ["MKQCOW2"]
-    sanitized = again.is_sanitized(program)
+    sanitized = is_sanitized(program)
     expected = {name: expectations(folder / f"{name}.txt") for name in names}
     tap = Tap(len(names) + sum(len(one.get("unopened", [])) for one in expected.values()))
     with tempfile.TemporaryDirectory(prefix="qcow2frag.") as scratch:

@@ -195,21 +195,16 @@ measured_under_load() {
         sleep 0.05
     done
     python3 - "$QCOW2FRAG" <<'PYTHON'
-import collections, json, os, subprocess, sys, time
+import collections, json, sys, time
 from again import Again
 seen = collections.Counter()
 arguments = ["--json", "--all-snapshots", "disk.qcow2"]
 
-def measure(process):
-    if process is not None:
-        time.sleep(0.01)
-        return process.run(*arguments)[:3]
-    run = subprocess.run([sys.argv[1], *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    return run.returncode, run.stdout, run.stderr
-
-process = Again.of(sys.argv[1])
+process = Again(sys.argv[1])
 for turn in range(200):
-    status, out, err = measure(process if turn % 10 else None)
+    if process.is_kept and turn % 10:
+        time.sleep(0.01)
+    status, out, err, *_ = process.run(*arguments, how="here" if turn % 10 else "start")
     assert status == 0, f"turn {turn}: status {status}: {err} {out[-2000:]}"
     assert not err, err
     image, = json.loads(out)["images"]
@@ -223,8 +218,7 @@ for turn in range(200):
     seen["incomplete"] += not image["complete"]
     seen[f"{len(image['tables'])} tables"] += 1
     seen[f"mapped {image['tables'][0]['mapped_clusters']}"] += 1
-if process is not None:
-    process.end()
+process.end()
 mapped = sum(1 for key in seen if key.startswith("mapped"))
 print({key: n for key, n in seen.items() if not key.startswith("mapped")}, mapped, "different states")
 assert seen["in use"] > 20, "the load did not hold the image"

@@ -349,23 +349,16 @@ PAGE
     # Of 65,536 snapshots that are all the same, the page is said once.
     "$MKQCOW2" --into . "$TESTS"/images/*.txt "$TESTS"/images/damage/*.txt
     python "$QCOW2FRAG" *.qcow2 >pages 2>&1 <<'PYTHON' || told "not each was measured:" pages
-import subprocess, sys
+import sys
 from again import Again
 program, *images = sys.argv[1:]
-process = Again.of(program)
-for image in images:
-    snapshots = [] if image.startswith("044-snapshots-6553") else ["--all-snapshots"]
-    arguments = ["--space", *snapshots, "--histogram", image]
-    if process is not None:
-        status, out, err, *_ = process.run(*arguments)
-    else:
-        run = subprocess.run([program, *arguments], capture_output=True, check=False)
-        status, out, err = run.returncode, run.stdout, run.stderr
-    sys.stdout.buffer.write(out + err)
-    if status not in (0, 1, 2):
-        sys.exit(f"{image}: status {status}")
-if process is not None:
-    process.end()
+with Again(program) as process:
+    for image in images:
+        snapshots = [] if image.startswith("044-snapshots-6553") else ["--all-snapshots"]
+        status, out, err, *_ = process.run("--space", *snapshots, "--histogram", image)
+        sys.stdout.buffer.write(out + err)
+        if status not in (0, 1, 2):
+            sys.exit(f"{image}: status {status}")
 PYTHON
     [ "$(grep -c "score" pages)" -gt 300 ] || told "so few pages:" pages
     grep -qw '1 mapped cluster' pages

@@ -83,14 +83,13 @@ class Ways:
         self.environment = dict(os.environ)
         asan = os.environ.get("ASAN_OPTIONS")
         self.environment["ASAN_OPTIONS"] = "verify_asan_link_order=0" + (":" + asan if asan else "")
-        self.process = Again.of(QCOW2FRAG, libraries=[CALLS], environment=self.environment)
+        self.process = Again(QCOW2FRAG, libraries=[CALLS], environment=self.environment)
 
     def __enter__(self):
         return self
 
     def __exit__(self, *ignored):
-        if self.process is not None:
-            self.process.end()
+        self.process.end()
         shutil.rmtree(self.scratch)
 
     def at(self):
@@ -120,10 +119,6 @@ class Ways:
 
     def run(self, way, **settings):
         """Status, out, err. It is a fork of one that has started."""
-        if self.process is None:
-            process = self.start(way, **settings)
-            out, err = process.communicate(timeout=120)
-            return process.returncode, out, err
         options, lacks, _ = WAYS[way]
         settings.update((name, "1") for name in lacks)
         try:
