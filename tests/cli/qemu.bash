@@ -11,6 +11,19 @@ spec() { echo "driver=qcow2,file.filename=$1,encrypt.key-secret=key"; }
 # create IMAGE SIZE [OPTION=VALUE,...]
 create() { qemu-img create -q -f qcow2 ${3:+-o "$3"} "$1" "$2"; }
 
+# luks COMMAND ...: a qemu-img that makes a LUKS image. It finds out how fast the machine is, which fails now and then on
+# a busy one: its fault, and tried again.
+luks() {
+    local tries=0
+
+    until "$@" 2>luks.log; do
+        ! grep -qi 'invalid parameter\|not supported\|not implemented\|unknown' luks.log ||
+            skip "this qemu-img makes no LUKS image: $(cat luks.log)"
+        [ "$((tries += 1))" -lt 20 ] || told "$1 failed 20 times:" luks.log
+    done
+    rm luks.log
+}
+
 # io IMAGE COMMAND ...: qemu-io's commands, in this order, on an image opened once.
 io() {
     local image=$1 command commands=()
